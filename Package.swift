@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// The deciding half is compiled optimised even in a debug build: the simulation runs hundreds of seeds.
+let deciding: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let package = Package(
+    name: "fsdns",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "fsdns", targets: ["fsdns"]),
+        .executable(name: "fsdns-keeper", targets: ["fsdns-keeper"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // C libraries and kernel headers, each imported by exactly one target.
+        .systemLibrary(name: "CLDNS", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
+        .systemLibrary(
+            name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .target(name: "CLinux"),
+
+        // Deciding: values only, no clock, no socket, no Foundation.
+        .target(name: "Consensus", swiftSettings: deciding),
+        .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: deciding),
+
+        // Bytes and files.
+        .target(
+            name: "Wire",
+            dependencies: [
+                "CLDNS", "Cluster", "Consensus", .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: deciding),
+        .target(name: "Config", dependencies: ["CLibXML2", "Cluster"], swiftSettings: settings),
+
+        // Pretending.
+        .target(
+            name: "Simulation", dependencies: ["Cluster", "Consensus", "Wire"],
+            swiftSettings: deciding),
+
+        // Acting.
+        .target(name: "Keeper", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(
+            name: "ZoneServer",
+            dependencies: [
+                "Wire", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: settings),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "Cluster", "Config", "Consensus", "Keeper", "Wire",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "fsdns",
+            dependencies: [
+                "Cluster", "Config", "Daemon", "Simulation", "Wire", "ZoneServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "fsdns-keeper", dependencies: ["Keeper"], swiftSettings: settings),
+
+        .testTarget(name: "ConsensusTests", dependencies: ["Consensus"], swiftSettings: settings),
+        .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: settings),
+        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
+        .testTarget(name: "ConfigTests", dependencies: ["Config"], swiftSettings: settings),
+        .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: settings),
+        .testTarget(
+            name: "ZoneServerTests", dependencies: ["ZoneServer", "Wire"], swiftSettings: settings),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: settings),
+        .testTarget(name: "DaemonTests", dependencies: ["Daemon"], swiftSettings: settings),
+    ]
+)
