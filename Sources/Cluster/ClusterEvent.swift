@@ -1,0 +1,47 @@
+package import Consensus
+
+/// One line of the cluster's story: what was seen or decided, why, and at which epoch.
+package struct ClusterEvent: Hashable, Sendable, Codable {
+    package enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
+        case nodeHeard = "node-heard"
+        case nodeSilent = "node-silent"
+        case nodeAdmitted = "node-admitted"
+        case nodeFenced = "node-fenced"
+        case nodeRefused = "node-refused"
+        case clusterFormed = "cluster-formed"
+        case leaderChanged = "leader-changed"
+        case leaseLost = "lease-lost"
+        case leaseWon = "lease-won"
+        case addressHeld = "address-held"
+        case addressReleased = "address-released"
+        case addressFailed = "address-failed"
+        case seatGranted = "seat-granted"
+        case seatMoving = "seat-moving"
+        case seatUncovered = "seat-uncovered"
+        case takeover
+        case takeoverWithheld = "takeover-withheld"
+        case drainPhase = "drain-phase"
+        case drainAborted = "drain-aborted"
+        case drainFinished = "drain-finished"
+        case maintenance
+        case zoneUpdated = "zone-updated"
+        case zoneTrouble = "zone-trouble"
+        case configuration
+        case asleep
+        case trouble
+    }
+    package var kind: Kind
+    /// The node, seat, address or zone it is about.
+    package var subject: String
+    /// A sentence with the reason.
+    package var text: String
+    /// The decision behind it, when there is one.
+    package var epoch: Epoch?
+
+    package init(_ kind: Kind, _ subject: String, _ text: String, epoch: Epoch? = nil) {
+        self.kind = kind
+        self.subject = subject
+        self.text = text
+        self.epoch = epoch
+    }
+}

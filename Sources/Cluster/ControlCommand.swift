@@ -1,0 +1,99 @@
+/// One agreed change of the control state; applying it is deterministic and refuses by doing nothing.
+package enum ControlCommand: Hashable, Sendable, Codable {
+    /// A new incarnation (or a new node) becomes part of the cluster, last in the slave list.
+    case admit(Admission)
+    /// An incarnation is out; each address it held goes to a named slave, once the fence is in effect.
+    case fence(Fence)
+    /// An address nobody holds goes to a node.
+    case grant(address: String, to: Holder, reason: String)
+    /// The holder lets go, then `to` takes the address: no waiting, because the holder says so itself.
+    case move(Move)
+    /// The holder lets go and nobody takes the address.
+    case revoke(address: String, from: Holder, reason: String)
+    /// The former holder said that it holds the address no more.
+    case released(ReleaseNotice)
+    case drain(DrainCommand)
+    /// Into maintenance (with a reason) or out of it (nil).
+    case maintenance(node: String, Maintenance?)
+    /// Another cluster file, on all nodes at this epoch.
+    case configure(ClusterSettings)
+}
+
+package struct StampedCommand: Hashable, Sendable, Codable {
+    /// The proposer's cluster time; the control state's clock never runs back.
+    package var time: ClusterTime
+    package var command: ControlCommand
+
+    package init(time: ClusterTime, command: ControlCommand) {
+        self.time = time
+        self.command = command
+    }
+}
+
+package struct Fence: Hashable, Sendable, Codable {
+    package enum Basis: String, Hashable, Sendable, Codable {
+        /// Nothing was heard for `dead-after`.
+        case silence
+        /// Alive, but without a valid lease for `dead-after`: it cannot be told anything.
+        case lapse
+        /// A newer incarnation says that its keeper holds nothing.
+        case reborn
+        /// It stopped on purpose and holds nothing.
+        case left
+    }
+    package var holder: Holder
+    package var basis: Basis
+    /// Who takes which of its addresses, sorted by address.
+    package var grants: [Succession]
+
+    package init(holder: Holder, basis: Basis, grants: [Succession]) {
+        self.holder = holder
+        self.basis = basis
+        self.grants = grants
+    }
+}
+
+package struct Succession: Hashable, Sendable, Codable {
+    package var address: String
+    package var to: Holder
+
+    package init(address: String, to: Holder) {
+        self.address = address
+        self.to = to
+    }
+}
+
+package struct Move: Hashable, Sendable, Codable {
+    package var address: String
+    package var from: Holder
+    package var to: Holder
+    package var reason: String
+
+    package init(address: String, from: Holder, to: Holder, reason: String) {
+        self.address = address
+        self.from = from
+        self.to = to
+        self.reason = reason
+    }
+}
+
+package enum DrainCommand: Hashable, Sendable, Codable {
+    case begin(Drain)
+    /// From one phase to the next; ignored when the drain is no longer in `from`.
+    case advance(from: Drain.Phase, to: Drain.Phase)
+    case abort(reason: String)
+    /// The drain is over and leaves nothing to do.
+    case finish
+}
+
+package struct Maintenance: Hashable, Sendable, Codable {
+    package var reason: String
+    package var who: String
+    package var since: ClusterTime
+
+    package init(reason: String, who: String, since: ClusterTime) {
+        self.reason = reason
+        self.who = who
+        self.since = since
+    }
+}

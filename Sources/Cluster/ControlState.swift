@@ -1,0 +1,131 @@
+package import Consensus
+
+/// The small agreed state: members, seats, who may hold which address, maintenance, the drain in progress.
+///
+/// Every node computes the same value from the same log; arrays are kept sorted so that equal states are equal bytes.
+package struct ControlState: Hashable, Sendable, Codable {
+    /// Of this layout; a reader refuses a newer one.
+    package var format: Int
+    /// Drawn from the founding members; two clusters that formed apart never share it.
+    package var clusterID: UInt64
+    package var time: ClusterTime
+    package var settings: ClusterSettings
+    /// Sorted by name.
+    package var members: [Member]
+    /// Names of the spares in order; the first is the primary designated slave.
+    package var slaves: [String]
+    /// In the order of the cluster file.
+    package var seats: [Seat]
+    /// At most one for each address, sorted by address.
+    package var grants: [Grant]
+    package var drain: Drain?
+    /// Automatic takeovers within the last hour, oldest first.
+    package var takeovers: [ClusterTime]
+
+    package init(clusterID: UInt64, settings: ClusterSettings) {
+        format = 1
+        self.clusterID = clusterID
+        time = .zero
+        self.settings = settings
+        members = []
+        slaves = []
+        seats = settings.seats.map { Seat(name: $0.name, address: $0.address) }
+        grants = []
+        drain = nil
+        takeovers = []
+    }
+}
+
+package struct Member: Hashable, Sendable, Codable {
+    package enum Standing: Hashable, Sendable, Codable {
+        case active
+        case fenced(Fence.Basis, Epoch)
+    }
+    package var holder: Holder
+    package var kind: NodeRule.Kind
+    package var standing: Standing
+    package var maintenance: Maintenance?
+
+    package init(holder: Holder, kind: NodeRule.Kind, standing: Standing, maintenance: Maintenance? = nil) {
+        self.holder = holder
+        self.kind = kind
+        self.standing = standing
+        self.maintenance = maintenance
+    }
+
+    package var name: String { holder.member.name }
+    package var isActive: Bool { standing == .active }
+}
+
+package struct Seat: Hashable, Sendable, Codable {
+    package var name: String
+    /// The address published for it now.
+    package var address: String
+
+    package init(name: String, address: String) {
+        self.name = name
+        self.address = address
+    }
+}
+
+/// The right to hold one address, and what must be true before it may be used.
+package struct Grant: Hashable, Sendable, Codable {
+    package enum Condition: Hashable, Sendable, Codable {
+        /// The log up to this index is in effect: every fence in it has been waited for.
+        case inEffect(Index)
+        /// The former holder said that it let go of its grant of this epoch.
+        case released(by: Holder, epoch: Epoch)
+    }
+    package var address: String
+    package var holder: Holder
+    /// The decision that gave it.
+    package var epoch: Epoch
+    package var condition: Condition
+    /// The holder must let go and nobody is to take the address.
+    package var revoked: Bool
+    package var reason: String
+
+    package init(
+        address: String, holder: Holder, epoch: Epoch, condition: Condition, revoked: Bool = false,
+        reason: String
+    ) {
+        self.address = address
+        self.holder = holder
+        self.epoch = epoch
+        self.condition = condition
+        self.revoked = revoked
+        self.reason = reason
+    }
+}
+
+// MARK: - Looking things up
+
+extension ControlState {
+    package func member(_ name: String) -> Member? { members.first { $0.name == name } }
+    package func grant(of address: String) -> Grant? { grants.first { $0.address == address } }
+    package func seat(_ name: String) -> Seat? { seats.first { $0.name == name } }
+    package func seat(at address: String) -> Seat? { seats.first { $0.address == address } }
+    package func address(_ name: String) -> ServiceAddress? {
+        settings.addresses.first { $0.name == name }
+    }
+
+    package func isActive(_ holder: Holder) -> Bool {
+        member(holder.name).map { $0.holder == holder && $0.isActive } ?? false
+    }
+
+    /// Addresses no seat uses, in the order of the file.
+    package var maintenanceAddresses: [ServiceAddress] {
+        settings.addresses.filter { address in !seats.contains { $0.address == address.name } }
+    }
+
+    /// What this node is, by what was agreed.
+    package func role(of member: Member) -> Role {
+        guard member.isActive else { return .failed }
+        if member.kind == .witness { return .witness }
+        if member.maintenance != nil { return .maintenance }
+        let holdsSeat = grants.contains { grant in
+            grant.holder == member.holder && !grant.revoked && seats.contains { $0.address == grant.address }
+        }
+        return holdsSeat ? .master : .slave
+    }
+}

@@ -1,0 +1,59 @@
+package import Consensus
+
+/// What happened: everything a node can learn, in the past tense.
+package enum Event: Hashable, Sendable {
+    /// `nextDeadline` was reached.
+    case tick
+    /// A heartbeat was received, opened and decoded.
+    case heard(Heartbeat)
+    case received(PeerMessage, from: MemberID)
+    /// The store request with this sequence number is durable.
+    case stored(sequence: UInt64)
+    case storeFailed(sequence: UInt64, reason: String)
+    /// The new incarnation is durable.
+    case incarnationRecorded(UInt64)
+    /// The keeper runs and says that it holds none of our addresses.
+    case keeperReady
+    case keeperHeld(address: String, epoch: Epoch)
+    case keeperReleased(address: String, epoch: Epoch, cause: String)
+    case keeperFailed(address: String, epoch: Epoch, reason: String)
+    /// The keeper died; its addresses are gone or going by their kernel lifetime.
+    case keeperLost
+    case switchReported(SwitchReport)
+    case zoneRead(id: UInt64, [ServerReading])
+    case zoneUpdated(id: UInt64, ZoneUpdateOutcome)
+    case operatorAsked(id: UInt64, OperatorRequest)
+    /// SIGTERM: give up seats gracefully, then stop.
+    case shutdownRequested
+}
+
+/// What to do about it: plain data, executed in order by the service loop.
+package enum Effect: Hashable, Sendable {
+    case beat(Heartbeat)
+    case send(PeerMessage, to: MemberID)
+    /// Answered by `.stored` or `.storeFailed`, in order.
+    case store(StoreRequest<StampedCommand, ControlState>)
+    /// Answered by `.incarnationRecorded`.
+    case recordIncarnation(UInt64)
+    /// Hold the address until then by the boot-time clock; renewed with every lease. First time answered by
+    /// `.keeperHeld` or `.keeperFailed`.
+    case hold(ServiceAddress, until: Instant, epoch: Epoch)
+    /// Answered by `.keeperReleased`, also when it was not held.
+    case release(ServiceAddress, epoch: Epoch)
+    /// Tell the network again who has the address.
+    case announce(ServiceAddress)
+    /// Ask every server of the zone; answered by `.zoneRead`.
+    case readZone(id: UInt64, [ZoneQuestion])
+    /// Answered by `.zoneUpdated`.
+    case updateZone(id: UInt64, ZoneUpdate)
+    case answer(id: UInt64, OperatorReply)
+    case report(ClusterEvent)
+    /// The process must end; empty-handed after a shutdown request, with an error otherwise.
+    case stop(StopReason)
+}
+
+package enum StopReason: Hashable, Sendable {
+    case shutdown
+    /// Another node with this name is alive, storage failed, …: a sentence for the operator.
+    case fatal(String)
+}

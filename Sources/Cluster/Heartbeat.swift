@@ -1,0 +1,83 @@
+package import Consensus
+
+/// What every node says to all others each interval: that it lives, what it holds, and whom it hears.
+package struct Heartbeat: Hashable, Sendable {
+    /// Zero while the sender belongs to no formed cluster.
+    package var clusterID: UInt64
+    package var sender: Holder
+    /// Counts the heartbeats of one incarnation, from 1.
+    package var sequence: UInt64
+    package var kind: NodeRule.Kind
+    package var role: Role
+    /// Version of the cluster file the sender has read.
+    package var settingsVersion: UInt64
+    package var term: Term
+    package var commit: Index
+    package var leader: MemberID?
+    /// Of the newest fence or membership change in the sender's log: what its acknowledgements are worth (design §5).
+    package var fenceEpoch: Epoch
+    /// Addresses the sender's keeper holds now, sorted by name.
+    package var holding: [HeldAddress]
+    /// Whether the sender's lease is running.
+    package var leaseValid: Bool
+    /// Whether the sender's keeper said that it holds nothing.
+    package var keeperEmpty: Bool
+    /// Whether the sender was told to stop and wants its seats taken.
+    package var leaving: Bool
+    package var load: SwitchReport
+    /// Digest of the founding members the sender would form a cluster with; zero when formed or not ready.
+    package var founding: UInt64
+    /// Who the sender hears, sorted; these are the acknowledgements leases live on.
+    package var acknowledgements: [Acknowledgement]
+
+    package init(
+        clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,
+        settingsVersion: UInt64, term: Term, commit: Index, leader: MemberID?, fenceEpoch: Epoch,
+        holding: [HeldAddress], leaseValid: Bool, keeperEmpty: Bool, leaving: Bool, load: SwitchReport,
+        founding: UInt64, acknowledgements: [Acknowledgement]
+    ) {
+        self.clusterID = clusterID
+        self.sender = sender
+        self.sequence = sequence
+        self.kind = kind
+        self.role = role
+        self.settingsVersion = settingsVersion
+        self.term = term
+        self.commit = commit
+        self.leader = leader
+        self.fenceEpoch = fenceEpoch
+        self.holding = holding
+        self.leaseValid = leaseValid
+        self.keeperEmpty = keeperEmpty
+        self.leaving = leaving
+        self.load = load
+        self.founding = founding
+        self.acknowledgements = acknowledgements
+    }
+}
+
+/// One address in somebody's hands and the decision that put it there.
+package struct HeldAddress: Hashable, Sendable {
+    /// Name of the `ServiceAddress`.
+    package var address: String
+    package var epoch: Epoch
+
+    package init(address: String, epoch: Epoch) {
+        self.address = address
+        self.epoch = epoch
+    }
+}
+
+/// "I heard your heartbeat `sequence`, `age` ago."
+package struct Acknowledgement: Hashable, Sendable {
+    package var holder: Holder
+    package var sequence: UInt64
+    /// Since the heartbeat arrived; whole microseconds on the wire, rounded down.
+    package var age: Duration
+
+    package init(holder: Holder, sequence: UInt64, age: Duration) {
+        self.holder = holder
+        self.sequence = sequence
+        self.age = age
+    }
+}

@@ -1,0 +1,51 @@
+package import Consensus
+
+/// What an operator asks of the cluster; any node takes it and carries it to the leader.
+package enum OperatorRequest: Hashable, Sendable, Codable {
+    case status
+    case drain(DrainRequest)
+    case abortDrain(who: String)
+    case undrain(node: String, who: String)
+    case switchover(seat: String, to: String?, dryRun: Bool, who: String)
+    /// The zone as the leader last read it, what it should be, and the difference.
+    case zone
+    /// Reconcile the zone now; `adopt` takes over a zone last written by a cluster with this name but another life.
+    case zoneApply(adopt: Bool, who: String)
+}
+
+package struct DrainRequest: Hashable, Sendable, Codable {
+    /// A seat, or the node that holds one.
+    package var target: String
+    /// Nil waits for ever.
+    package var deadline: Duration?
+    package var onDeadline: Drain.OnDeadline
+    package var reason: String
+    package var dryRun: Bool
+    /// `user@host` of the terminal.
+    package var who: String
+
+    package init(
+        target: String, deadline: Duration?, onDeadline: Drain.OnDeadline, reason: String, dryRun: Bool,
+        who: String
+    ) {
+        self.target = target
+        self.deadline = deadline
+        self.onDeadline = onDeadline
+        self.reason = reason
+        self.dryRun = dryRun
+        self.who = who
+    }
+}
+
+package enum OperatorReply: Hashable, Sendable, Codable {
+    case status(StatusReport)
+    /// Committed at this epoch; one line per thing that will happen.
+    case accepted(Epoch, [String])
+    /// The steps a dry run found, each with its reason.
+    case plan([String])
+    /// Nothing changed; every reason.
+    case refused([String])
+    case zone(ZoneReport)
+    /// No leader could be reached in time.
+    case unavailable(String)
+}

@@ -1,0 +1,90 @@
+/// The cluster as one node sees it; the keys are those of `fsdns status --format json`.
+package struct StatusReport: Hashable, Sendable, Codable {
+    package struct Quorum: Hashable, Sendable, Codable {
+        package var votes: Int
+        package var needed: Int
+        package var have: Int
+    }
+    package struct NodeLine: Hashable, Sendable, Codable {
+        package var name: String
+        package var role: Role
+        /// In the slave list, from 1.
+        package var position: Int?
+        package var seat: String?
+        /// IP texts of what its keeper holds.
+        package var addresses: [String]
+        /// `valid`, `expired` or `none`.
+        package var lease: String
+        package var freeswitch: SwitchReport.Health
+        package var calls: Int
+        package var registrations: Int
+        /// Nil for the reporting node itself and for nodes never heard.
+        package var lastHeardMs: Int?
+        package var voter: Bool
+        package var incarnation: String
+        /// Whether its cluster file differs from the agreed one.
+        package var configurationDiffers: Bool
+        package var note: String?
+    }
+    package struct SeatLine: Hashable, Sendable, Codable {
+        package enum State: String, Hashable, Sendable, Codable {
+            case active, draining, moving, uncovered
+        }
+        package var name: String
+        package var address: String
+        package var addressName: String
+        package var holder: String?
+        package var state: State
+        package var published: Bool
+        package var epoch: String?
+    }
+    package struct MaintenanceLine: Hashable, Sendable, Codable {
+        package var addresses: [String]
+        package var drain: DrainLine?
+    }
+    package struct DrainLine: Hashable, Sendable, Codable {
+        package var seat: String
+        package var from: String
+        package var to: String
+        package var phase: Drain.Phase
+        package var oldAddress: String
+        package var newAddress: String
+        package var callsLeft: Int
+        package var registrationsLeft: Int
+        /// Seconds until the deadline; nil when there is none. The command line turns it into wall time.
+        package var deadlineSeconds: Int?
+        package var onDeadline: Drain.OnDeadline
+        package var owner: String
+        package var reason: String
+        /// What the phase waits for.
+        package var waitingFor: String?
+    }
+    package struct DNSLine: Hashable, Sendable, Codable {
+        package struct Server: Hashable, Sendable, Codable {
+            package var address: String
+            package var serial: UInt32?
+            package var converged: Bool
+            package var problem: String?
+        }
+        package var zone: String
+        package var converged: Bool
+        package var epoch: String?
+        package var servers: [Server]
+        package var problem: String?
+    }
+    package var cluster: String
+    package var node: String
+    package var leader: String?
+    package var term: UInt64
+    package var epoch: String
+    package var quorum: Quorum
+    package var nodes: [NodeLine]
+    package var seats: [SeatLine]
+    package var maintenance: MaintenanceLine
+    /// Nil without a zone, or when the leader could not be asked.
+    package var dns: DNSLine?
+    /// What needs attention, each a sentence.
+    package var warnings: [String]
+    /// Why the cluster is not formed yet; nil when it is.
+    package var forming: String?
+}
