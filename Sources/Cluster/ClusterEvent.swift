@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// One line of the cluster's story: what was seen or decided, why, and at which epoch.
 package struct ClusterEvent: Hashable, Sendable, Codable {

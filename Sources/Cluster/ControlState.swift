@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// The small agreed state: members, seats, who may hold which address, maintenance, the drain in progress.
 ///
@@ -21,6 +21,8 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var drain: Drain?
     /// Automatic takeovers within the last hour, oldest first.
     package var takeovers: [ClusterTime]
+    /// Of the newest fence or configuration change applied; what acknowledgements are compared by (design §5).
+    package var fenceEpoch: Epoch
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
         format = 1
@@ -33,6 +35,7 @@ package struct ControlState: Hashable, Sendable, Codable {
         grants = []
         drain = nil
         takeovers = []
+        fenceEpoch = .zero
     }
 }
 
@@ -80,19 +83,20 @@ package struct Grant: Hashable, Sendable, Codable {
     package var holder: Holder
     /// The decision that gave it.
     package var epoch: Epoch
-    package var condition: Condition
+    /// All must hold before the address may be used; cleared ones are removed.
+    package var conditions: [Condition]
     /// The holder must let go and nobody is to take the address.
     package var revoked: Bool
     package var reason: String
 
     package init(
-        address: String, holder: Holder, epoch: Epoch, condition: Condition, revoked: Bool = false,
+        address: String, holder: Holder, epoch: Epoch, conditions: [Condition], revoked: Bool = false,
         reason: String
     ) {
         self.address = address
         self.holder = holder
         self.epoch = epoch
-        self.condition = condition
+        self.conditions = conditions
         self.revoked = revoked
         self.reason = reason
     }

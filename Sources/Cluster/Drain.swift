@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// A maintenance move in progress: the seat goes to the maintenance address while calls end on the old one.
 package struct Drain: Hashable, Sendable, Codable {
@@ -33,6 +33,8 @@ package struct Drain: Hashable, Sendable, Codable {
     package var began: ClusterTime
     /// The decision that began the phase.
     package var phaseEpoch: Epoch
+    /// When clients were first sent elsewhere; they may remember the old address for one TTL.
+    package var waitingSince: ClusterTime?
 
     package init(
         seat: String, from: Holder, to: Holder, oldAddress: String, newAddress: String, phase: Phase,

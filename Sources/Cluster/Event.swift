@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// What happened: everything a node can learn, in the past tense.
 package enum Event: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// What every node says to all others each interval: that it lives, what it holds, and whom it hears.
 package struct Heartbeat: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// The bounds of the deciding half; nothing grows past them.
 package enum Limits {

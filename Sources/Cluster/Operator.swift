@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// What an operator asks of the cluster; any node takes it and carries it to the leader.
 package enum OperatorRequest: Hashable, Sendable, Codable {

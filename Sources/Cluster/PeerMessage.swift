@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// What goes over a peer link between two nodes.
 package enum PeerMessage: Hashable, Sendable {

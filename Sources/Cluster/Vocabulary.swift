@@ -1,4 +1,4 @@
-package import Consensus
+import Consensus
 
 /// What a node is in the cluster (design §2).
 package enum Role: String, Hashable, Sendable, Codable, CaseIterable {

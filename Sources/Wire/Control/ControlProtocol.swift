@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 
 /// What the command line asks a node over its UNIX socket: one JSON value a line, answered by JSON lines.
 package struct ControlRequest: Hashable, Sendable, Codable {

@@ -1,0 +1,147 @@
+import Consensus
+
+/// What one agreed command did to the control state.
+package struct Applied: Hashable, Sendable {
+    package var events: [ClusterEvent] = []
+    /// Why nothing was changed.
+    package var refusal: String?
+
+    static func refused(_ reason: String) -> Applied { Applied(refusal: reason) }
+    static func done(_ events: ClusterEvent...) -> Applied { Applied(events: events) }
+}
+
+extension ControlState {
+    /// Applies an agreed command; a command the state does not allow changes nothing and says why.
+    package mutating func apply(_ stamped: StampedCommand, at epoch: Epoch) -> Applied {
+        time = max(time, stamped.time)
+        takeovers.removeAll { time - $0 > .seconds(3600) }
+        let applied: Applied
+        switch stamped.command {
+        case .admit(let admission): applied = admit(admission, at: epoch)
+        case .fence(let fence): applied = apply(fence, at: epoch)
+        case .grant(let address, let to, let reason):
+            applied = give(address, to: to, reason: reason, at: epoch)
+        case .move(let move): applied = apply(move, at: epoch)
+        case .revoke(let address, let from, let reason):
+            applied = revoke(address, from: from, reason: reason, at: epoch)
+        case .released(let notice): applied = apply(notice)
+        case .drain(let command): applied = apply(command, at: epoch)
+        case .maintenance(let node, let maintenance):
+            applied = setMaintenance(node, maintenance, at: epoch)
+        case .configure(let settings): applied = configure(settings, at: epoch)
+        }
+        orderSlaves()
+        checkInvariants()
+        return applied
+    }
+
+    /// Why a node cannot be given an address; nil when it can.
+    package func unfitness(of holder: Holder) -> String? {
+        guard let member = member(holder.name), member.holder == holder else {
+            return "\(holder) is not part of the cluster"
+        }
+        if !member.isActive { return "\(holder.name) is fenced" }
+        if member.kind == .witness { return "\(holder.name) is a witness" }
+        if member.maintenance != nil { return "\(holder.name) is in maintenance" }
+        return nil
+    }
+
+    /// Spares keep their order; a node that becomes free goes to the end, several of them by name.
+    private mutating func orderSlaves() {
+        let free = members.filter { member in
+            unfitness(of: member.holder) == nil
+                && !grants.contains { $0.holder == member.holder && !$0.revoked }
+        }.map(\.name)
+        slaves.removeAll { !free.contains($0) }
+        slaves += free.filter { !slaves.contains($0) }
+    }
+
+    private func checkInvariants() {
+        precondition(
+            Set(seats.map(\.address)).count == seats.count, "two seats share an address: \(seats)")
+        precondition(
+            Set(grants.map(\.address)).count == grants.count, "an address was granted twice: \(grants)")
+        precondition(
+            zip(grants, grants.dropFirst()).allSatisfy { $0.address < $1.address }, "grants out of order")
+    }
+
+    // MARK: - Members
+
+    private mutating func admit(_ admission: Admission, at epoch: Epoch) -> Applied {
+        let name = admission.holder.name
+        if let at = members.firstIndex(where: { $0.name == name }) {
+            if members[at].holder == admission.holder, members[at].isActive {
+                return .refused("\(admission.holder) is already admitted")
+            }
+            guard !members[at].isActive else {
+                return .refused("\(members[at].holder) has not been fenced")
+            }
+            members[at].holder = admission.holder
+            members[at].kind = admission.kind
+            members[at].standing = .active
+        } else {
+            guard members.count < Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
+            members.append(Member(holder: admission.holder, kind: admission.kind, standing: .active))
+            members.sort { $0.name < $1.name }
+        }
+        return .done(ClusterEvent(.nodeAdmitted, name, "\(admission.holder) joins the cluster", epoch: epoch))
+    }
+
+    private mutating func setMaintenance(
+        _ node: String, _ maintenance: Maintenance?, at epoch: Epoch
+    ) -> Applied {
+        guard let at = members.firstIndex(where: { $0.name == node }) else {
+            return .refused("no node \(node)")
+        }
+        if maintenance != nil, grants.contains(where: { $0.holder.name == node && !$0.revoked }) {
+            return .refused("\(node) holds an address; drain it")
+        }
+        guard members[at].maintenance != maintenance else { return .refused("\(node) is already so") }
+        members[at].maintenance = maintenance
+        let text = maintenance.map { "\(node) is in maintenance: \($0.reason)" } ?? "\(node) is back"
+        return .done(ClusterEvent(.maintenance, node, text, epoch: epoch))
+    }
+
+    // MARK: - Configuration
+
+    /// Why the settings cannot be activated now; nil when they can.
+    package func obstacle(to new: ClusterSettings) -> String? {
+        if new.cluster != settings.cluster { return "the cluster's name cannot change" }
+        if new.timing != settings.timing, !grants.isEmpty {
+            return "timing cannot change while addresses are held; stop all nodes, then start them again"
+        }
+        for seat in seats {
+            guard new.seats.contains(where: { $0.name == seat.name }) else {
+                return "seat \(seat.name) cannot be removed online"
+            }
+            guard let address = address(seat.address), new.addresses.contains(address) else {
+                return "address \(seat.address) of seat \(seat.name) cannot change while the seat uses it"
+            }
+        }
+        for grant in grants where !new.addresses.contains(where: { $0.name == grant.address }) {
+            return "address \(grant.address) is held by \(grant.holder.name)"
+        }
+        if let drain, !new.addresses.contains(where: { $0.name == drain.newAddress }) {
+            return "address \(drain.newAddress) is part of a drain"
+        }
+        for rule in new.seats where seat(rule.name) == nil {
+            if seats.contains(where: { $0.address == rule.address })
+                || grants.contains(where: { $0.address == rule.address })
+            {
+                return "address \(rule.address) of the new seat \(rule.name) is in use"
+            }
+        }
+        return nil
+    }
+
+    private mutating func configure(_ new: ClusterSettings, at epoch: Epoch) -> Applied {
+        fenceEpoch = epoch
+        if let obstacle = obstacle(to: new) { return .refused(obstacle) }
+        settings = new
+        seats = new.seats.map { rule in
+            Seat(name: rule.name, address: seat(rule.name)?.address ?? rule.address)
+        }
+        return .done(
+            ClusterEvent(.configuration, new.cluster, "the cluster file is active on all nodes", epoch: epoch))
+    }
+}
