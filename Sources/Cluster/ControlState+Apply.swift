@@ -142,6 +142,7 @@ extension ControlState {
             Seat(name: rule.name, address: seat(rule.name)?.address ?? rule.address)
         }
         return .done(
-            ClusterEvent(.configuration, new.cluster, "the cluster file is active on all nodes", epoch: epoch))
+            ClusterEvent(.configuration, new.cluster, "the cluster file is active on all nodes", epoch: epoch)
+        )
     }
 }

@@ -41,7 +41,8 @@ extension ControlState {
 
     private func event(of drain: Drain, _ epoch: Epoch) -> ClusterEvent {
         ClusterEvent(
-            .drainPhase, drain.seat, "drain of \(drain.seat) from \(drain.from.name): \(drain.phase.rawValue)",
+            .drainPhase, drain.seat,
+            "drain of \(drain.seat) from \(drain.from.name): \(drain.phase.rawValue)",
             epoch: epoch)
     }
 
@@ -101,7 +102,8 @@ extension ControlState {
             dropNewAddress(of: drain)
             self.drain = nil
             return .done(
-                ClusterEvent(.drainFinished, drain.seat, "the undone drain left nothing behind", epoch: epoch))
+                ClusterEvent(.drainFinished, drain.seat, "the undone drain left nothing behind", epoch: epoch)
+            )
         case .rotating where grant(of: drain.oldAddress) == nil:
             self.drain = nil
             return .done(

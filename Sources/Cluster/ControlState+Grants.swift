@@ -11,7 +11,8 @@ extension ControlState {
         members[at].standing = .fenced(fence.basis, epoch)
         var events = [
             ClusterEvent(
-                .nodeFenced, fence.holder.name, "\(fence.holder) is out: \(fence.basis.sentence)", epoch: epoch)
+                .nodeFenced, fence.holder.name, "\(fence.holder) is out: \(fence.basis.sentence)",
+                epoch: epoch)
         ]
         // Whoever waited for its release now waits for the fence instead.
         for index in grants.indices where grants[index].waits(for: fence.holder) {
@@ -88,7 +89,8 @@ extension ControlState {
         return .done(
             ClusterEvent(
                 .seatMoving, seat(at: move.address)?.name ?? move.address,
-                "\(move.address) moves from \(move.from.name) to \(move.to.name): \(move.reason)", epoch: epoch))
+                "\(move.address) moves from \(move.from.name) to \(move.to.name): \(move.reason)",
+                epoch: epoch))
     }
 
     mutating func revoke(_ address: String, from: Holder, reason: String, at epoch: Epoch) -> Applied {

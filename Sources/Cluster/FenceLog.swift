@@ -1,0 +1,79 @@
+import Consensus
+
+/// The fences and membership changes in the log, and which of them have been waited for.
+///
+/// The log decides what acknowledgements are worth from the moment an entry is appended, long before it is
+/// committed; what is truncated again is forgotten again.
+struct FenceLog: Hashable, Sendable {
+    struct Pending: Hashable, Sendable {
+        var epoch: Epoch
+        /// Nil for a membership or configuration change: it moves the epoch and needs no waiting.
+        var fence: Fence?
+        /// Voters before the command.
+        var voters: [MemberID]
+        /// When this node last received a heartbeat of the fenced holder before it knew of the fence.
+        var lastReceived: Instant
+        /// What repliers said, sorted by member (leader only).
+        var ages: [Reply] = []
+    }
+    struct Reply: Hashable, Sendable {
+        var member: MemberID
+        /// The instant on our clock from which the replier's silence counts, no earlier than it truly does.
+        var silentSince: Instant
+    }
+
+    private(set) var entries: [Pending] = []
+    /// Everything up to here is known to be in effect; never goes back.
+    private(set) var effectiveThrough: Index = 0
+
+    var newestEpoch: Epoch? { entries.last?.epoch }
+
+    mutating func append(_ pending: Pending) { entries.append(pending) }
+
+    mutating func truncate(from index: Index) { entries.removeAll { $0.epoch.index >= index } }
+
+    /// Forgets what is both in effect and part of the applied state.
+    mutating func forget(through index: Index) {
+        entries.removeAll { $0.epoch.index <= min(index, effectiveThrough) }
+    }
+
+    mutating func learn(effectiveThrough index: Index) { effectiveThrough = max(effectiveThrough, index) }
+
+    func fences(_ holder: Holder) -> Bool { entries.contains { $0.fence?.holder == holder } }
+
+    mutating func replied(_ age: SilenceAge, by member: MemberID, at now: Instant) {
+        guard let at = entries.firstIndex(where: { $0.epoch == age.fence && $0.fence?.holder == age.holder }),
+            age.age >= .zero
+        else { return }
+        let silentSince = now - age.age
+        if let known = entries[at].ages.firstIndex(where: { $0.member == member }) {
+            entries[at].ages[known].silentSince = min(entries[at].ages[known].silentSince, silentSince)
+        } else {
+            entries[at].ages.append(Reply(member: member, silentSince: silentSince))
+            entries[at].ages.sort { $0.member < $1.member }
+        }
+    }
+
+    /// When the wait for this fence is over on this leader's evidence; nil while too few have answered.
+    func waitedUntil(_ pending: Pending, me: MemberID, lease: Duration) -> Instant? {
+        guard let fence = pending.fence, fence.basis == .silence || fence.basis == .lapse else {
+            return pending.lastReceived
+        }
+        var instants = pending.ages.filter { reply in
+            pending.voters.contains(reply.member) && reply.member != fence.holder.member && reply.member != me
+        }.map(\.silentSince)
+        if pending.voters.contains(me), me != fence.holder.member { instants.append(pending.lastReceived) }
+        instants.sort()
+        let majority = pending.voters.count / 2 + 1
+        return instants.count >= majority ? instants[majority - 1] + lease : nil
+    }
+
+    /// What this node tells the leader of every fence it holds and does not know to be in effect.
+    func silenceAges(at now: Instant) -> [SilenceAge] {
+        entries.compactMap { pending in
+            guard let fence = pending.fence, pending.epoch.index > effectiveThrough else { return nil }
+            return SilenceAge(
+                fence: pending.epoch, holder: fence.holder, age: max(.zero, now - pending.lastReceived))
+        }
+    }
+}

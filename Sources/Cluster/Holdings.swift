@@ -1,0 +1,87 @@
+import Consensus
+
+/// What this node asked its keeper for and what the keeper said, sorted by address.
+struct Holdings: Hashable, Sendable {
+    enum Keeper: Hashable, Sendable {
+        /// Not started, or died; what it held goes by itself.
+        case absent
+        case ready
+    }
+    enum Condition: Hashable, Sendable {
+        case asked, held, releasing
+    }
+    struct Holding: Hashable, Sendable {
+        var address: ServiceAddress
+        var epoch: Epoch
+        var until: Instant
+        var condition: Condition
+        /// Since when the keeper cannot do it, and why.
+        var trouble: String?
+        var troubleSince: Instant?
+    }
+
+    private(set) var keeper: Keeper = .absent
+    private(set) var all: [Holding] = []
+
+    subscript(_ address: String) -> Holding? { all.first { $0.address.name == address } }
+
+    /// True only when the keeper has said that it holds nothing and was asked for nothing since.
+    var isEmpty: Bool { keeper == .ready && all.isEmpty }
+
+    var held: [HeldAddress] {
+        all.filter { $0.condition == .held }.map { HeldAddress(address: $0.address.name, epoch: $0.epoch) }
+    }
+
+    mutating func keeperReady() {
+        keeper = .ready
+        all = []
+    }
+
+    mutating func keeperLost() { keeper = .absent }
+
+    /// Whether the keeper must be told: a new hold, or one that runs noticeably longer.
+    mutating func want(_ address: ServiceAddress, epoch: Epoch, until: Instant, step: Duration) -> Bool {
+        guard keeper == .ready else { return false }
+        guard let at = all.firstIndex(where: { $0.address.name == address.name }) else {
+            all.append(Holding(address: address, epoch: epoch, until: until, condition: .asked))
+            all.sort { $0.address.name < $1.address.name }
+            return true
+        }
+        if all[at].condition == .releasing { return false }
+        guard until - all[at].until >= step || all[at].epoch != epoch else { return false }
+        all[at].until = until
+        all[at].epoch = epoch
+        return true
+    }
+
+    /// Whether the keeper must be told to let go.
+    mutating func drop(_ address: String) -> Bool {
+        guard let at = all.firstIndex(where: { $0.address.name == address }), all[at].condition != .releasing
+        else { return false }
+        all[at].condition = .releasing
+        return true
+    }
+
+    mutating func held(_ address: String, epoch: Epoch) -> Bool {
+        guard let at = all.firstIndex(where: { $0.address.name == address && $0.epoch == epoch }),
+            all[at].condition == .asked
+        else { return false }
+        all[at].condition = .held
+        all[at].trouble = nil
+        all[at].troubleSince = nil
+        return true
+    }
+
+    mutating func released(_ address: String) -> Bool {
+        guard let at = all.firstIndex(where: { $0.address.name == address }) else { return false }
+        all.remove(at: at)
+        return true
+    }
+
+    mutating func failed(_ address: String, _ reason: String, at now: Instant) {
+        guard let at = all.firstIndex(where: { $0.address.name == address }) else { return }
+        all[at].trouble = reason
+        if all[at].troubleSince == nil { all[at].troubleSince = now }
+        if all[at].condition == .held { all[at].condition = .asked }
+    }
+}

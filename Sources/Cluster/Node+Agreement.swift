@@ -1,0 +1,201 @@
+import Consensus
+
+// From consensus outputs to control state: what is appended, truncated, committed, and who leads.
+
+extension Node {
+    mutating func agree(_ input: Raft<StampedCommand, ControlState>.Input, at now: Instant) {
+        guard state != nil || raft.membership.voters.isEmpty == false || input.mayBeginMembership else {
+            return
+        }
+        carryOut(raft.handle(input, at: now), at: now)
+        if applied.index >= raft.firstIndex + Limits.entriesBetweenSnapshots, let state {
+            carryOut(raft.handle(.compact(through: applied.index, state: state), at: now), at: now)
+        }
+    }
+
+    private mutating func carryOut(_ outputs: [Raft<StampedCommand, ControlState>.Output], at now: Instant) {
+        // The message that tells of a commit should tell of its effect too.
+        judgeEffects(at: now)
+        for output in outputs {
+            switch output {
+            case .store(let request): effects.append(.store(request))
+            case .send(let message, let receiver):
+                effects.append(.send(.consensus(message, rider(at: now)), to: receiver))
+            case .appended(let entries): noteAppended(entries, at: now)
+            case .truncated(let index):
+                fences.truncate(from: index)
+                requests.truncated(from: index).forEach {
+                    answer(
+                        $0, .unavailable("another leader took over before it was agreed; look, then repeat"))
+                }
+                leadership?.truncated(from: index)
+            case .committed(let entries): for entry in entries { apply(entry, at: now) }
+            case .restored(let snapshot): install(snapshot, at: now)
+            case .leaderChanged(let leader, let term): leaderChanged(leader, term, at: now)
+            case .proposed(let epoch): leadership?.proposed(epoch)
+            case .refused(let refusal): leadership?.refused("\(refusal)")
+            case .transferFailed(let target):
+                report(.trouble, target.name, "leadership could not be handed to \(target.name)")
+            }
+        }
+    }
+
+    /// What rides on a consensus message: the leader's word on effects, a replier's ages.
+    private func rider(at now: Instant) -> Rider {
+        Rider(
+            effectiveThrough: isLeader ? min(fences.effectiveThrough, raft.commitIndex) : 0,
+            ages: isLeader ? [] : fences.silenceAges(at: now))
+    }
+
+    /// An entry decides what acknowledgements are worth from the moment it is in the log.
+    mutating func noteAppended(_ entries: [ControlEntry], at now: Instant) {
+        for entry in entries {
+            var fence: Fence?
+            switch entry.payload {
+            case .membership: break
+            case .command(let stamped):
+                switch stamped.command {
+                case .fence(let command): fence = command
+                case .configure: break
+                default: continue
+                }
+            case .empty: continue
+            }
+            let lastReceived = fence.flatMap { neighbours.received(from: $0.holder) } ?? startedAt
+            fences.append(
+                FenceLog.Pending(
+                    epoch: entry.epoch, fence: fence, voters: raft.membership.voters,
+                    lastReceived: max(lastReceived, startedAt)))
+        }
+    }
+
+    /// What our acknowledgements are worth, and the newest of others' that we may count.
+    var fenceEpoch: Epoch {
+        max(fences.newestEpoch ?? .zero, max(state?.fenceEpoch ?? .zero, raft.membershipEpoch))
+    }
+
+    mutating func install(_ snapshot: ControlSnapshot, at now: Instant) {
+        state = snapshot.state
+        applied = snapshot.epoch
+        clockBase = (snapshot.state.time, now)
+        if case .renewing = membershipPhase {} else { membershipPhase = .member }
+        checkStanding(at: now)
+    }
+
+    private mutating func apply(_ entry: ControlEntry, at now: Instant) {
+        applied = entry.epoch
+        if case .command(let stamped) = entry.payload, var state {
+            let outcome = state.apply(stamped, at: entry.epoch)
+            self.state = state
+            clockBase = (state.time, now)
+            for event in outcome.events { effects.append(.report(event)) }
+            for pending in requests.applied(entry.epoch) {
+                if let refusal = outcome.refusal {
+                    answer(pending, .refused([refusal]))
+                } else {
+                    answer(pending, .accepted(entry.epoch, pending.lines))
+                }
+            }
+        }
+        leadership?.applied(entry.epoch)
+        fences.forget(through: applied.index)
+        checkStanding(at: now)
+    }
+
+    private mutating func leaderChanged(_ leader: MemberID?, _ term: Term, at now: Instant) {
+        if leader == raft.me {
+            leadership = Leadership(
+                since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,
+                vouchesAtOnce: fences.effectiveThrough >= lastFenceIndex)
+            zoneKeeper = ZoneKeeper()
+            report(.leaderChanged, name, "leads in term \(term)")
+        } else if leadership != nil {
+            leadership = nil
+            zoneKeeper = ZoneKeeper()
+            for pending in requests.abandoned() {
+                answer(pending, .unavailable("leadership moved before it was agreed; look, then repeat"))
+            }
+        }
+    }
+
+    /// Index of the newest fence in log or state, committed or not.
+    private var lastFenceIndex: Index {
+        max(state?.fenceEpoch.index ?? 0, fences.entries.last { $0.fence != nil }?.epoch.index ?? 0)
+    }
+
+    // MARK: - What is in effect
+
+    /// Leader: grants take effect in the order of the log, each fence once it has been waited for.
+    mutating func judgeEffects(at now: Instant) {
+        guard isLeader, var leadership, let ownFirst = raft.termBeginning, raft.commitIndex >= ownFirst else {
+            return
+        }
+        if leadership.committedOwnFirst == nil { leadership.committedOwnFirst = now }
+        let vouched = leadership.committedOwnFirst.map { $0 + timing.lease } ?? now
+        let vouches = leadership.vouchesAtOnce || now >= vouched
+        if vouches { leadership.vouchesAtOnce = true }
+        self.leadership = leadership
+        guard vouches else { return }
+        var through = raft.commitIndex
+        for pending in fences.entries where pending.epoch.index > fences.effectiveThrough {
+            guard pending.fence != nil, pending.epoch.index >= ownFirst else { continue }
+            var durable = pending
+            durable.ages.removeAll { (raft.matchIndex(of: $0.member) ?? 0) < pending.epoch.index }
+            let until = fences.waitedUntil(durable, me: raft.me, lease: timing.lease)
+            guard pending.epoch.index <= raft.commitIndex, let until, until <= now else {
+                through = min(through, pending.epoch.index - 1)
+                break
+            }
+        }
+        fences.learn(effectiveThrough: through)
+    }
+
+    // MARK: - Messages
+
+    mutating func receive(_ message: PeerMessage, from sender: MemberID, at now: Instant) {
+        switch message {
+        case .consensus(let message, let rider):
+            if isLeader { for age in rider.ages { fences.replied(age, by: sender, at: now) } }
+            judgeEffects(at: now)
+            agree(.message(message, from: sender), at: now)
+            if raft.leader == sender, message.term == raft.term {
+                fences.learn(effectiveThrough: rider.effectiveThrough)
+                fences.forget(through: applied.index)
+            }
+            judgeEffects(at: now)
+        case .admission(let admission):
+            guard admission.holder.member == sender else { return }
+            leadership?.asked(admission, at: now)
+        case .released(let notice):
+            guard notice.holder.member == sender else { return }
+            noteRelease(notice)
+        case .relinquish(let relinquishment):
+            guard relinquishment.holder.member == sender else { return }
+            leadership?.asked(relinquishment, at: now)
+        case .request(let id, let request): take(request, from: .peer(sender, id), at: now)
+        case .response(let id, let reply):
+            if let pending = requests.forwarded(id) { answer(pending, reply) }
+        case .refused(let reason):
+            if state.map({ !$0.isActive(me) }) ?? true { stop(.fatal(reason)) }
+        }
+    }
+
+    mutating func stored(_ sequence: UInt64, at now: Instant) {
+        if sequence == 0 {
+            foundingStored(at: now)
+        } else {
+            agree(.stored(sequence: sequence), at: now)
+            judgeEffects(at: now)
+        }
+    }
+}
+
+extension Raft.Input {
+    /// Whether a node without a cluster may hand this to consensus.
+    var mayBeginMembership: Bool {
+        switch self {
+        case .message, .stored, .storeFailed: true
+        case .tick, .propose, .changeMembership, .transferLeadership, .compact: false
+        }
+    }
+}

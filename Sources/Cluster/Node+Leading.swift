@@ -1,0 +1,273 @@
+import Consensus
+
+// What a leader does about the cluster: one pass, level-triggered, over a scratch copy of the agreed state.
+
+extension Node {
+    /// Looks at everything once and proposes what is missing; nothing while earlier proposals are under way.
+    mutating func lead(at now: Instant) {
+        guard isLeader, leadership != nil, let state, let ownFirst = raft.termBeginning,
+            raft.commitIndex >= ownFirst
+        else { return }
+        judgeEffects(at: now)
+        leadership?.forgetWishes(before: now - .seconds(2))
+        let silence = nextSilence(in: state, after: now)
+        leadership?.nextSilence = silence
+        guard leadership?.underWay.isEmpty ?? false else { return }
+        var scratch = state
+        confirmReleases(&scratch, at: now)
+        if mayDecide(at: now) {
+            fenceTheLost(&scratch, at: now)
+            admit(&scratch, at: now)
+            coverSeats(&scratch, at: now)
+            relieve(&scratch, at: now)
+            advanceDrain(&scratch, at: now)
+            activateConfiguration(&scratch, at: now)
+        }
+        tendVoters(scratch, at: now)
+        stepAsideIfOdd(at: now)
+    }
+
+    /// Proposes a command and applies it to the scratch state, so that what follows in this pass builds on it.
+    @discardableResult
+    mutating func propose(_ command: ControlCommand, _ scratch: inout ControlState, at now: Instant) -> Epoch?
+    {
+        let stamped = StampedCommand(time: clusterTime(at: now), command: command)
+        var next = scratch
+        let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
+        if next.apply(stamped, at: guess).refusal != nil { return nil }
+        leadership?.refused("")
+        agree(.propose(stamped), at: now)
+        guard case .proposed(let epoch) = leadership?.lastProposal else { return nil }
+        scratch = next
+        return epoch
+    }
+
+    /// A leader with another cluster file than the agreed one decides nothing on its own.
+    private func mayDecide(at now: Instant) -> Bool {
+        guard let state else { return false }
+        return settings.version == state.settings.version || configurationIsUnanimous(at: now)
+    }
+
+    // MARK: - Releases
+
+    private mutating func confirmReleases(_ scratch: inout ControlState, at now: Instant) {
+        for notice in requests.releases {
+            guard let grant = scratch.grant(of: notice.address) else { continue }
+            let awaited =
+                (grant.revoked && grant.holder == notice.holder && grant.epoch == notice.epoch)
+                || grant.conditions.contains(.released(by: notice.holder, epoch: notice.epoch))
+            if awaited { propose(.released(notice), &scratch, at: now) }
+        }
+    }
+
+    // MARK: - Fences
+
+    /// When the next member could be found silent; one that is already is looked at with every beat.
+    private func nextSilence(in state: ControlState, after now: Instant) -> Instant? {
+        state.members.filter { $0.isActive && $0.holder != me }.map { member in
+            neighbours.silentSince(member.holder) + timing.deadAfter
+        }.filter { $0 > now }.min()
+    }
+
+    private mutating func fenceTheLost(_ scratch: inout ControlState, at now: Instant) {
+        for member in scratch.members where member.isActive && member.holder != me {
+            guard let basis = lostBecause(member, at: now) else { continue }
+            let automatic = basis == .silence || basis == .lapse
+            let addresses = addressesToSucceed(of: member.holder, in: scratch)
+            if automatic, mustWithhold(member, addresses: addresses, in: scratch) { continue }
+            var spares = spares(in: scratch, at: now).filter { $0 != member.holder }
+            var grants: [Succession] = []
+            for address in addresses where !spares.isEmpty {
+                grants.append(Succession(address: address, to: spares.removeFirst()))
+            }
+            propose(
+                .fence(Fence(holder: member.holder, basis: basis, grants: grants)), &scratch, at: now)
+        }
+    }
+
+    /// Why a member must be fenced now; nil when it need not.
+    private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
+        let holder = member.holder
+        if let neighbour = neighbours[holder.member] {
+            let heartbeat = neighbour.heartbeat
+            if heartbeat.sender.incarnation > holder.incarnation, heartbeat.keeperEmpty { return .reborn }
+            if heartbeat.sender == holder, heartbeat.leaving, heartbeat.keeperEmpty,
+                !(state?.grants.contains { $0.holder == holder && !$0.revoked } ?? false)
+            {
+                return .left
+            }
+        }
+        if settings.policy.noQuorum == .hold { return nil }
+        if isSilent(holder, at: now) { return .silence }
+        let isHolding = state?.grants.contains { $0.holder == holder } ?? false
+        if isHolding, let since = neighbours[holder]?.leaseInvalidSince, now - since >= timing.deadAfter {
+            return .lapse
+        }
+        return nil
+    }
+
+    /// Silent to us and to enough others that it cannot just be our own ears.
+    private func isSilent(_ holder: Holder, at now: Instant) -> Bool {
+        guard now - neighbours.silentSince(holder) >= timing.deadAfter else { return false }
+        // A cold start: everybody gets `discovery` to appear.
+        let neverHeard = neighbours[holder.member] == nil
+        if neverHeard, now - startedAt < timing.discovery { return false }
+        let voters = raft.membership.voters.filter { $0 != holder.member }
+        let deaf = voters.count { voter in
+            if voter == raft.me { return true }
+            guard let neighbour = neighbours[voter], now - neighbour.received < timing.deadAfter else {
+                return false
+            }
+            guard let age = neighbour.ageOfHearing(holder, at: now) else { return true }
+            return age >= timing.deadAfter - timing.interval
+        }
+        return deaf >= raft.membership.majority
+    }
+
+    /// Seat addresses of a holder that should go to somebody else with its fence.
+    private func addressesToSucceed(of holder: Holder, in scratch: ControlState) -> [String] {
+        scratch.grants.filter { grant in
+            grant.holder == holder && !grant.revoked && scratch.seats.contains { $0.address == grant.address }
+        }.map(\.address)
+    }
+
+    /// Anti-flap: more automatic takeovers than allowed in an hour wait for an operator or for time.
+    private mutating func mustWithhold(
+        _ member: Member, addresses: [String], in scratch: ControlState
+    ) -> Bool {
+        guard !addresses.isEmpty, scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour else {
+            leadership?.withheld.removeAll { $0 == member.holder }
+            return false
+        }
+        if !(leadership?.withheld.contains(member.holder) ?? true) {
+            leadership?.withheld.append(member.holder)
+            report(
+                .takeoverWithheld, member.name,
+                "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+        }
+        return true
+    }
+
+    /// Spares that could take an address now, in the order of the slave list.
+    func spares(in scratch: ControlState, at now: Instant) -> [Holder] {
+        scratch.slaves.compactMap { scratch.member($0)?.holder }.filter { holder in
+            unreadiness(of: holder, in: scratch, at: now) == nil
+        }
+    }
+
+    /// Why a spare could not take an address now; nil when it could.
+    func unreadiness(of holder: Holder, in scratch: ControlState, at now: Instant) -> String? {
+        if let unfitness = scratch.unfitness(of: holder) { return unfitness }
+        if scratch.grants.contains(where: { $0.holder == holder }) {
+            return "\(holder.name) holds an address"
+        }
+        if holder == me {
+            if leaving != nil { return "\(name) is stopping" }
+            if !load.isFit { return "FreeSWITCH on \(name) is \(load.health.rawValue)" }
+            if !holdings.isEmpty { return "the keeper on \(name) is not ready" }
+            return settings.version == scratch.settings.version ? nil : "\(name) has another cluster file"
+        }
+        guard let neighbour = neighbours[holder] else { return "\(holder.name) was not heard yet" }
+        let heartbeat = neighbour.heartbeat
+        if now - neighbour.received >= max(timing.interval * 4, timing.deadAfter / 2) {
+            return "\(holder.name) is silent"
+        }
+        if heartbeat.leaving { return "\(holder.name) is stopping" }
+        if !heartbeat.load.isFit {
+            return "FreeSWITCH on \(holder.name) is \(heartbeat.load.health.rawValue)"
+        }
+        if !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
+        if heartbeat.settingsVersion != scratch.settings.version {
+            return "\(holder.name) has another cluster file"
+        }
+        return nil
+    }
+
+    // MARK: - Admissions
+
+    private mutating func admit(_ scratch: inout ControlState, at now: Instant) {
+        for asked in leadership?.admissions ?? [] {
+            let admission = asked.wish
+            let holder = admission.holder
+            guard let known = scratch.member(holder.name) else {
+                admitIfCaughtUp(admission, &scratch, at: now)
+                continue
+            }
+            if known.holder == holder, known.isActive { continue }
+            if known.isActive {
+                // The old self is fenced first, by silence or because it was reborn; a namesake that goes on
+                // living keeps the name.
+                if known.holder.member != holder.member, asked.last - asked.first > .seconds(2),
+                    neighbours.isHeard(known.holder.member, within: timing.deadAfter, at: now)
+                {
+                    effects.append(
+                        .send(
+                            .refused(
+                                "another node named \(holder.name) is alive; give this one another name"),
+                            to: holder.member))
+                }
+                continue
+            }
+            admitIfCaughtUp(admission, &scratch, at: now)
+        }
+    }
+
+    private mutating func admitIfCaughtUp(
+        _ admission: Admission, _ scratch: inout ControlState, at now: Instant
+    ) {
+        let member = admission.holder.member
+        guard raft.membership.contains(member) else { return }
+        guard member == raft.me || (raft.matchIndex(of: member) ?? 0) + 16 >= raft.commitIndex else { return }
+        propose(.admit(admission), &scratch, at: now)
+    }
+
+    // MARK: - Seats
+
+    /// Everybody expected is there, or had long enough to appear.
+    private func isSettled(_ scratch: ControlState, at now: Instant) -> Bool {
+        if scratch.members.count(where: \.isActive) >= scratch.settings.expect { return true }
+        return now - max(startedAt, leadership?.since ?? now) >= timing.discovery
+    }
+
+    private mutating func coverSeats(_ scratch: inout ControlState, at now: Instant) {
+        guard isSettled(scratch, at: now) else { return }
+        for seat in scratch.seats where scratch.grant(of: seat.address) == nil {
+            var spares = spares(in: scratch, at: now)
+            // A node another empty seat prefers is left to it, as long as somebody else is free.
+            let prefer = scratch.settings.seats.first { $0.name == seat.name }?.prefer
+            let wanted = scratch.settings.seats.filter { rule in
+                rule.name != seat.name
+                    && scratch.seat(rule.name).map { scratch.grant(of: $0.address) == nil } ?? false
+            }.compactMap(\.prefer)
+            if let preferred = spares.first(where: { $0.name == prefer }) {
+                spares = [preferred]
+            } else if let unwanted = spares.first(where: { !wanted.contains($0.name) }) {
+                spares = [unwanted]
+            }
+            guard let to = spares.first else { continue }
+            propose(
+                .grant(address: seat.address, to: to, reason: "\(seat.name) has no holder"), &scratch, at: now
+            )
+        }
+    }
+
+    /// Holders that asked to be rid of their addresses.
+    private mutating func relieve(_ scratch: inout ControlState, at now: Instant) {
+        for asked in leadership?.relinquishments ?? [] {
+            let wish = asked.wish
+            for grant in scratch.grants where grant.holder == wish.holder && !grant.revoked {
+                let isSeat = scratch.seats.contains { $0.address == grant.address }
+                let to = spares(in: scratch, at: now).first { $0 != wish.holder }
+                if isSeat, let to {
+                    propose(
+                        .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),
+                        &scratch, at: now)
+                } else if wish.leaving {
+                    propose(
+                        .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,
+                        at: now)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import Consensus
+
+// Heartbeats in and out, the lease they feed, and the addresses the lease allows.
+
+extension Node {
+    mutating func hear(_ heartbeat: Heartbeat, at now: Instant) {
+        let sender = heartbeat.sender
+        if sender.name == name {
+            hearNamesake(heartbeat, at: now)
+            return
+        }
+        switch neighbours.heard(heartbeat, at: now) {
+        case .stale: return
+        case .appeared: report(.nodeHeard, sender.name, "\(sender) is heard (\(heartbeat.role.rawValue))")
+        case .again: break
+        }
+        leadership?.heard(sender.member)
+        // An acknowledgement is worth something only from a log that knows no later fence than ours.
+        if heartbeat.fenceEpoch <= fenceEpoch,
+            let mine = heartbeat.acknowledgements.first(where: { $0.holder == me })
+        {
+            lease.acknowledged(mine.sequence, by: sender.member)
+        }
+    }
+
+    /// Somebody else uses our name: the one that came later must go. Frames of a life that just ended may still be
+    /// under way, so only a voice that goes on counts.
+    private mutating func hearNamesake(_ heartbeat: Heartbeat, at now: Instant) {
+        let other = heartbeat.sender
+        guard other != me else { return }
+        if let known = namesake, known.holder == other, now - known.last < .milliseconds(500) {
+            namesake?.last = now
+        } else {
+            namesake = Namesake(holder: other, first: now, last: now)
+        }
+        let established = heartbeat.role != .starting
+        let iAmStarting = state.map { !$0.isActive(me) } ?? true
+        guard let namesake, now - namesake.first >= .seconds(1), iAmStarting, established || other < me else {
+            return
+        }
+        stop(.fatal("another node named \(name) is alive (\(other)); give this one another name"))
+    }
+
+    // MARK: - Lease
+
+    /// Until when this node may hold addresses; nil without a lease.
+    func leaseEnd(at now: Instant) -> Instant? {
+        guard let state, state.isActive(me), !fences.fences(me) else { return nil }
+        if state.settings.policy.noQuorum == .hold { return now + timing.lease }
+        guard
+            let since = lease.vouchedSince(voters: raft.membership.voters, me: raft.me, now: now),
+            since + timing.lease > now
+        else { return nil }
+        return since + timing.lease
+    }
+
+    mutating func watchLease(at now: Instant) {
+        let isValid = leaseEnd(at: now) != nil
+        guard isValid != leaseWasValid else { return }
+        leaseWasValid = isValid
+        if isValid {
+            report(.leaseWon, name, "a majority hears this node")
+        } else if state != nil {
+            report(.leaseLost, name, "no majority has heard this node for \(timing.lease.milliseconds) ms")
+            hold(at: now)
+        }
+    }
+
+    // MARK: - Addresses
+
+    /// The addresses this node may use now, by agreement alone.
+    private var rightful: [Grant] {
+        guard let state, membershipPhase == .member, !fences.fences(me) else { return [] }
+        return state.grants.filter { grant in
+            grant.holder == me && !grant.revoked
+                && grant.conditions.allSatisfy { condition in
+                    switch condition {
+                    case .inEffect(let index): index <= fences.effectiveThrough
+                    case .released(let by, let epoch):
+                        requests.releases.contains(
+                            ReleaseNotice(address: grant.address, holder: by, epoch: epoch))
+                    }
+                }
+        }
+    }
+
+    /// Makes the keeper hold exactly what this node may hold, until its lease ends.
+    mutating func hold(at now: Instant) {
+        let end = leaseEnd(at: now)
+        let grants = end == nil ? [] : rightful
+        for holding in holdings.all {
+            let grant = grants.first { $0.address == holding.address.name }
+            if grant == nil, holdings.drop(holding.address.name) {
+                effects.append(.release(holding.address, epoch: holding.epoch))
+            }
+        }
+        guard let end, let state else { return }
+        for grant in grants {
+            guard let address = state.address(grant.address) else { continue }
+            if holdings.want(address, epoch: grant.epoch, until: end, step: timing.interval / 2) {
+                effects.append(.hold(address, until: end, epoch: grant.epoch))
+            }
+        }
+    }
+
+    mutating func keeperHeld(_ address: String, _ epoch: Epoch) {
+        if holdings.held(address, epoch: epoch) {
+            report(.addressHeld, address, "\(name) holds \(address)", epoch: epoch)
+        }
+    }
+
+    mutating func keeperReleased(_ address: String, _ cause: String, at now: Instant) {
+        if holdings.released(address) {
+            report(.addressReleased, address, "\(name) let go of \(address): \(cause)")
+            plead(at: now, even: true)
+        }
+    }
+
+    mutating func keeperFailed(_ address: String, _ reason: String, at now: Instant) {
+        if holdings[address]?.trouble != reason { report(.addressFailed, address, reason) }
+        holdings.failed(address, reason, at: now)
+    }
+
+    mutating func switchReported(_ report: SwitchReport, at now: Instant) {
+        let wasFit = load.isFit
+        load = report
+        if wasFit, !report.isFit {
+            self.report(.trouble, name, "FreeSWITCH is \(report.health.rawValue)")
+            plead(at: now, even: true)
+        }
+    }
+
+    // MARK: - Beat
+
+    var role: Role {
+        guard let state, let member = state.member(name), member.holder == me else { return .starting }
+        return state.role(of: member)
+    }
+
+    /// Whether this node vouches that its machine holds none of the cluster's addresses and could take one.
+    private var keeperEmpty: Bool { holdings.isEmpty }
+
+    mutating func beat(at now: Instant) {
+        nextBeat = nextBeat + timing.interval
+        if nextBeat <= now { nextBeat = now + timing.interval }
+        if case .renewing = membershipPhase { return }
+        sequence += 1
+        lease.beat(sequence, at: now)
+        let fencedOut = fences.fences(me) || (state.map { !$0.isActive(me) } ?? false)
+        effects.append(
+            .beat(
+                Heartbeat(
+                    clusterID: state?.clusterID ?? 0, sender: me, sequence: sequence, kind: kind, role: role,
+                    settingsVersion: settings.version, term: raft.term, commit: raft.commitIndex,
+                    leader: raft.leader, fenceEpoch: fenceEpoch, holding: holdings.held,
+                    leaseValid: leaseEnd(at: now) != nil, keeperEmpty: keeperEmpty, leaving: leaving != nil,
+                    load: load, founding: foundingDigest(at: now),
+                    acknowledgements: fencedOut && state?.member(name)?.holder == me
+                        ? [] : acknowledgements(at: now))))
+    }
+
+    private func acknowledgements(at now: Instant) -> [Acknowledgement] {
+        neighbours.all.compactMap { neighbour in
+            guard !fences.fences(neighbour.holder), now - neighbour.received < .seconds(2) else { return nil }
+            return Acknowledgement(
+                holder: neighbour.holder, sequence: neighbour.heartbeat.sequence,
+                age: now - neighbour.received)
+        }
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 { nanoseconds / 1_000_000 }
+}

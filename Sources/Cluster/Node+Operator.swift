@@ -1,0 +1,250 @@
+import Consensus
+
+// What operators ask: refused with every reason, or proposed and answered when it is agreed.
+
+extension Node {
+    mutating func take(_ request: OperatorRequest, from asker: PendingRequests.Asker, at now: Instant) {
+        guard isLeader, leadership?.committedOwnFirst != nil else {
+            carry(request, from: asker, at: now)
+            return
+        }
+        switch request {
+        case .status: answer(asker, .status(statusReport(at: now)))
+        case .drain(let drain): take(drain, from: asker, at: now)
+        case .abortDrain(let who):
+            propose(
+                .drain(.abort(reason: "asked by \(who)")), for: asker, ["the drain is being undone"], at: now)
+        case .undrain(let node, _): undrain(node, from: asker, at: now)
+        case .switchover(let seat, let to, let dryRun, let who):
+            switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
+        case .zone:
+            if let report = zoneReport(at: now) {
+                answer(asker, .zone(report))
+            } else {
+                answer(asker, .refused(["the cluster file names no DNS zone"]))
+            }
+        case .zoneApply(let adopt, _):
+            guard let report = zoneReport(at: now) else {
+                answer(asker, .refused(["the cluster file names no DNS zone"]))
+                return
+            }
+            zoneKeeper.adopt = adopt
+            zoneKeeper.nextRead = now
+            zoneKeeper.failures = 0
+            answer(asker, .accepted(applied, report.steps.isEmpty ? ["nothing to do"] : report.steps))
+        }
+    }
+
+    /// To the leader; or, without one, an answer from what this node sees itself.
+    private mutating func carry(
+        _ request: OperatorRequest, from asker: PendingRequests.Asker, at now: Instant
+    ) {
+        if case .terminal = asker, let leader = raft.leader, leader != raft.me,
+            neighbours.isHeard(leader, within: timing.deadAfter, at: now), let id = requests.forward(asker)
+        {
+            effects.append(.send(.request(id: id, request), to: leader))
+            return
+        }
+        if case .status = request {
+            answer(asker, .status(statusReport(at: now)))
+        } else {
+            answer(asker, .unavailable("the cluster has no leader now; nothing was changed"))
+        }
+    }
+
+    mutating func answer(_ asker: PendingRequests.Asker, _ reply: OperatorReply) {
+        switch asker {
+        case .terminal(let id):
+            var reply = reply
+            if case .status(var report) = reply {
+                report.node = name
+                reply = .status(report)
+            }
+            effects.append(.answer(id: id, reply))
+        case .peer(let member, let id): effects.append(.send(.response(id: id, reply), to: member))
+        }
+    }
+
+    mutating func answer(_ pending: PendingRequests.Pending, _ reply: OperatorReply) {
+        answer(pending.asker, reply)
+    }
+
+    private mutating func propose(
+        _ command: ControlCommand, for asker: PendingRequests.Asker, _ lines: [String], at now: Instant
+    ) {
+        guard let state else { return }
+        var scratch = state
+        let stamped = StampedCommand(time: clusterTime(at: now), command: command)
+        let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
+        if let refusal = scratch.apply(stamped, at: guess).refusal {
+            answer(asker, .refused([refusal]))
+            return
+        }
+        var fresh = state
+        guard let epoch = propose(command, &fresh, at: now) else {
+            answer(asker, .unavailable("the leader cannot take it now; try again"))
+            return
+        }
+        if applied >= epoch {
+            answer(asker, .accepted(epoch, lines))
+        } else {
+            requests.await(epoch, for: asker, lines: lines)
+        }
+    }
+
+    // MARK: - Drain
+
+    private mutating func take(
+        _ request: DrainRequest, from asker: PendingRequests.Asker, at now: Instant
+    ) {
+        guard let state else { return }
+        var reasons: [String] = []
+        let seat =
+            state.seat(request.target)
+            ?? state.seats.first { state.grant(of: $0.address)?.holder.name == request.target }
+        guard let seat, let grant = state.grant(of: seat.address) else {
+            let names = state.seats.map(\.name).joined(separator: ", ")
+            answer(asker, .refused(["\(request.target) is no seat with a holder; the seats are \(names)"]))
+            return
+        }
+        if let drain = state.drain {
+            reasons.append(
+                "\(drain.owner) is draining \(drain.seat) (\(drain.phase.rawValue)); `fsdns abort` undoes it")
+        }
+        if grant.revoked || !grant.conditions.allSatisfy(isMet) {
+            reasons.append("\(seat.name) is moving; try again in a moment")
+        }
+        if request.onDeadline == .handover {
+            reasons.append("handover needs a switch whose calls can be recovered; <freeswitch> is none here")
+        }
+        let newAddress = state.maintenanceAddresses.first { state.grant(of: $0.name) == nil }
+        if newAddress == nil { reasons.append("no maintenance address is free") }
+        let ready = spares(in: state, at: now)
+        if ready.isEmpty {
+            reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now))
+        }
+        if let obstacle = zoneObstacle { reasons.append("the zone is not in order: \(obstacle)") }
+        guard reasons.isEmpty, let newAddress, let to = ready.first else {
+            answer(asker, .refused(reasons))
+            return
+        }
+        let time = clusterTime(at: now)
+        let drain = Drain(
+            seat: seat.name, from: grant.holder, to: to, oldAddress: seat.address,
+            newAddress: newAddress.name,
+            phase: .raising, deadline: request.deadline.map { time + $0 }, onDeadline: request.onDeadline,
+            reason: request.reason.isEmpty ? "drained by \(request.who)" : request.reason, owner: request.who,
+            began: time, phaseEpoch: .zero)
+        let lines = describe(drain, in: state)
+        if request.dryRun {
+            answer(asker, .plan(lines))
+        } else {
+            propose(.drain(.begin(drain)), for: asker, lines, at: now)
+        }
+    }
+
+    private func isMet(_ condition: Grant.Condition) -> Bool {
+        switch condition {
+        case .inEffect(let index): index <= fences.effectiveThrough
+        case .released: false
+        }
+    }
+
+    func whyNoSpare(in state: ControlState, at now: Instant) -> String {
+        if state.slaves.isEmpty { return "there is none" }
+        return state.slaves.compactMap { state.member($0)?.holder }
+            .compactMap { unreadiness(of: $0, in: state, at: now) }.joined(separator: "; ")
+    }
+
+    private func describe(_ drain: Drain, in state: ControlState) -> [String] {
+        func text(_ name: String) -> String { state.address(name).map { "\(name) (\($0.ip))" } ?? name }
+        let old = text(drain.oldAddress)
+        let new = text(drain.newAddress)
+        var lines = [
+            "\(drain.to.name) takes \(new): it is the first ready slave",
+            "DNS adds \(new): callers must find \(drain.seat) there first",
+            "DNS withdraws \(old): new calls go to \(new)",
+        ]
+        let ttl = (state.settings.dns?.ttl ?? .zero).milliseconds / 1000
+        lines.append("wait \(ttl) s: callers may remember \(old) for one TTL")
+        let calls = load(of: drain.from)?.calls ?? 0
+        let limit = drain.deadline.map {
+            "at most \(($0 - drain.began).milliseconds / 1000) s, then \(drain.onDeadline.rawValue)"
+        }
+        lines.append("wait for \(calls) calls on \(old): \(limit ?? "as long as they last")")
+        lines.append("\(drain.from.name) lets go of \(old): it becomes the maintenance address")
+        lines.append("\(drain.from.name) is in maintenance: \(drain.reason)")
+        return lines
+    }
+
+    private mutating func undrain(_ node: String, from asker: PendingRequests.Asker, at now: Instant) {
+        guard let state else { return }
+        guard let member = state.member(node) else {
+            answer(
+                asker,
+                .refused([
+                    "no node \(node); the nodes are \(state.members.map(\.name).joined(separator: ", "))"
+                ]))
+            return
+        }
+        if let drain = state.drain, drain.from.name == node {
+            answer(asker, .refused(["\(node) is still being drained; `fsdns abort` undoes the drain"]))
+            return
+        }
+        guard member.maintenance != nil else {
+            answer(asker, .refused(["\(node) is not in maintenance"]))
+            return
+        }
+        propose(
+            .maintenance(node: node, nil), for: asker, ["\(node) is back as a slave"], at: now)
+    }
+
+    // MARK: - Switchover
+
+    private mutating func switchOver(
+        _ seatName: String, to target: String?, dryRun: Bool, who: String,
+        from asker: PendingRequests.Asker, at now: Instant
+    ) {
+        guard let state else { return }
+        guard let seat = state.seat(seatName) else {
+            let names = state.seats.map(\.name).joined(separator: ", ")
+            answer(asker, .refused(["no seat \(seatName); the seats are \(names)"]))
+            return
+        }
+        var reasons: [String] = []
+        guard let grant = state.grant(of: seat.address), !grant.revoked else {
+            answer(asker, .refused(["\(seatName) has no holder"]))
+            return
+        }
+        if let drain = state.drain, drain.seat == seatName || drain.to.name == target {
+            reasons.append("\(drain.owner) is draining \(drain.seat)")
+        }
+        if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seatName) is moving already") }
+        var to = spares(in: state, at: now).first
+        if let target {
+            let holder = state.member(target)?.holder
+            to = holder
+            if let holder {
+                if let reason = unreadiness(of: holder, in: state, at: now) { reasons.append(reason) }
+            } else {
+                reasons.append("no node \(target)")
+            }
+        } else if to == nil {
+            reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now))
+        }
+        guard reasons.isEmpty, let to else {
+            answer(asker, .refused(reasons))
+            return
+        }
+        let lines = [
+            "\(grant.holder.name) lets go of \(seat.address): switchover by \(who)",
+            "\(to.name) takes \(seat.address) as soon as \(grant.holder.name) says so",
+        ]
+        if dryRun {
+            answer(asker, .plan(lines))
+            return
+        }
+        let move = Move(address: seat.address, from: grant.holder, to: to, reason: "switchover by \(who)")
+        propose(.move(move), for: asker, lines, at: now)
+    }
+}

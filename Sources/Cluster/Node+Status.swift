@@ -1,0 +1,175 @@
+import Consensus
+
+// The cluster as this node sees it; the leader's view is the one worth asking for.
+
+extension Node {
+    package func statusReport(at now: Instant) -> StatusReport {
+        let voters = raft.membership.voters
+        let have = voters.count { $0 == raft.me || neighbours.isHeard($0, within: timing.deadAfter, at: now) }
+        let leader = raft.leader?.name
+        return StatusReport(
+            cluster: settings.cluster, node: name, leader: leader, term: raft.term,
+            epoch: "\(applied)",
+            quorum: .init(
+                votes: voters.count, needed: voters.isEmpty ? 0 : raft.membership.majority, have: have),
+            nodes: nodeLines(at: now), seats: seatLines(at: now), maintenance: maintenanceLine(at: now),
+            dns: dnsLine, warnings: warnings(at: now, have: have), forming: formingLine(at: now))
+    }
+
+    private func nodeLines(at now: Instant) -> [StatusReport.NodeLine] {
+        guard let state else {
+            let known = neighbours.all.map { ($0.holder.name, $0 as Neighbour?) } + [(name, nil)]
+            return known.sorted { $0.0 < $1.0 }.map { line(of: $0.0, $0.1, member: nil, at: now) }
+        }
+        var lines = state.members.map { member in
+            line(of: member.name, neighbours[member.holder.member], member: member, at: now)
+        }
+        let strangers = neighbours.all.filter { neighbour in
+            state.member(neighbour.holder.name) == nil && now - neighbour.received < .seconds(2)
+        }
+        lines += strangers.map { line(of: $0.holder.name, $0, member: nil, at: now) }
+        return lines.sorted { $0.name < $1.name }
+    }
+
+    private func line(
+        of node: String, _ neighbour: Neighbour?, member: Member?, at now: Instant
+    ) -> StatusReport.NodeLine {
+        let isMe = node == name
+        let role = member.flatMap { state?.role(of: $0) } ?? .starting
+        let seat = member.flatMap { member in
+            state?.seats.first { state?.grant(of: $0.address)?.holder == member.holder }
+        }
+        let held = isMe ? holdings.held : neighbour?.heartbeat.holding ?? []
+        let report = isMe ? load : neighbour?.heartbeat.load ?? SwitchReport(health: .unknown)
+        let leaseValid = isMe ? leaseEnd(at: now) != nil : neighbour?.heartbeat.leaseValid ?? false
+        let isHeard = isMe || neighbour.map { now - $0.received < timing.deadAfter } ?? false
+        var note: String?
+        switch member?.standing {
+        case .fenced(let basis, let epoch): note = "out since \(epoch): \(basis.sentence)"
+        case .active, nil: note = member?.maintenance.map { "\($0.reason) (\($0.who))" }
+        }
+        let version = isMe ? settings.version : neighbour?.heartbeat.settingsVersion
+        return StatusReport.NodeLine(
+            name: node, role: role,
+            position: state?.slaves.firstIndex(of: node).map { $0 + 1 }, seat: seat?.name,
+            addresses: isHeard ? held.compactMap { state?.address($0.address)?.ip.description } : [],
+            lease: member == nil ? "none" : leaseValid && isHeard ? "valid" : "expired",
+            freeswitch: report.health, calls: Int(report.calls), registrations: Int(report.registrations),
+            lastHeardMs: isMe ? nil : neighbour.map { Int((now - $0.received).milliseconds) },
+            voter: raft.membership.voters.contains { $0.name == node },
+            incarnation: "\((isMe ? me : neighbour?.holder ?? member?.holder ?? me).incarnation >> 32)",
+            configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
+            note: note)
+    }
+
+    private func seatLines(at now: Instant) -> [StatusReport.SeatLine] {
+        guard let state else { return [] }
+        return state.seats.map { seat in
+            let grant = state.grant(of: seat.address)
+            let isHeld = grant.map { !$0.revoked && holds($0.holder, seat.address) } ?? false
+            let condition: StatusReport.SeatLine.State
+            if state.drain?.seat == seat.name {
+                condition = .draining
+            } else if isHeld, let grant, grant.holder == me || isHeard(grant.holder, at: now) {
+                condition = .active
+            } else if let grant, !grant.revoked, state.isActive(grant.holder), isHeard(grant.holder, at: now)
+            {
+                condition = .moving
+            } else {
+                condition = .uncovered
+            }
+            return StatusReport.SeatLine(
+                name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
+                addressName: seat.address, holder: grant?.holder.name, state: condition,
+                published: isPublished(seat.address, in: state), epoch: grant.map { "\($0.epoch)" })
+        }
+    }
+
+    private func isHeard(_ holder: Holder, at now: Instant) -> Bool {
+        holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
+    }
+
+    private func isPublished(_ address: String, in state: ControlState) -> Bool {
+        guard let ip = state.address(address)?.ip else { return false }
+        return zoneKeeper.readings.contains { reading in
+            guard case .read(_, let records) = reading.outcome else { return false }
+            return records.contains { $0.content == .address(ip) }
+        }
+    }
+
+    private func maintenanceLine(at now: Instant) -> StatusReport.MaintenanceLine {
+        guard let state else { return .init(addresses: [], drain: nil) }
+        func text(_ name: String) -> String { state.address(name)?.ip.description ?? name }
+        let drain = state.drain.map { drain in
+            let report = load(of: drain.from)
+            return StatusReport.DrainLine(
+                seat: drain.seat, from: drain.from.name, to: drain.to.name, phase: drain.phase,
+                oldAddress: text(drain.oldAddress), newAddress: text(drain.newAddress),
+                callsLeft: Int(report?.calls ?? 0), registrationsLeft: Int(report?.registrations ?? 0),
+                deadlineSeconds: drain.deadline.map {
+                    Int(($0 - clusterTime(at: now)).milliseconds / 1000)
+                }, onDeadline: drain.onDeadline, owner: drain.owner, reason: drain.reason,
+                waitingFor: drainObstacle(drain, in: state, at: now))
+        }
+        return .init(addresses: state.maintenanceAddresses.map(\.ip.description), drain: drain)
+    }
+
+    private var dnsLine: StatusReport.DNSLine? {
+        guard isLeader, let state, let desired = desiredZone(state) else { return nil }
+        let servers = desired.settings.servers.map { server in
+            let reading = zoneKeeper.readings.first { $0.endpoint == server.endpoint }
+            var serial: UInt32?
+            if case .read(let value, _) = reading?.outcome { serial = value }
+            let problem = reading.map { serverProblem($0, desired) } ?? "not read yet"
+            return StatusReport.DNSLine.Server(
+                address: "\(server.endpoint)", serial: serial, converged: problem == nil, problem: problem)
+        }
+        let texts = zoneKeeper.readings.lazy.compactMap { reading -> String? in
+            guard case .read(_, let records) = reading.outcome,
+                case .txt(let text) = records.first(where: { $0.name == desired.epochName })?.content
+            else { return nil }
+            return text
+        }
+        return StatusReport.DNSLine(
+            zone: desired.settings.zone, converged: servers.allSatisfy(\.converged),
+            epoch: texts.first.flatMap { EpochMark($0)?.epoch.description }, servers: servers,
+            problem: zoneKeeper.told ?? zoneKeeper.problem)
+    }
+
+    private func warnings(at now: Instant, have: Int) -> [String] {
+        var warnings: [String] = []
+        guard let state else { return warnings }
+        if raft.leader == nil {
+            warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
+        }
+        if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
+        if have <= raft.membership.majority {
+            warnings.append(
+                "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
+        }
+        if state.takeovers.count >= state.settings.policy.takeoversPerHour {
+            warnings.append("automatic takeover is withheld: \(state.takeovers.count) within an hour")
+        }
+        if state.settings.policy.noQuorum == .hold {
+            warnings.append("automatic takeover is off: no-quorum=\"hold\"")
+        }
+        if let obstacle = leadership?.obstacleTold {
+            warnings.append("the new cluster file cannot be activated: \(obstacle)")
+        }
+        return warnings
+    }
+
+    private func formingLine(at now: Instant) -> String? {
+        guard state == nil else { return nil }
+        let heard = neighbours.all.filter { now - $0.received < timing.deadAfter }
+        if heard.contains(where: { $0.heartbeat.clusterID != 0 }) { return "joining a formed cluster" }
+        let names = (heard.map(\.holder.name) + [name]).sorted()
+        let missing = settings.nodes.map(\.name).filter { !names.contains($0) }
+        var text = "\(names.count) of \(settings.expect) nodes are here"
+        if !missing.isEmpty { text += "; waiting for \(missing.joined(separator: ", "))" }
+        let odd = heard.filter { $0.heartbeat.settingsVersion != settings.version }.map(\.holder.name)
+        if !odd.isEmpty { text += "; another cluster file on \(odd.joined(separator: ", "))" }
+        if !holdings.isEmpty { text += "; the keeper is not ready" }
+        return text
+    }
+}

@@ -1,0 +1,169 @@
+import Consensus
+
+// The slower duties of a leader: who votes, which configuration holds, how far a drain is.
+
+extension Node {
+    // MARK: - Voters
+
+    /// One change at a time towards: every admitted member votes, fenced ones do not, never below three.
+    mutating func tendVoters(_ scratch: ControlState, at now: Instant) {
+        guard let wanted = nextMembership(scratch, at: now), wanted != raft.membership else { return }
+        agree(.changeMembership(wanted), at: now)
+    }
+
+    private func nextMembership(_ scratch: ControlState, at now: Instant) -> Membership? {
+        var membership = raft.membership
+        // Whoever asks to be taken in must first get the log.
+        for asked in leadership?.admissions ?? [] {
+            let member = asked.wish.holder.member
+            let known = scratch.member(member.name)
+            let isFree = known.map { !$0.isActive || $0.holder.member == member } ?? true
+            if isFree, !membership.contains(member), membership.members.count < Limits.nodes {
+                membership.learners = (membership.learners + [member]).sorted()
+                return membership
+            }
+        }
+        // An admitted member that has caught up votes.
+        for member in scratch.members where member.isActive {
+            let id = member.holder.member
+            guard membership.learners.contains(id), (raft.matchIndex(of: id) ?? 0) + 16 >= raft.commitIndex,
+                id == raft.me || neighbours.isHeard(id, within: timing.deadAfter, at: now)
+            else { continue }
+            membership.learners.removeAll { $0 == id }
+            membership.voters = (membership.voters + [id]).sorted()
+            return membership
+        }
+        return removal(from: membership, scratch, at: now)
+    }
+
+    /// Fenced members leave one after another while more than three voters remain; a lost disk's old self always.
+    private func removal(
+        from membership: Membership, _ scratch: ControlState, at now: Instant
+    ) -> Membership? {
+        var membership = membership
+        for id in membership.members where id != raft.me {
+            let member = scratch.member(id.name)
+            // A founder that was not admitted yet stays.
+            guard let member else { continue }
+            let isReplaced = member.holder.member != id && member.isActive
+            let isOut = !member.isActive && !neighbours.isHeard(id, within: timing.deadAfter, at: now)
+            guard isReplaced || isOut else { continue }
+            if membership.learners.contains(id) {
+                guard isReplaced || now - (leadership?.since ?? now) > timing.discovery else { continue }
+                membership.learners.removeAll { $0 == id }
+                return membership
+            }
+            guard isReplaced ? membership.voters.count > 1 : membership.voters.count > 3 else { continue }
+            membership.voters.removeAll { $0 == id }
+            return membership
+        }
+        return nil
+    }
+
+    // MARK: - Configuration
+
+    /// All active members have read the same file, and it is ours.
+    func configurationIsUnanimous(at now: Instant) -> Bool {
+        guard let state else { return false }
+        return state.members.filter(\.isActive).allSatisfy { member in
+            if member.holder == me { return true }
+            guard let heartbeat = neighbours[member.holder]?.heartbeat else { return false }
+            return heartbeat.settingsVersion == settings.version
+        }
+    }
+
+    /// Another cluster file becomes the agreed one when every node has it, at one epoch.
+    mutating func activateConfiguration(_ scratch: inout ControlState, at now: Instant) {
+        guard settings.version != scratch.settings.version, configurationIsUnanimous(at: now) else {
+            leadership?.obstacleTold = nil
+            return
+        }
+        if let obstacle = scratch.obstacle(to: settings) {
+            if leadership?.obstacleTold != obstacle {
+                leadership?.obstacleTold = obstacle
+                report(
+                    .configuration, settings.cluster, "the new cluster file cannot be activated: \(obstacle)")
+            }
+            return
+        }
+        propose(.configure(settings), &scratch, at: now)
+    }
+
+    /// The odd one out should not lead.
+    mutating func stepAsideIfOdd(at now: Instant) {
+        guard let state, settings.version != state.settings.version, !configurationIsUnanimous(at: now) else {
+            return
+        }
+        let tried = leadership?.transferTried ?? .zero
+        guard now - tried > .seconds(1), raft.transferTarget == nil else { return }
+        let heir = raft.membership.voters.first { voter in
+            guard let neighbour = neighbours[voter], voter != raft.me else { return false }
+            return neighbour.heartbeat.settingsVersion == state.settings.version
+                && now - neighbour.received < timing.deadAfter
+        }
+        guard let heir else { return }
+        leadership?.transferTried = now
+        agree(.transferLeadership(to: heir), at: now)
+    }
+
+    // MARK: - Drain
+
+    /// What the drain still waits for in its phase; nil when it can go on.
+    func drainObstacle(_ drain: Drain, in state: ControlState, at now: Instant) -> String? {
+        switch drain.phase {
+        case .raising:
+            return holds(drain.to, drain.newAddress)
+                ? nil : "\(drain.to.name) to hold \(drain.newAddress)"
+        case .publishing, .withdrawing, .aborting:
+            return zoneObstacle
+        case .waitingForCalls:
+            let since = drain.waitingSince ?? state.time
+            let remembered = (state.settings.dns?.ttl ?? .zero) - (clusterTime(at: now) - since)
+            if remembered > .zero {
+                return
+                    "clients to forget the old address (\(remembered.milliseconds / 1000 + 1) s of TTL left)"
+            }
+            let calls = load(of: drain.from)?.calls ?? 0
+            return calls == 0 ? nil : "\(calls) calls on \(drain.oldAddress)"
+        case .rotating:
+            return state.grant(of: drain.oldAddress) == nil
+                ? nil : "\(drain.from.name) to let go of \(drain.oldAddress)"
+        }
+    }
+
+    func load(of holder: Holder) -> SwitchReport? {
+        holder == me ? load : neighbours[holder]?.heartbeat.load
+    }
+
+    /// Whether the holder's keeper says that it has the address.
+    func holds(_ holder: Holder, _ address: String) -> Bool {
+        let held = holder == me ? holdings.held : neighbours[holder]?.heartbeat.holding ?? []
+        return held.contains { $0.address == address }
+    }
+
+    mutating func advanceDrain(_ scratch: inout ControlState, at now: Instant) {
+        guard let drain = scratch.drain else { return }
+        if let obstacle = drainObstacle(drain, in: scratch, at: now) {
+            guard drain.phase == .waitingForCalls, let deadline = drain.deadline,
+                clusterTime(at: now) >= deadline
+            else { return }
+            switch drain.onDeadline {
+            case .wait: return
+            case .abort:
+                propose(.drain(.abort(reason: "deadline passed, waiting for \(obstacle)")), &scratch, at: now)
+            case .handover, .hangup:
+                propose(.drain(.advance(from: .waitingForCalls, to: .rotating)), &scratch, at: now)
+            }
+            return
+        }
+        switch drain.phase {
+        case .raising: propose(.drain(.advance(from: .raising, to: .publishing)), &scratch, at: now)
+        case .publishing: propose(.drain(.advance(from: .publishing, to: .withdrawing)), &scratch, at: now)
+        case .withdrawing:
+            propose(.drain(.advance(from: .withdrawing, to: .waitingForCalls)), &scratch, at: now)
+        case .waitingForCalls:
+            propose(.drain(.advance(from: .waitingForCalls, to: .rotating)), &scratch, at: now)
+        case .rotating, .aborting: propose(.drain(.finish), &scratch, at: now)
+        }
+    }
+}

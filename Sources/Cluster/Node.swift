@@ -1,0 +1,207 @@
+import Consensus
+
+/// One node as a value: what happened goes in, what to do comes out; no clock, no socket, no surprise.
+///
+/// Same seed and inputs, same effects. The parts: `raft` agrees, `state` is what was agreed, `neighbours` is what is
+/// heard, `lease` is the right to hold, `fences` is what must be waited for, `holdings` is what the keeper does.
+package struct Node: Sendable, Equatable {
+    typealias ControlRaft = Raft<StampedCommand, ControlState>
+
+    package let name: String
+    package let kind: NodeRule.Kind
+    /// The cluster file this node has read; the agreed one is `state.settings`.
+    package let settings: ClusterSettings
+
+    package internal(set) var me: Holder
+    package internal(set) var raft: Raft<StampedCommand, ControlState>
+    /// Nil until the cluster is formed or joined.
+    package internal(set) var state: ControlState?
+    package internal(set) var applied: Epoch = .zero
+
+    var neighbours: Neighbours
+    var lease = Lease()
+    var fences = FenceLog()
+    var holdings = Holdings()
+    var load: SwitchReport
+
+    let startedAt: Instant
+    var generator: SeededGenerator
+    var sequence: UInt64 = 0
+    var nextBeat: Instant
+    var lastHandled: Instant
+    var leaseWasValid = false
+
+    var membershipPhase = MembershipPhase.discovering
+    var leaving: Leaving?
+    var namesake: Namesake?
+    var leadership: Leadership?
+    var zoneKeeper = ZoneKeeper()
+    var requests = PendingRequests()
+    /// When periodic messages to the leader (admission, release notices, relinquishing) are due again.
+    var nextPlea: Instant
+    /// The state's clock and our own at the last applied command.
+    var clockBase: (cluster: ClusterTime, local: Instant) {
+        get { (clusterBase, localBase) }
+        set { (clusterBase, localBase) = newValue }
+    }
+    private var clusterBase = ClusterTime.zero
+    private var localBase: Instant
+    var effects: [Effect] = []
+
+    enum MembershipPhase: Hashable, Sendable {
+        /// Without a cluster: listening.
+        case discovering
+        /// Every founder agrees; the founding snapshot is being made durable.
+        case founding(ControlSnapshot)
+        /// Part of a cluster (perhaps not admitted yet).
+        case member
+        /// Another incarnation is being recorded before it may speak.
+        case renewing(UInt64)
+        /// Nothing more will be said.
+        case stopped
+    }
+
+    struct Leaving: Hashable, Sendable {
+        var deadline: Instant
+    }
+
+    /// Another process that uses our name.
+    struct Namesake: Hashable, Sendable {
+        var holder: Holder
+        var first: Instant
+        var last: Instant
+    }
+
+    package init(
+        name: String, birth: UInt64, incarnation: UInt64, kind: NodeRule.Kind, settings: ClusterSettings,
+        restored: Raft<StampedCommand, ControlState>.Restored, seed: UInt64, at now: Instant
+    ) {
+        self.name = name
+        self.kind = kind
+        self.settings = settings
+        let member = MemberID(name: name, birth: birth)
+        me = Holder(member: member, incarnation: incarnation)
+        let timing = restored.snapshot?.state.settings.timing ?? settings.timing
+        raft = ControlRaft(
+            me: member, settings: Self.consensusSettings(timing), restored: restored, seed: seed, at: now)
+        neighbours = Neighbours(at: now)
+        load = SwitchReport(health: kind == .witness ? .none : .unknown)
+        startedAt = now
+        generator = SeededGenerator(seed: seed ^ 0x6E6F_6465)
+        nextBeat = now
+        lastHandled = now
+        nextPlea = now
+        localBase = now
+        if let snapshot = restored.snapshot {
+            install(snapshot, at: now)
+            noteAppended(raft.entries(from: snapshot.epoch.index + 1, through: raft.lastIndex), at: now)
+        }
+    }
+
+    /// Elections fit inside `dead-after`, so that a dead leader that is also a master costs no extra time.
+    static func consensusSettings(_ timing: Timing) -> ControlRaft.Settings {
+        let lower = timing.deadAfter * 6 / 10
+        let upper = timing.deadAfter * 9 / 10
+        return ControlRaft.Settings(
+            electionTimeout: lower...upper, heartbeatInterval: min(timing.interval * 2, lower / 3))
+    }
+
+    /// The agreed durations, or those of the file before there is an agreement.
+    var timing: Timing { state?.settings.timing ?? settings.timing }
+    package var isLeader: Bool { raft.role == .leader }
+    package var appliedIndex: Index { applied.index }
+
+    // MARK: - The entrance
+
+    package mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
+        effects = []
+        if case .stopped = membershipPhase { return [] }
+        wakeUp(at: now)
+        switch event {
+        case .tick: agree(.tick, at: now)
+        case .heard(let heartbeat): hear(heartbeat, at: now)
+        case .received(let message, let sender): receive(message, from: sender, at: now)
+        case .stored(let sequence): stored(sequence, at: now)
+        case .storeFailed(let sequence, let reason):
+            if sequence > 0 { agree(.storeFailed(sequence: sequence), at: now) }
+            stop(.fatal("the state could not be written: \(reason)"))
+        case .incarnationRecorded(let incarnation): incarnationRecorded(incarnation, at: now)
+        case .keeperReady: holdings.keeperReady()
+        case .keeperHeld(let address, let epoch): keeperHeld(address, epoch)
+        case .keeperReleased(let address, _, let cause): keeperReleased(address, cause, at: now)
+        case .keeperFailed(let address, _, let reason): keeperFailed(address, reason, at: now)
+        case .keeperLost:
+            holdings.keeperLost()
+            report(.trouble, name, "the keeper died; its addresses are gone or going")
+        case .switchReported(let report): switchReported(report, at: now)
+        case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
+        case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
+        case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)
+        case .shutdownRequested: beginLeaving(at: now)
+        }
+        if case .stopped = membershipPhase { return effects }
+        pursue(event, at: now)
+        return effects
+    }
+
+    /// When `.tick` is wanted next.
+    package var nextDeadline: Instant? {
+        if case .stopped = membershipPhase { return nil }
+        var deadline = nextBeat
+        if state != nil, let raftDeadline = raft.nextDeadline { deadline = min(deadline, raftDeadline) }
+        if let leadership, let due = leadership.nextSilence { deadline = min(deadline, due) }
+        return deadline
+    }
+
+    /// What must be looked at after every event; the whole cluster only when something may have changed.
+    private mutating func pursue(_ event: Event, at now: Instant) {
+        let isBeat = now >= nextBeat
+        if case .heard = event, !isBeat {
+            watchLease(at: now)
+            return
+        }
+        watchLease(at: now)
+        hold(at: now)
+        if isBeat { form(at: now) }
+        plead(at: now, even: isBeat)
+        lead(at: now)
+        keepZone(at: now)
+        if leaving != nil { leave(at: now) }
+        if case .stopped = membershipPhase { return }
+        if isBeat { beat(at: now) }
+    }
+
+    /// A process that was not run for a while must not take its own absence for everybody else's.
+    private mutating func wakeUp(at now: Instant) {
+        let asleep = now - lastHandled
+        lastHandled = now
+        guard asleep > timing.interval * 2 + .milliseconds(5) else { return }
+        neighbours.excuse(at: now)
+        if asleep > timing.deadAfter / 2 {
+            report(.asleep, name, "was not run for \(asleep.nanoseconds / 1_000_000) ms")
+        }
+    }
+
+    mutating func report(
+        _ kind: ClusterEvent.Kind, _ subject: String, _ text: String, epoch: Epoch? = nil
+    ) {
+        effects.append(.report(ClusterEvent(kind, subject, text, epoch: epoch)))
+    }
+
+    mutating func stop(_ reason: StopReason) {
+        for holding in holdings.all { effects.append(.release(holding.address, epoch: holding.epoch)) }
+        effects.append(.stop(reason))
+        membershipPhase = .stopped
+    }
+
+    package static func == (a: Node, b: Node) -> Bool {
+        a.me == b.me && a.raft == b.raft && a.state == b.state && a.applied == b.applied
+            && a.neighbours == b.neighbours && a.lease == b.lease && a.fences == b.fences
+            && a.holdings == b.holdings && a.load == b.load && a.membershipPhase == b.membershipPhase
+    }
+
+    // MARK: - Time
+
+    /// The cluster's time as this node would stamp it now.
+    func clusterTime(at now: Instant) -> ClusterTime { clusterBase + max(.zero, now - localBase) }
+}

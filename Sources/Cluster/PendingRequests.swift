@@ -1,0 +1,70 @@
+import Consensus
+
+/// Who waits for what: operators for the leader's answer, seats for a release.
+struct PendingRequests: Hashable, Sendable {
+    enum Asker: Hashable, Sendable {
+        case terminal(UInt64)
+        case peer(MemberID, UInt64)
+    }
+    struct Pending: Hashable, Sendable {
+        var asker: Asker
+        var epoch: Epoch?
+        /// Our number for a request carried to the leader.
+        var forwardedAs: UInt64?
+        /// What will be said when it is agreed.
+        var lines: [String] = []
+    }
+
+    private var waiting: [Pending] = []
+    private var nextNumber: UInt64 = 1
+    /// What former holders said; the newest last.
+    private(set) var releases: [ReleaseNotice] = []
+    private var told: [ReleaseNotice] = []
+
+    mutating func forward(_ asker: Asker) -> UInt64? {
+        if waiting.count >= Limits.pendingRequests { waiting.removeFirst() }
+        let number = nextNumber
+        nextNumber += 1
+        waiting.append(Pending(asker: asker, forwardedAs: number))
+        return number
+    }
+
+    mutating func forwarded(_ number: UInt64) -> Pending? {
+        guard let at = waiting.firstIndex(where: { $0.forwardedAs == number }) else { return nil }
+        return waiting.remove(at: at)
+    }
+
+    mutating func await(_ epoch: Epoch, for asker: Asker, lines: [String]) {
+        if waiting.count >= Limits.pendingRequests { waiting.removeFirst() }
+        waiting.append(Pending(asker: asker, epoch: epoch, lines: lines))
+    }
+
+    mutating func applied(_ epoch: Epoch) -> [Pending] { take { $0.epoch == epoch } }
+
+    mutating func truncated(from index: Index) -> [Pending] {
+        take { $0.epoch.map { $0.index >= index } ?? false }
+    }
+
+    /// Everything that waited for our own leadership.
+    mutating func abandoned() -> [Pending] { take { $0.epoch != nil } }
+
+    private mutating func take(_ matches: (Pending) -> Bool) -> [Pending] {
+        let found = waiting.filter(matches)
+        waiting.removeAll(where: matches)
+        return found
+    }
+
+    mutating func noteRelease(_ notice: ReleaseNotice) {
+        guard !releases.contains(notice) else { return }
+        if releases.count >= Limits.addresses { releases.removeFirst() }
+        releases.append(notice)
+    }
+
+    func hasToldRelease(_ notice: ReleaseNotice) -> Bool { told.contains(notice) }
+
+    mutating func toldRelease(_ notice: ReleaseNotice) {
+        guard !told.contains(notice) else { return }
+        if told.count >= Limits.addresses { told.removeFirst() }
+        told.append(notice)
+    }
+}
