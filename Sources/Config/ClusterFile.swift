@@ -1,0 +1,124 @@
+import Cluster
+
+/// The cluster file, read and checked: what the deciding half needs and what only this machine's doers need.
+package struct ClusterFile: Hashable, Sendable {
+    package typealias Problem = ConfigFailure.Problem
+
+    package var settings: ClusterSettings
+    /// Absolute path of the cluster key, found from the file that names it.
+    package var keyFile: String
+    /// Heartbeat networks, sorted by name.
+    package var networks: [HeartbeatNetwork]
+    /// Nodes reached by unicast, sorted.
+    package var peers: [Endpoint]
+    /// Nodes whose own address the file tells, sorted by name.
+    package var nodeBindings: [NodeBinding]
+    package var addressMode: AddressMode
+    package var freeswitch: SwitchSettings
+    /// What is allowed but probably not meant, sorted.
+    package var warnings: [Problem]
+
+    /// Every file that must be readable by this service and by nobody else, in the order they are used.
+    package var secretFiles: [SecretFile] {
+        var files = [SecretFile(use: .clusterKey, path: keyFile)]
+        for server in settings.dns?.servers ?? [] {
+            if let path = server.secretFile {
+                files.append(SecretFile(use: .update(server: server.endpoint), path: path))
+            }
+        }
+        if case .eventSocket(_, let path) = freeswitch {
+            files.append(SecretFile(use: .eventSocket, path: path))
+        }
+        return files
+    }
+
+    /// Reads a cluster file and everything it includes.
+    ///
+    /// - Throws: `ConfigFailure` with every error of the file at once.
+    package static func load(path: String) throws(ConfigFailure) -> ClusterFile {
+        try read(ElementTree.load(path: path), path: path)
+    }
+
+    /// Reads a cluster file that is already in memory; `path` names it in messages, and what it includes
+    /// and the secrets it names are found from there.
+    package static func load(text: [UInt8], path: String) throws(ConfigFailure) -> ClusterFile {
+        try read(ElementTree.load(text: text, path: path), path: path)
+    }
+
+    private static func read(
+        _ tree: (root: Element?, findings: Findings), path: String
+    ) throws(ConfigFailure) -> ClusterFile {
+        guard let root = tree.root else { throw ConfigFailure(problems: tree.findings.errors) }
+        var reader = ClusterReader(findings: tree.findings)
+        let file = reader.clusterFile(root)
+        if !reader.findings.errors.isEmpty { throw ConfigFailure(problems: reader.findings.errors) }
+        let refused = SchemaCheck.problems(in: root)
+        if !refused.isEmpty { throw ConfigFailure(problems: refused) }
+        guard var file else { preconditionFailure("a cluster file without errors has no value") }
+        file.warnings = reader.findings.warnings.sorted()
+        file.settings.version = Fingerprint.version(of: file)
+        return file
+    }
+}
+
+/// One network heartbeats travel on; the interface is the one with an address in `subnet`.
+package struct HeartbeatNetwork: Hashable, Sendable {
+    package var name: String
+    /// The network's own address: no bit is set after the prefix.
+    package var subnet: IPAddress
+    package var prefixLength: Int
+    /// Multicast group; nil when the nodes of this network are listed as peers.
+    package var group: IPAddress?
+    /// Of heartbeats (UDP) and of peer links (TCP) alike.
+    package var port: UInt16
+
+    package init(name: String, subnet: IPAddress, prefixLength: Int, group: IPAddress?, port: UInt16) {
+        self.name = name
+        self.subnet = subnet
+        self.prefixLength = prefixLength
+        self.group = group
+        self.port = port
+    }
+}
+
+/// The address a node speaks from.
+package struct NodeBinding: Hashable, Sendable {
+    package var node: String
+    package var address: IPAddress
+
+    package init(node: String, address: IPAddress) {
+        self.node = node
+        self.address = address
+    }
+}
+
+/// How service addresses are held.
+package enum AddressMode: Hashable, Sendable {
+    /// The keeper adds them to the machine's interfaces.
+    case kernel
+    /// They are addresses of 127/8, which every machine has; who holds one listens on its probe port.
+    case loopback(probePort: UInt16)
+}
+
+/// How the FreeSWITCH of a machine is reached.
+package enum SwitchSettings: Hashable, Sendable {
+    case none
+    case eventSocket(endpoint: Endpoint, passwordFile: String)
+}
+
+/// A file with a secret in it, and what the secret is for.
+package struct SecretFile: Hashable, Sendable {
+    package enum Use: Hashable, Sendable {
+        case clusterKey
+        case update(server: Endpoint)
+        case eventSocket
+    }
+    package var use: Use
+    /// Absolute.
+    package var path: String
+
+    package init(use: Use, path: String) {
+        self.use = use
+        self.path = path
+    }
+}

@@ -1,0 +1,232 @@
+/// The RELAX NG schema of the cluster file: a copy of `config/cluster.rng`, which is the one to edit.
+///
+/// `FSDNS_WRITE_SCHEMA=1 swift test --filter SchemaTests` writes this file anew.
+enum ClusterSchema {
+    static let text = #"""
+        <?xml version="1.0" encoding="UTF-8"?>
+        <!--
+          What a cluster file may look like. The program carries this text inside and holds every file against it;
+          editors use it from here, and so does `xmllint` with the options noout, nonet, xinclude, nofixup-base-uris
+          and relaxng.
+
+          Rules that a schema cannot say (a seat's address exists, a lease is longer than two intervals) are told by
+          `fsdns config check`.
+        -->
+        <grammar xmlns="http://relaxng.org/ns/structure/1.0" ns="urn:fsdns:cluster:1"
+                 datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
+
+          <start>
+            <element name="cluster">
+              <attribute name="name"><ref name="name"/></attribute>
+              <interleave>
+                <element name="key">
+                  <attribute name="file"><ref name="path"/></attribute>
+                </element>
+                <ref name="heartbeat"/>
+                <ref name="nodes"/>
+                <ref name="addresses"/>
+                <ref name="seats"/>
+                <optional><ref name="policy"/></optional>
+                <optional><ref name="dns"/></optional>
+                <ref name="freeswitch"/>
+              </interleave>
+            </element>
+          </start>
+
+          <!-- How nodes hear each other, and after how long silence means something. -->
+          <define name="heartbeat">
+            <element name="heartbeat">
+              <optional><attribute name="interval"><ref name="duration"/></attribute></optional>
+              <optional><attribute name="lease"><ref name="duration"/></attribute></optional>
+              <optional><attribute name="dead-after"><ref name="duration"/></attribute></optional>
+              <optional><attribute name="discovery"><ref name="duration"/></attribute></optional>
+              <oneOrMore>
+                <choice>
+                  <element name="network">
+                    <attribute name="name"><ref name="name"/></attribute>
+                    <attribute name="subnet"><ref name="prefixed"/></attribute>
+                    <optional><attribute name="group"><ref name="ip"/></attribute></optional>
+                    <optional><attribute name="port"><ref name="port"/></attribute></optional>
+                  </element>
+                  <element name="peer">
+                    <attribute name="address"><ref name="ip"/></attribute>
+                    <optional><attribute name="port"><ref name="port"/></attribute></optional>
+                  </element>
+                </choice>
+              </oneOrMore>
+            </element>
+          </define>
+
+          <define name="nodes">
+            <element name="nodes">
+              <optional>
+                <attribute name="expect">
+                  <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">64</param></data>
+                </attribute>
+              </optional>
+              <zeroOrMore>
+                <choice>
+                  <element name="node"><ref name="node"/></element>
+                  <element name="witness"><ref name="node"/></element>
+                </choice>
+              </zeroOrMore>
+            </element>
+          </define>
+
+          <define name="node">
+            <attribute name="name"><ref name="name"/></attribute>
+            <optional><attribute name="address"><ref name="ip"/></attribute></optional>
+          </define>
+
+          <define name="addresses">
+            <element name="addresses">
+              <choice>
+                <optional><attribute name="mode"><value>kernel</value></attribute></optional>
+                <group>
+                  <attribute name="mode"><value>loopback</value></attribute>
+                  <optional><attribute name="probe-port"><ref name="port"/></attribute></optional>
+                </group>
+              </choice>
+              <oneOrMore>
+                <element name="address">
+                  <attribute name="name"><ref name="name"/></attribute>
+                  <attribute name="ip"><ref name="prefixed"/></attribute>
+                </element>
+              </oneOrMore>
+            </element>
+          </define>
+
+          <define name="seats">
+            <element name="seats">
+              <oneOrMore>
+                <element name="seat">
+                  <attribute name="name"><ref name="name"/></attribute>
+                  <attribute name="address"><ref name="name"/></attribute>
+                  <optional><attribute name="prefer"><ref name="name"/></attribute></optional>
+                </element>
+              </oneOrMore>
+            </element>
+          </define>
+
+          <define name="policy">
+            <element name="policy">
+              <optional>
+                <attribute name="no-quorum">
+                  <choice><value>release</value><value>hold</value></choice>
+                </attribute>
+              </optional>
+              <optional>
+                <attribute name="on-exhaustion">
+                  <choice><value>withdraw</value><value>keep</value></choice>
+                </attribute>
+              </optional>
+              <optional>
+                <attribute name="takeovers-per-hour">
+                  <data type="integer"><param name="minInclusive">0</param><param name="maxInclusive">1000</param></data>
+                </attribute>
+              </optional>
+            </element>
+          </define>
+
+          <define name="dns">
+            <element name="dns">
+              <attribute name="zone"><ref name="domain"/></attribute>
+              <optional><attribute name="ttl"><ref name="duration"/></attribute></optional>
+              <optional>
+                <attribute name="floor">
+                  <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">64</param></data>
+                </attribute>
+              </optional>
+              <interleave>
+                <oneOrMore><ref name="server"/></oneOrMore>
+                <zeroOrMore>
+                  <element name="service">
+                    <attribute name="name"><ref name="domain"/></attribute>
+                  </element>
+                </zeroOrMore>
+                <optional><element name="seat-names"><empty/></element></optional>
+                <zeroOrMore><ref name="srv"/></zeroOrMore>
+              </interleave>
+            </element>
+          </define>
+
+          <!-- The first server is the primary and needs a key; others may be there only to be read. -->
+          <define name="server">
+            <element name="server">
+              <attribute name="address"><ref name="endpoint"/></attribute>
+              <optional>
+                <group>
+                  <attribute name="key"><ref name="domain"/></attribute>
+                  <attribute name="secret-file"><ref name="path"/></attribute>
+                  <optional>
+                    <attribute name="algorithm">
+                      <choice><value>hmac-sha256</value><value>hmac-sha512</value></choice>
+                    </attribute>
+                  </optional>
+                </group>
+              </optional>
+            </element>
+          </define>
+
+          <define name="srv">
+            <element name="srv">
+              <attribute name="service"><ref name="domain"/></attribute>
+              <attribute name="port"><ref name="port"/></attribute>
+              <optional><attribute name="priority"><data type="unsignedShort"/></attribute></optional>
+              <optional><attribute name="weight"><data type="unsignedShort"/></attribute></optional>
+            </element>
+          </define>
+
+          <define name="freeswitch">
+            <element name="freeswitch">
+              <choice>
+                <attribute name="kind"><value>none</value></attribute>
+                <group>
+                  <optional><attribute name="kind"><value>event-socket</value></attribute></optional>
+                  <attribute name="socket"><ref name="endpoint"/></attribute>
+                  <attribute name="password-file"><ref name="path"/></attribute>
+                </group>
+              </choice>
+            </element>
+          </define>
+
+          <!-- Of clusters, nodes, addresses, seats and networks. -->
+          <define name="name">
+            <data type="string"><param name="pattern">[A-Za-z0-9][A-Za-z0-9_\-]{0,62}</param></data>
+          </define>
+
+          <!-- A number and a unit: 25ms, 1.5s, 45m. -->
+          <define name="duration">
+            <data type="string"><param name="pattern">[0-9]+(\.[0-9]+)?(us|ms|s|m|h|d)</param></data>
+          </define>
+
+          <define name="ip">
+            <data type="string"><param name="pattern">[0-9A-Fa-f:.]+</param></data>
+          </define>
+
+          <!-- An address with its prefix length: 10.77.0.11/24, 2001:db8::11/64. -->
+          <define name="prefixed">
+            <data type="string"><param name="pattern">[0-9A-Fa-f:.]+/[0-9]{1,3}</param></data>
+          </define>
+
+          <!-- An address and a port: 10.77.0.53:53, [2001:db8::53]:53. -->
+          <define name="endpoint">
+            <data type="string"><param name="pattern">[0-9A-Fa-f:.\[\]]+</param></data>
+          </define>
+
+          <define name="domain">
+            <data type="string"><param name="pattern">[A-Za-z0-9_\-.]+</param></data>
+          </define>
+
+          <define name="port">
+            <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">65535</param></data>
+          </define>
+
+          <!-- Relative to the file that names it. -->
+          <define name="path">
+            <data type="string"><param name="minLength">1</param></data>
+          </define>
+
+        </grammar>
+        """#
+}

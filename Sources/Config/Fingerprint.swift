@@ -1,0 +1,75 @@
+import Cluster
+
+/// A number for what a cluster file means: layout, comments and secrets' paths do not change it.
+///
+/// FNV-1a with 64 bits. It tells apart versions of one file, it protects nothing: frames are sealed by the key.
+struct Fingerprint {
+    private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    /// Adds one field; the separators keep `ab, c` and `a, bc` apart.
+    private mutating func add(_ field: String, _ values: String?...) {
+        for text in [field] + values.map({ $0.map { "=" + $0 } ?? "-" }) {
+            for byte in text.utf8 { add(byte) }
+            add(0x1F)
+        }
+        add(0x1E)
+    }
+
+    private mutating func add(_ byte: UInt8) {
+        state = (state ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+
+    /// Lists whose order has no meaning are sorted in the value already; the others count in their order.
+    static func version(of file: ClusterFile) -> UInt64 {
+        var print = Fingerprint()
+        print.add(file.settings)
+        print.addLocal(file)
+        return print.state
+    }
+
+    private mutating func add(_ settings: ClusterSettings) {
+        let timing = settings.timing
+        add("cluster", settings.cluster, "\(settings.expect)")
+        add(
+            "timing", text(timing.interval), text(timing.lease), text(timing.deadAfter),
+            text(timing.discovery))
+        for node in settings.nodes { add("node", node.name, node.kind.rawValue) }
+        for address in settings.addresses {
+            add("address", address.name, "\(address.ip)", "\(address.prefixLength)")
+        }
+        for seat in settings.seats { add("seat", seat.name, seat.address, seat.prefer) }
+        let policy = settings.policy
+        add(
+            "policy", policy.noQuorum.rawValue, policy.onExhaustion.rawValue, "\(policy.takeoversPerHour)")
+        guard let dns = settings.dns else { return }
+        add("dns", dns.zone, text(dns.ttl), "\(dns.floor)", "\(dns.seatNames)")
+        for server in dns.servers {
+            add("server", "\(server.endpoint)", server.keyName, server.keyName.map { _ in server.algorithm })
+        }
+        for service in dns.services { add("service", service) }
+        for srv in dns.srv { add("srv", srv.service, "\(srv.port)", "\(srv.priority)", "\(srv.weight)") }
+    }
+
+    private mutating func addLocal(_ file: ClusterFile) {
+        for network in file.networks {
+            add(
+                "network", network.name, "\(network.subnet)", "\(network.prefixLength)",
+                network.group.map { "\($0)" }, "\(network.port)")
+        }
+        for peer in file.peers { add("peer", "\(peer)") }
+        for binding in file.nodeBindings { add("binding", binding.node, "\(binding.address)") }
+        switch file.addressMode {
+        case .kernel: add("mode", "kernel")
+        case .loopback(let port): add("mode", "loopback", "\(port)")
+        }
+        switch file.freeswitch {
+        case .none: add("freeswitch")
+        case .eventSocket(let endpoint, _): add("freeswitch", "\(endpoint)")
+        }
+    }
+
+    private func text(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        return "\(seconds).\(attoseconds)"
+    }
+}
