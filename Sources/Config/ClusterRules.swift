@@ -63,8 +63,8 @@ extension ClusterReader {
         }
         if deadAfter <= lease {
             findings.error(
-                "dead-after=\(text(deadAfter)) must be longer than lease=\(text(lease)): a node must have let go "
-                    + "before another takes its addresses", at: place)
+                "dead-after=\(text(deadAfter)) must be longer than lease=\(text(lease)): "
+                    + "a node must have let go before another takes its addresses", at: place)
         } else if deadAfter < lease + interval {
             findings.warn(
                 "dead-after=\(text(deadAfter)) is less than an interval longer than lease=\(text(lease)): "
@@ -114,23 +114,24 @@ extension ClusterReader {
                         + "takeover is off", at: policy.place)
             } else {
                 findings.error(
-                    "no-quorum=hold is only for exactly two listed nodes and no witness: with it nodes keep their "
-                        + "addresses without a majority, so nothing may be taken over automatically; with three "
-                        + "voters a majority decides, use no-quorum=release", at: policy.place)
+                    "no-quorum=hold is only for exactly two listed nodes and no witness: with it nodes keep "
+                        + "their addresses without a majority, so nothing may be taken over automatically; "
+                        + "with three voters a majority decides, use no-quorum=release", at: policy.place)
             }
             return
         }
         guard let expect = draft.expect, max(draft.nodes.count, expect.value) == 2 else { return }
         findings.warn(
-            "two nodes without a witness: when one is lost the other has no majority, so it gives up its addresses "
-                + "and takes over none; list a <witness>", at: expect.place)
+            "two nodes without a witness: when one is lost the other has no majority, so it gives up its "
+                + "addresses and takes over none; list a <witness>", at: expect.place)
     }
 
     private mutating func checkAddresses(_ draft: Draft) {
         for address in draft.addresses {
             if let peer = draft.peers.first(where: { $0.value.ip == address.value.ip }) {
                 findings.error(
-                    "address \(quoted(address.value.name)) is also the own address of a peer, \(peer.value.ip)",
+                    "address \(quoted(address.value.name)) is also the own address of a peer, "
+                        + "\(peer.value.ip)",
                     at: address.place)
             }
             if let node = draft.bindings.first(where: { $0.value.address == address.value.ip }) {
@@ -146,7 +147,8 @@ extension ClusterReader {
         for seat in draft.seats where !known.contains(seat.value.address) {
             let names = known.isEmpty ? "" : "; the addresses are \(known.joined(separator: ", "))"
             findings.error(
-                "seat \(quoted(seat.value.name)) has the unknown address \(quoted(seat.value.address))\(names)",
+                "seat \(quoted(seat.value.name)) has the unknown address "
+                    + quoted(seat.value.address) + names,
                 at: seat.place)
         }
         unique(draft.seats, "a seat with the address", by: \.address, show: { quoted($0.address) })
@@ -185,11 +187,12 @@ extension ClusterReader {
             if node == nil {
                 let names = draft.nodes.filter { $0.value.kind == .full }.map(\.value.name)
                 findings.error(
-                    "seat \(quoted(seat.value.name)) prefers the unknown node \(quoted(prefer)); the nodes are "
-                        + names.joined(separator: ", "), at: seat.place)
+                    "seat \(quoted(seat.value.name)) prefers the unknown node \(quoted(prefer)); "
+                        + "the nodes are " + names.joined(separator: ", "), at: seat.place)
             } else if node?.value.kind == .witness {
                 findings.error(
-                    "seat \(quoted(seat.value.name)) prefers \(quoted(prefer)), a witness, which holds no seat",
+                    "seat \(quoted(seat.value.name)) prefers \(quoted(prefer)), a witness, "
+                        + "which holds no seat",
                     at: seat.place)
             }
         }
@@ -198,7 +201,8 @@ extension ClusterReader {
     private mutating func checkDNS(_ dns: Placed<DNSSettings>, seats: [Placed<SeatRule>]) {
         if !seats.isEmpty, dns.value.floor > seats.count {
             findings.error(
-                "floor=\(dns.value.floor), but there are only \(seats.count) seats; nothing could ever be withdrawn",
+                "floor=\(dns.value.floor), but there are only \(seats.count) seats; "
+                    + "nothing could ever be withdrawn",
                 at: dns.place)
         }
         guard dns.value.seatNames else { return }

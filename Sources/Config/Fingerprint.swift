@@ -2,7 +2,7 @@ import Cluster
 
 /// A number for what a cluster file means: layout, comments and secrets' paths do not change it.
 ///
-/// FNV-1a with 64 bits. It tells apart versions of one file, it protects nothing: frames are sealed by the key.
+/// FNV-1a with 64 bits: it tells versions of one file apart and protects nothing.
 struct Fingerprint {
     private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 

@@ -10,7 +10,7 @@ package enum NodeIdentity {
         package init(description: String) { self.description = description }
     }
 
-    /// The first of: what the command line says, what the environment says, the host name up to its first dot.
+    /// The first of: the command line's word, the environment's, the host name up to its first dot.
     ///
     /// - Parameters:
     ///   - flag: the value of `--name`.

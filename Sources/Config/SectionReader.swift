@@ -90,7 +90,8 @@ extension ClusterReader {
                 .map { Placed(value: $0, place: element.place) }
         } else if listed.isEmpty {
             findings.error(
-                "<nodes> lists no nodes, so it must say how many to expect before a cluster forms: expect=\"5\"",
+                "<nodes> lists no nodes, so it must say how many to expect before a cluster forms: "
+                    + "expect=\"5\"",
                 at: element.place)
         } else {
             draft.expect = Placed(value: min(listed.count, Self.nodeLimit), place: element.place)
