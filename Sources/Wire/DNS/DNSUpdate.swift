@@ -47,18 +47,31 @@ package struct DNSUpdate: Hashable, Sendable {
 
     /// Reads the update a message asks for; `malformedMessage` is to be answered with FORMERR.
     package init(_ message: DNSMessage) throws(DNSFailure) {
-        guard message.operation == .update, message.questions.count == 1, message.questions[0].type == .soa
-        else { throw .malformedMessage("an update names one zone") }
-        zone = message.questions[0].name
-        prerequisites = try Self.prerequisites(message.answerSection)
-        operations = []
-        for raw in message.authoritySection { operations.append(try UpdateOperation(raw)) }
+        zone = try Self.zone(of: message)
+        prerequisites = try Self.prerequisites(of: message)
+        operations = try Self.operations(of: message)
     }
 
+    /// The zone section alone, which a server judges before it reads further (RFC 2136 §3.1).
+    package static func zone(of message: DNSMessage) throws(DNSFailure) -> DNSName {
+        guard message.operation == .update, message.questions.count == 1, message.questions[0].type == .soa
+        else { throw .malformedMessage("an update names one zone") }
+        return message.questions[0].name
+    }
+
+    /// The update section alone, judged after the prerequisites were found to hold (RFC 2136 §3.4.1).
+    package static func operations(of message: DNSMessage) throws(DNSFailure) -> [UpdateOperation] {
+        var operations: [UpdateOperation] = []
+        for raw in message.authoritySection { operations.append(try UpdateOperation(raw)) }
+        return operations
+    }
+
+    /// The prerequisite section alone.
+    ///
     /// Records of class IN that belong to one set become one `equals`, in the place of the first of them.
-    private static func prerequisites(_ section: [RawRecord]) throws(DNSFailure) -> [Prerequisite] {
+    package static func prerequisites(of message: DNSMessage) throws(DNSFailure) -> [Prerequisite] {
         var result: [Prerequisite] = []
-        for raw in section {
+        for raw in message.answerSection {
             guard raw.ttl == 0 else { throw .malformedMessage("a prerequisite has a TTL") }
             guard raw.recordClass == .in else {
                 result.append(try Prerequisite(withoutData: raw))
