@@ -1,0 +1,38 @@
+/// Why bytes from outside are no frame of ours.
+package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The bytes end before the value does.
+    case truncated
+    /// Written by a version this one cannot read.
+    case version(UInt8)
+    /// Of a cluster with another name.
+    case otherCluster
+    /// Of a cluster with this name but another key, or changed on the way.
+    case wrongKey
+    /// The named field cannot be what it says.
+    case malformed(String)
+    /// Longer than a frame may be.
+    case tooLong(Int)
+
+    package var description: String {
+        switch self {
+        case .truncated: "the frame is cut short"
+        case .version(let version): "the frame has version \(version), which is not known here"
+        case .otherCluster: "the frame belongs to a cluster with another name"
+        case .wrongKey: "a second cluster with the same name but another key, or a forged frame"
+        case .malformed(let field): "the frame's \(field) is malformed"
+        case .tooLong(let length): "the frame is too long (\(length) bytes)"
+        }
+    }
+
+    /// A short stable word for counting.
+    package var reason: String {
+        switch self {
+        case .truncated: "truncated"
+        case .version: "version"
+        case .otherCluster: "other-cluster"
+        case .wrongKey: "wrong-key"
+        case .malformed: "malformed"
+        case .tooLong: "too-long"
+        }
+    }
+}

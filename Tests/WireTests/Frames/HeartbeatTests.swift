@@ -1,0 +1,139 @@
+import Cluster
+import Consensus
+import Testing
+import Wire
+
+@Suite("Heartbeats on the wire")
+struct HeartbeatTests {
+    private let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
+    private let session = HeartbeatSession(high: 1, low: 2)
+
+    @Test("every heartbeat comes back as it was", arguments: [UInt64](1...200))
+    func roundTrip(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        let heartbeat = samples.heartbeat()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
+    }
+
+    @Test("a heartbeat cut anywhere is refused as truncated")
+    func truncation() {
+        var samples = FrameSamples(seed: 7)
+        let bytes = HeartbeatCodec.encode(samples.heartbeat(acknowledgements: 5...5))
+        for length in 0..<bytes.count {
+            #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(Array(bytes[..<length])) }
+        }
+    }
+
+    @Test("fields a later version adds at the end are left alone")
+    func laterFields() throws {
+        var samples = FrameSamples(seed: 8)
+        let heartbeat = samples.heartbeat()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat) + [1, 2, 3]) == heartbeat)
+    }
+
+    @Test("another layout is refused by its version")
+    func version() {
+        #expect(throws: FrameFailure.version(9)) { try HeartbeatCodec.decode([9, 0, 0]) }
+    }
+
+    @Test("a sealed heartbeat of a full cluster stays within one datagram and tells all within a few")
+    func sixtyFourNodes() throws {
+        var samples = FrameSamples(seed: 3)
+        let holders = (1...64).map {
+            Holder(
+                member: MemberID(name: "fs\($0)", birth: samples.number() | 1 << 63), incarnation: 7 << 32 | 5
+            )
+        }
+        var heartbeat = samples.heartbeat(acknowledgements: 0...0)
+        heartbeat.acknowledgements = holders.sorted().map {
+            Acknowledgement(holder: $0, sequence: 200_000_000, age: .microseconds(24_999))
+        }
+        var sealer = HeartbeatSealer(key: key, session: session)
+        var opener = HeartbeatOpener(key: key)
+        var told: [Acknowledgement] = []
+        for sequence in UInt64(1)...3 {
+            heartbeat.sequence = sequence
+            let datagram = sealer.seal(heartbeat)
+            #expect(datagram.count <= FrameLimits.heartbeat)
+            let opened = try opener.open(datagram).heartbeat
+            #expect(opened.acknowledgements.count >= 40)
+            #expect(opened.acknowledgements.allSatisfy { heartbeat.acknowledgements.contains($0) })
+            told += opened.acknowledgements
+        }
+        #expect(heartbeat.acknowledgements.allSatisfy { told.contains($0) })
+    }
+
+    @Test("a sealed heartbeat is opened once as new and then known as a copy")
+    func copies() throws {
+        var samples = FrameSamples(seed: 4)
+        var sealer = HeartbeatSealer(key: key, session: session)
+        var opener = HeartbeatOpener(key: key)
+        let first = samples.heartbeat()
+        let one = sealer.seal(first)
+        let two = sealer.seal(samples.heartbeat())
+        #expect(one != two)
+        #expect(try opener.open(two).isNew)
+        let opened = try opener.open(one)
+        #expect(opened.heartbeat == first)
+        #expect(opened.isNew)
+        #expect(opened.counter == 1)
+        #expect(try opener.open(one).isNew == false)
+        #expect(try opener.open(two).isNew == false)
+        for _ in 0..<64 { _ = try opener.open(sealer.seal(first)) }
+        #expect(try opener.open(two).isNew == false)
+    }
+
+    @Test("the same heartbeat sealed by two sessions shares no byte of ciphertext key")
+    func sessions() {
+        var samples = FrameSamples(seed: 5)
+        let heartbeat = samples.heartbeat()
+        var one = HeartbeatSealer(key: key, session: session)
+        var other = HeartbeatSealer(key: key, session: HeartbeatSession(high: 1, low: 3))
+        #expect(one.seal(heartbeat).dropFirst(37) != other.seal(heartbeat).dropFirst(37))
+    }
+
+    @Test("clusters with another name or another key are told apart")
+    func strangers() throws {
+        var samples = FrameSamples(seed: 6)
+        let heartbeat = samples.heartbeat()
+        var opener = HeartbeatOpener(key: key)
+        let otherKey = ClusterKey(cluster: "pbx", secret: Array("another secret of length".utf8))
+        var sealer = HeartbeatSealer(key: otherKey, session: session)
+        #expect(throws: FrameFailure.wrongKey) { try opener.open(sealer.seal(heartbeat)) }
+        let otherName = ClusterKey(cluster: "lab", secret: Array("a secret of enough length".utf8))
+        sealer = HeartbeatSealer(key: otherName, session: session)
+        #expect(throws: FrameFailure.otherCluster) { try opener.open(sealer.seal(heartbeat)) }
+        #expect(otherName.peerSecret != key.peerSecret)
+    }
+
+    @Test("every bit of a sealed heartbeat is protected")
+    func bitFlips() throws {
+        var samples = FrameSamples(seed: 9)
+        var sealer = HeartbeatSealer(key: key, session: session)
+        let datagram = sealer.seal(samples.heartbeat(acknowledgements: 2...2))
+        var opener = HeartbeatOpener(key: key)
+        for bit in 0..<(datagram.count * 8) {
+            var damaged = datagram
+            damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(throws: FrameFailure.self) { try opener.open(damaged) }
+        }
+        for length in 0..<datagram.count {
+            #expect(throws: FrameFailure.self) { try opener.open(Array(datagram[..<length])) }
+        }
+        #expect(try opener.open(datagram).isNew)
+    }
+
+    @Test("damaged and random heartbeats never trap")
+    func fuzz() {
+        let opener = HeartbeatOpener(key: key)
+        let rounds = Fuzzing.run { samples in
+            let bytes = samples.damaged(HeartbeatCodec.encode(samples.heartbeat()))
+            _ = try? HeartbeatCodec.decode(bytes)
+            let noise = (0..<samples.int(0...200)).map { _ in UInt8(truncatingIfNeeded: samples.number32()) }
+            _ = try? HeartbeatCodec.decode([1] + noise)
+            var opener = opener
+            #expect(throws: FrameFailure.self) { try opener.open(noise) }
+        }
+        #expect(rounds >= 1000)
+    }
+}

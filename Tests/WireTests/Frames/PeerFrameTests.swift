@@ -1,0 +1,118 @@
+import Cluster
+import Consensus
+import Testing
+import Wire
+
+@Suite("Peer frames")
+struct PeerFrameTests {
+    @Test("every frame comes back as it was", arguments: [UInt64](1...300))
+    func roundTrip(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        let frame = samples.frame()
+        #expect(try PeerFrameCodec.decodeFrame(PeerFrameCodec.encode(frame)) == frame)
+    }
+
+    @Test("a message comes back through the codec of messages; a hello is none")
+    func messages() throws {
+        let message = PeerMessage.refused("no")
+        #expect(try PeerFrameCodec.decode(PeerFrameCodec.encode(message)) == message)
+        var samples = FrameSamples(seed: 1)
+        let hello = PeerFrameCodec.encode(.hello(PeerHello(cluster: "pbx", holder: samples.holder())))
+        #expect(throws: FrameFailure.malformed("message kind")) { try PeerFrameCodec.decode(hello) }
+    }
+
+    @Test("a frame cut anywhere is refused", arguments: [UInt64](1...20))
+    func truncation(seed: UInt64) {
+        var samples = FrameSamples(seed: seed)
+        let bytes = PeerFrameCodec.encode(samples.frame())
+        for length in 0..<bytes.count {
+            #expect(throws: FrameFailure.truncated) {
+                try PeerFrameCodec.decodeFrame(Array(bytes[..<length]))
+            }
+        }
+    }
+
+    @Test("a stream is cut into the same frames however its bytes arrive", arguments: [UInt64](1...20))
+    func stream(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        let frames = samples.list(3...9) { $0.frame() }
+        let bytes = frames.flatMap { PeerFrameCodec.encode($0) }
+        var decoder = PeerFrameDecoder()
+        var received: [PeerFrame] = []
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let part = rest.prefix(samples.int(1...700))
+            rest = rest.dropFirst(part.count)
+            decoder.append(part)
+            while let frame = try decoder.next() { received.append(frame) }
+        }
+        #expect(received == frames)
+    }
+
+    @Test("a frame longer than any of ours is refused before it is awaited")
+    func tooLong() {
+        var decoder = PeerFrameDecoder()
+        decoder.append([0x7F, 0, 0, 0])
+        #expect(throws: FrameFailure.tooLong(0x7F00_0000)) { try decoder.next() }
+    }
+
+    @Test("a drain that waits for ages is refused before anything computes with it")
+    func deadline() {
+        var samples = FrameSamples(seed: 2)
+        let request = DrainRequest(
+            target: samples.name(), deadline: .seconds(Int64.max / 2), onDeadline: .wait, reason: "",
+            dryRun: false, who: "")
+        let bytes = PeerFrameCodec.encode(.request(id: 1, .drain(request)))
+        #expect(throws: FrameFailure.malformed("deadline")) { try PeerFrameCodec.decode(bytes) }
+    }
+
+    @Test("stored entries and snapshots come back as they were", arguments: [UInt64](1...100))
+    func storage(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        let entry = samples.entry()
+        let snapshot = samples.snapshot()
+        let bytes = StorageCodec.encode(snapshot)
+        #expect(try StorageCodec.decodeEntry(StorageCodec.encode(entry)) == entry)
+        #expect(try StorageCodec.decodeSnapshot(bytes) == snapshot)
+        #expect(throws: FrameFailure.version(2)) { try StorageCodec.decodeSnapshot([2] + bytes.dropFirst()) }
+        #expect(throws: FrameFailure.malformed("end")) { try StorageCodec.decodeSnapshot(bytes + [0]) }
+    }
+
+    @Test("equal states are equal bytes")
+    func deterministic() {
+        var one = FrameSamples(seed: 11)
+        var other = FrameSamples(seed: 11)
+        #expect(StorageCodec.encode(one.snapshot()) == StorageCodec.encode(other.snapshot()))
+    }
+
+    @Test("damaged and random peer frames never trap")
+    func fuzz() {
+        let rounds = Fuzzing.run { samples in
+            _ = try? PeerFrameCodec.decodeFrame(samples.damaged(PeerFrameCodec.encode(samples.frame())))
+            let noise = (0..<samples.int(0...200)).map { _ in UInt8(truncatingIfNeeded: samples.number32()) }
+            let body = [1, UInt8(samples.int(0...8))] + noise
+            _ = try? PeerFrameCodec.decodeFrame([0, 0, 0, UInt8(body.count)] + body)
+        }
+        #expect(rounds >= 1000)
+    }
+
+    @Test("damaged and random streams never trap")
+    func fuzzStream() {
+        let rounds = Fuzzing.run { samples in
+            var decoder = PeerFrameDecoder()
+            decoder.append(samples.damaged(PeerFrameCodec.encode(samples.frame())))
+            decoder.append(PeerFrameCodec.encode(samples.frame()))
+            while let frame = (try? decoder.next()) ?? nil { _ = frame }
+        }
+        #expect(rounds >= 1000)
+    }
+
+    @Test("damaged and random stored values never trap")
+    func fuzzStorage() {
+        let rounds = Fuzzing.run { samples in
+            _ = try? StorageCodec.decodeEntry(samples.damaged(StorageCodec.encode(samples.entry())))
+            _ = try? StorageCodec.decodeSnapshot(samples.damaged(StorageCodec.encode(samples.snapshot())))
+        }
+        #expect(rounds >= 1000)
+    }
+}
