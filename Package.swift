@@ -77,7 +77,8 @@ let package = Package(
             name: "fsdns-keeper", dependencies: ["Keeper"], swiftSettings: settings),
 
         .testTarget(name: "ConsensusTests", dependencies: ["Consensus"], swiftSettings: settings),
-        .testTarget(name: "ClusterTests", dependencies: ["Cluster"], swiftSettings: settings),
+        .testTarget(
+            name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
         .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
         .testTarget(name: "ConfigTests", dependencies: ["Config"], swiftSettings: settings),
         .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: settings),
