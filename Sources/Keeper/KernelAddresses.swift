@@ -1,0 +1,187 @@
+import CLinux
+@preconcurrency import Glibc
+
+/// Where the keeper's decisions become real: addresses are added, announced and removed here.
+///
+/// Each method answers with the outcome event that `Holdings` waits for, and does not wait for the network.
+protocol AddressPlace: AnyObject {
+    /// Descriptors to poll for reading.
+    var descriptors: [Int32] { get }
+    /// The only addresses ever added or removed.
+    var managed: [KeeperAddress] { get set }
+    /// Managed addresses that are on the machine now.
+    func present() throws(SystemFailure) -> [KeeperAddress]
+    func add(_ address: KeeperAddress) -> Holdings.Event
+    func refresh(_ address: KeeperAddress)
+    func remove(_ address: KeeperAddress) -> Holdings.Event
+    func announce(_ address: KeeperAddress) -> Holdings.Event
+    /// Called when the descriptor can be read.
+    func read(_ descriptor: Int32) -> [Holdings.Event]
+}
+
+/// Holds addresses on real interfaces by rtnetlink, with a kernel lifetime, announced by ARP and ICMPv6.
+final class KernelAddresses: AddressPlace {
+    var managed: [KeeperAddress]
+    private let control: NetlinkSocket
+    private let monitor: NetlinkSocket
+    private let packets: Int32
+    private var table = InterfaceTable()
+    /// Where each address was put.
+    private var placed: [InterfaceTable.Placement] = []
+
+    /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 2.0…2.5 s after the last refresh.
+    static let lifetime: UInt32 = 2
+    /// Marks our addresses (IFA_PROTO, since Linux 5.18; older kernels ignore it): "f".
+    static let protocolMark: UInt8 = 0x66
+
+    init(managed: [KeeperAddress]) throws(SystemFailure) {
+        self.managed = managed
+        monitor = try NetlinkSocket(groups: UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
+        control = try NetlinkSocket(groups: 0)
+        // Protocol 0: the socket only sends.
+        packets = socket(
+            AF_PACKET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard packets >= 0 else { throw SystemFailure("packet socket") }
+        try refill()
+    }
+
+    deinit { close(packets) }
+
+    var descriptors: [Int32] { [monitor.descriptor] }
+
+    func present() throws(SystemFailure) -> [KeeperAddress] {
+        try refill()
+        return managed.filter { wanted in table.placements.contains { $0.address.isSameHost(as: wanted) } }
+    }
+
+    func add(_ address: KeeperAddress) -> Holdings.Event {
+        guard let interface = table.interface(for: address, managed: managed) else {
+            return .addFailed(
+                address, errno: EADDRNOTAVAIL,
+                text: "no interface has an address of its own in a network with \(address)")
+        }
+        placed.removeAll { $0.address == address }
+        placed.append(InterfaceTable.Placement(address: address, interface: interface.index))
+        do {
+            try put(address, on: interface.index, NLM_F_CREATE | NLM_F_EXCL)
+            return .added(address, isNew: true)
+        } catch  where error.errno == EEXIST {
+            do {
+                try put(address, on: interface.index, NLM_F_CREATE | NLM_F_REPLACE)
+                return .added(address, isNew: false)
+            } catch {
+                return .addFailed(address, errno: error.errno, text: error.text)
+            }
+        } catch {
+            return .addFailed(address, errno: error.errno, text: error.text)
+        }
+    }
+
+    func refresh(_ address: KeeperAddress) {
+        guard let placement = placed.first(where: { $0.address == address }) else { return }
+        // A failed refresh is tried again well before the lifetime ends; if the address goes, the kernel says so.
+        try? put(address, on: placement.interface, NLM_F_CREATE | NLM_F_REPLACE)
+    }
+
+    func remove(_ address: KeeperAddress) -> Holdings.Event {
+        let found = table.placements.filter { $0.address.isSameHost(as: address) }
+        let known = placed.filter { $0.address == address && !found.contains($0) }
+        for placement in found + known {
+            do {
+                try control.request(Int(RTM_DELADDR), flags: 0) { writer in
+                    writer.appendAddressHeader(placement.address, interface: placement.interface)
+                    writer.append(attribute: Int(IFA_LOCAL), placement.address.bytes)
+                    writer.append(attribute: Int(IFA_ADDRESS), placement.address.bytes)
+                }
+            } catch  where error.errno == EADDRNOTAVAIL || error.errno == ENODEV {
+                // Gone already, or its interface is.
+            } catch {
+                return .removeFailed(address, errno: error.errno, text: error.text)
+            }
+        }
+        placed.removeAll { $0.address == address }
+        return .removed(address)
+    }
+
+    func announce(_ address: KeeperAddress) -> Holdings.Event {
+        guard let placement = placed.first(where: { $0.address == address }),
+            let interface = table.interface(placement.interface)
+        else { return .announceFailed(address) }
+        guard interface.hasNeighbours else { return .announced(address) }
+        let frames = Announcement.frames(for: address, hardwareAddress: interface.hardwareAddress)
+        let sent = frames.count { send($0, on: interface.index) }
+        return sent > 0 ? .announced(address) : .announceFailed(address)
+    }
+
+    func read(_ descriptor: Int32) -> [Holdings.Event] {
+        let news: [NetlinkMessage]
+        do {
+            news = try monitor.news()
+        } catch {
+            // Some news was lost (ENOBUFS): look at everything again, and have every address looked after.
+            try? refill()
+            return placed.map { .vanished($0.address) } + [.linkReturned]
+        }
+        var events: [Holdings.Event] = []
+        for message in news {
+            switch table.apply(message) {
+            case .removed(let gone):
+                for placement in placed where placement.interface == gone.interface {
+                    if placement.address.isSameHost(as: gone.address) {
+                        events.append(.vanished(placement.address))
+                    }
+                }
+            case .linkReturned(let index):
+                if placed.contains(where: { $0.interface == index }) { events.append(.linkReturned) }
+            case nil:
+                break
+            }
+        }
+        return events
+    }
+
+    private func refill() throws(SystemFailure) {
+        var fresh = InterfaceTable()
+        // struct ifinfomsg (16 bytes) and struct ifaddrmsg (8 bytes), all zero: everything.
+        let links = try control.dump(Int(RTM_GETLINK)) { writer in
+            writer.append(UInt64(0))
+            writer.append(UInt64(0))
+        }
+        let addresses = try control.dump(Int(RTM_GETADDR)) { $0.append(UInt64(0)) }
+        for message in links + addresses { _ = fresh.apply(message) }
+        table = fresh
+    }
+
+    private func put(
+        _ address: KeeperAddress, on interface: Int32, _ flags: Int32
+    ) throws(SystemFailure) {
+        try control.request(Int(RTM_NEWADDR), flags: flags) { writer in
+            writer.appendAddressHeader(address, interface: interface)
+            writer.append(attribute: Int(IFA_LOCAL), address.bytes)
+            writer.append(attribute: Int(IFA_ADDRESS), address.bytes)
+            // No duplicate detection: it would take a second. No prefix route: the interface's own address has
+            // it, and a route shared with ours would get our lifetime and expire with it.
+            writer.append(attribute: Int(IFA_FLAGS), words: [UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE)])
+            // struct ifa_cacheinfo: preferred, valid, and two stamps that the kernel ignores.
+            writer.append(attribute: Int(IFA_CACHEINFO), words: [Self.lifetime, Self.lifetime, 0, 0])
+            writer.append(attribute: Int(IFA_PROTO), [Self.protocolMark])
+        }
+    }
+
+    private func send(_ frame: Announcement, on interface: Int32) -> Bool {
+        var to = sockaddr_ll()
+        to.sll_family = UInt16(AF_PACKET)
+        to.sll_protocol = frame.etherType.bigEndian
+        to.sll_ifindex = interface
+        to.sll_halen = 6
+        withUnsafeMutableBytes(of: &to.sll_addr) { $0.copyBytes(from: frame.destination) }
+        let count = withUnsafePointer(to: &to) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(
+                    packets, frame.payload, frame.payload.count, 0, $0,
+                    socklen_t(MemoryLayout<sockaddr_ll>.size))
+            }
+        }
+        return count == frame.payload.count
+    }
+}

@@ -1,0 +1,137 @@
+import CLinux
+@preconcurrency import Glibc
+
+/// What a system call could not do.
+package struct SystemFailure: Error, Equatable, Sendable {
+    package let errno: Int32
+    package let text: String
+
+    /// Takes errno as it stands; `what` names the call and its object.
+    init(_ what: String, errno code: Int32 = Glibc.errno) {
+        errno = code
+        text = "\(what): \(String(cString: strerror(code)))"
+    }
+}
+
+/// An rtnetlink socket: sends requests and reads their acknowledgements, or listens to the kernel's news.
+final class NetlinkSocket {
+    let descriptor: Int32
+    private var sequence: UInt32 = 0
+    private var buffer = [UInt8](repeating: 0, count: 65_536)
+
+    /// Milliseconds to wait for an acknowledgement; the kernel gives it before `send` returns.
+    private static let patience: Int32 = 200
+    /// Most datagrams read for one dump or one batch of news.
+    private static let datagramsAtOnce = 1024
+
+    /// `groups`: RTMGRP_ bits to listen to.
+    init(groups: UInt32) throws(SystemFailure) {
+        descriptor = socket(AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
+        guard descriptor >= 0 else { throw SystemFailure("netlink socket") }
+        var on: Int32 = 1
+        _ = setsockopt(descriptor, SOL_NETLINK, NETLINK_EXT_ACK, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_nl()
+        address.nl_family = sa_family_t(AF_NETLINK)
+        address.nl_groups = groups
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))
+            }
+        }
+        guard bound == 0 else {
+            let failure = SystemFailure("netlink bind")
+            close(descriptor)
+            throw failure
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends one request with NLM_F_ACK; the failure carries the kernel's own words where it gives any.
+    func request(
+        _ type: Int, flags: Int32, _ fill: (inout NetlinkWriter) -> Void
+    ) throws(SystemFailure) {
+        let own = try send(type, flags: NLM_F_REQUEST | NLM_F_ACK | flags, fill)
+        for _ in 0..<Self.datagramsAtOnce {
+            for message in try receive(waiting: Self.patience)
+            where message.sequence == own && message.type == Int(NLMSG_ERROR) {
+                guard let code: Int32 = message.field(at: 0) else {
+                    throw SystemFailure("netlink", errno: EBADMSG)
+                }
+                if code == 0 { return }
+                throw Self.failure(-code, message)
+            }
+        }
+        throw SystemFailure("netlink acknowledgement", errno: ETIMEDOUT)
+    }
+
+    /// All objects of a kind; `type` is RTM_GETADDR or RTM_GETLINK.
+    func dump(_ type: Int, _ fill: (inout NetlinkWriter) -> Void) throws(SystemFailure) -> [NetlinkMessage] {
+        let own = try send(type, flags: NLM_F_REQUEST | NLM_F_DUMP, fill)
+        var objects: [NetlinkMessage] = []
+        for _ in 0..<Self.datagramsAtOnce {
+            for message in try receive(waiting: Self.patience) where message.sequence == own {
+                switch message.type {
+                case Int(NLMSG_DONE): return objects
+                case Int(NLMSG_ERROR):
+                    throw SystemFailure("netlink dump", errno: -(message.field(at: 0) ?? -EBADMSG))
+                default: objects.append(message)
+                }
+            }
+        }
+        throw SystemFailure("netlink dump", errno: EMSGSIZE)
+    }
+
+    /// What the kernel announced since the last call, without waiting; ENOBUFS is thrown when some was lost.
+    func news() throws(SystemFailure) -> [NetlinkMessage] {
+        var news: [NetlinkMessage] = []
+        for _ in 0..<Self.datagramsAtOnce {
+            do {
+                news += try receive(waiting: 0)
+            } catch  where error.errno == EAGAIN || error.errno == ETIMEDOUT {
+                break
+            }
+        }
+        return news
+    }
+
+    private func send(
+        _ type: Int, flags: Int32, _ fill: (inout NetlinkWriter) -> Void
+    ) throws(SystemFailure) -> UInt32 {
+        sequence &+= 1
+        var writer = NetlinkWriter(type: type, flags: flags, sequence: sequence)
+        fill(&writer)
+        let bytes = writer.finish()
+        guard Glibc.send(descriptor, bytes, bytes.count, 0) == bytes.count else {
+            throw SystemFailure("netlink send")
+        }
+        return sequence
+    }
+
+    private func receive(waiting milliseconds: Int32) throws(SystemFailure) -> [NetlinkMessage] {
+        var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count >= 0 { return NetlinkMessage.messages(in: buffer[..<count]) }
+            guard errno == EAGAIN || errno == EINTR else { throw SystemFailure("netlink receive") }
+            guard milliseconds > 0 else { throw SystemFailure("netlink receive", errno: EAGAIN) }
+            guard poll(&waited, 1, milliseconds) > 0 else {
+                throw SystemFailure("netlink receive", errno: ETIMEDOUT)
+            }
+        }
+    }
+
+    /// The error number and, by NETLINK_EXT_ACK, the kernel's sentence about it.
+    private static func failure(_ code: Int32, _ message: NetlinkMessage) -> SystemFailure {
+        // struct nlmsgerr is the error and our header; with NLM_F_CAPPED the request itself is left out.
+        var fixedPart = 4 + 16
+        if message.flags & NLM_F_CAPPED == 0, let length: UInt32 = message.field(at: 4) {
+            fixedPart = 4 + Int(length)
+        }
+        guard message.flags & NLM_F_ACK_TLVS != 0,
+            let words = message.attribute(Int(NLMSGERR_ATTR_MSG.rawValue), after: fixedPart)
+        else { return SystemFailure("netlink", errno: code) }
+        let text = String(decoding: words.prefix { $0 != 0 }, as: UTF8.self)
+        return SystemFailure("netlink (\(text))", errno: code)
+    }
+}
