@@ -15,7 +15,7 @@ package struct KeeperProcess: Sendable, Equatable {
 
     /// Starts the executable at `path` with the other end of a socket pair as descriptor 3, nothing to read
     /// from, our standard error, and no other descriptor. Throws when the pair or the process cannot be made.
-    package static func spawn(path: String) throws(SystemFailure) -> KeeperProcess {
+    package static func spawn(path: String, arguments: [String] = []) throws(SystemFailure) -> KeeperProcess {
         var pair: [Int32] = [-1, -1]
         let kind = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw SystemFailure("socketpair") }
@@ -29,7 +29,7 @@ package struct KeeperProcess: Sendable, Equatable {
         }
         defer { close(childEnd) }
         do throws(SystemFailure) {
-            let pid = try spawn(path: path, childEnd: childEnd)
+            let pid = try spawn(path: path, arguments, childEnd: childEnd)
             return KeeperProcess(pid: pid, descriptor: pair[0])
         } catch {
             close(pair[0])
@@ -37,7 +37,9 @@ package struct KeeperProcess: Sendable, Equatable {
         }
     }
 
-    private static func spawn(path: String, childEnd: Int32) throws(SystemFailure) -> pid_t {
+    private static func spawn(
+        path: String, _ arguments: [String], childEnd: Int32
+    ) throws(SystemFailure) -> pid_t {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
@@ -57,11 +59,12 @@ package struct KeeperProcess: Sendable, Equatable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
-        guard let name = strdup(path) else { throw SystemFailure("strdup") }
-        defer { free(name) }
-        var arguments: [UnsafeMutablePointer<CChar>?] = [name, nil]
+        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
+        defer { for word in words { free(word) } }
+        guard !words.contains(nil) else { throw SystemFailure("strdup") }
+        words.append(nil)
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, path, &files, &attributes, &arguments, Glibc.environ)
+        let code = posix_spawn(&pid, path, &files, &attributes, &words, Glibc.environ)
         guard code == 0 else { throw SystemFailure("start \(path)", errno: code) }
         return pid
     }
