@@ -1,0 +1,39 @@
+import ArgumentParser
+import Cluster
+@preconcurrency import Glibc
+
+/// Where the node is asked.
+struct ControlOptions: ParsableArguments {
+    static let defaultPath = "/run/fsdns/control.sock"
+
+    @Option(
+        name: .customLong("control"),
+        help: ArgumentHelp(
+            "The node's UNIX socket (default: FSDNS_CONTROL, else \(defaultPath)).", valueName: "path"))
+    var path: String?
+
+    var client: ControlClient {
+        ControlClient(path: path ?? Environment.value("FSDNS_CONTROL") ?? Self.defaultPath)
+    }
+}
+
+enum TableFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json
+}
+
+enum TextFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+}
+
+extension Drain.OnDeadline: ExpressibleByArgument {}
+
+/// `user@host` of this terminal, for the cluster's memory of who asked.
+enum Operator {
+    static var name: String {
+        let user = getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid\(getuid())"
+        var bytes = [CChar](repeating: 0, count: 256)
+        gethostname(&bytes, bytes.count - 1)
+        let host = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(user)@\(host)"
+    }
+}

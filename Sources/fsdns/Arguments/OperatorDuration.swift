@@ -1,0 +1,49 @@
+import ArgumentParser
+
+/// A length of time as operators write it: numbers with units, `45m`, `1h30m`; a bare number is refused.
+struct OperatorDuration: Hashable, Sendable, ExpressibleByArgument {
+    var duration: Duration
+
+    /// Longest accepted; longer is a slip of the pen.
+    private static let longest: Int64 = 365 * 86_400_000
+
+    private static let units: [(name: String, milliseconds: Int64)] = [
+        ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
+
+    /// Units must come from large to small, each at most once.
+    init?(argument: String) {
+        var rest = argument[...]
+        var total: Int64 = 0
+        var previous = Int64.max
+        repeat {
+            let digits = rest.prefix { $0.isASCII && $0.isNumber }
+            let name = rest.dropFirst(digits.count).prefix { $0.isASCII && $0.isLetter }
+            rest = rest.dropFirst(digits.count + name.count)
+            guard let number = Int64(digits), let unit = Self.units.first(where: { $0.name == name }),
+                unit.milliseconds < previous, number <= Self.longest / unit.milliseconds
+            else { return nil }
+            previous = unit.milliseconds
+            total += number * unit.milliseconds
+        } while !rest.isEmpty
+        guard total <= Self.longest else { return nil }
+        duration = .milliseconds(total)
+    }
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    var defaultValueDescription: String { Self.text(duration) }
+
+    /// `1h30m`, `42m10s`, `250ms`; nothing smaller than a millisecond is shown.
+    static func text(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        var rest = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+        if rest <= 0 { return "0s" }
+        var text = ""
+        for unit in units.reversed() where rest >= unit.milliseconds {
+            text += "\(rest / unit.milliseconds)\(unit.name)"
+            rest %= unit.milliseconds
+        }
+        return text
+    }
+}

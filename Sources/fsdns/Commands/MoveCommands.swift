@@ -1,0 +1,138 @@
+import ArgumentParser
+import Cluster
+import Consensus
+
+struct DrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Move a master to the maintenance address while its calls end.",
+        discussion: "The node it leaves is then in maintenance; bring it back with: fsdns undrain NODE")
+
+    @Argument(help: "A seat (master2), or the node that holds it.")
+    var target: String
+
+    @OptionGroup var control: ControlOptions
+    @OptionGroup var waiting: WaitOptions
+
+    @Flag(help: "Do not wait for calls: recover them on the new node (--deadline 0s --on-deadline handover).")
+    var handover = false
+
+    @Option(help: "How long calls are waited for, with units: 45m, 1h30m (default: for ever).")
+    var deadline: OperatorDuration?
+
+    @Option(help: "What happens to calls left then.")
+    var onDeadline: Drain.OnDeadline?
+
+    @Option(help: "Why, for the cluster's memory.")
+    var reason = ""
+
+    @Flag(help: "Say what would happen, and change nothing.")
+    var dryRun = false
+
+    mutating func validate() throws {
+        if handover, deadline != nil || onDeadline != nil {
+            throw ValidationError("--handover says it all: leave out --deadline and --on-deadline")
+        }
+        if onDeadline != nil, onDeadline != .wait, deadline == nil {
+            throw ValidationError("--on-deadline needs a --deadline, for example --deadline 45m")
+        }
+        if dryRun, waiting.wait { throw ValidationError("--dry-run changes nothing to --wait for") }
+    }
+
+    var request: DrainRequest {
+        DrainRequest(
+            target: target, deadline: handover ? .zero : deadline?.duration,
+            onDeadline: handover ? .handover : onDeadline ?? .wait, reason: reason, dryRun: dryRun,
+            who: Operator.name)
+    }
+
+    mutating func run() throws {
+        let client = control.client
+        let before = waiting.wait ? try client.status() : nil
+        guard let epoch = try Answer.show(try client.ask(.drain(request)), client: client), let before else {
+            return
+        }
+        let line = before.seats.first { $0.name == target } ?? before.seats.first { $0.holder == target }
+        let goal = MoveWatch.Goal.drained(seat: line?.name ?? target, from: line?.holder)
+        try waiting.follow(MoveWatch(goal, accepted: epoch), client: client)
+    }
+}
+
+struct UndrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "undrain", abstract: "Bring a node back from maintenance, as a slave.")
+
+    @Argument(help: "The node.")
+    var node: String
+
+    @OptionGroup var control: ControlOptions
+    @OptionGroup var waiting: WaitOptions
+
+    mutating func run() throws {
+        let client = control.client
+        let request = OperatorRequest.undrain(node: node, who: Operator.name)
+        guard let epoch = try Answer.show(try client.ask(request), client: client), waiting.wait else {
+            return
+        }
+        try waiting.follow(MoveWatch(.returned(node: node), accepted: epoch), client: client)
+    }
+}
+
+struct AbortCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "abort", abstract: "Undo the drain in progress.")
+
+    @OptionGroup var control: ControlOptions
+
+    mutating func run() throws {
+        let client = control.client
+        _ = try Answer.show(try client.ask(.abortDrain(who: Operator.name)), client: client)
+    }
+}
+
+struct SwitchoverCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "switchover",
+        abstract: "Move a seat's address to another node now, recovering its calls there.")
+
+    @Argument(help: "The seat, for example master2.")
+    var seat: String
+
+    @Option(help: "The slave that takes it (default: the primary designated slave).")
+    var to: String?
+
+    @Flag(help: "Say what would happen, and change nothing.")
+    var dryRun = false
+
+    @OptionGroup var control: ControlOptions
+    @OptionGroup var waiting: WaitOptions
+
+    mutating func validate() throws {
+        if dryRun, waiting.wait { throw ValidationError("--dry-run changes nothing to --wait for") }
+    }
+
+    mutating func run() throws {
+        let client = control.client
+        let before = waiting.wait ? try client.status() : nil
+        let request = OperatorRequest.switchover(seat: seat, to: to, dryRun: dryRun, who: Operator.name)
+        guard let epoch = try Answer.show(try client.ask(request), client: client), let before else { return }
+        let holder = before.seats.first { $0.name == seat }?.holder
+        try waiting.follow(MoveWatch(.moved(seat: seat, from: holder), accepted: epoch), client: client)
+    }
+}
+
+/// What the cluster answered to an order, in front of the operator.
+enum Answer {
+    /// Prints a plan or an acceptance; returns the epoch of what was committed, nil when nothing was.
+    static func show(_ reply: OperatorReply, client: ControlClient) throws(CommandFailure) -> Epoch? {
+        switch reply {
+        case .accepted(let epoch, let lines):
+            Output.lines(lines + ["Accepted at epoch \(epoch)."])
+            return epoch
+        case .plan(let steps):
+            Output.lines(steps + ["Dry run: nothing was changed."])
+            return nil
+        case .status, .zone, .refused, .unavailable: throw .noAnswer(client.strange)
+        }
+    }
+}

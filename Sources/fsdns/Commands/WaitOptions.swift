@@ -1,0 +1,57 @@
+import ArgumentParser
+import Cluster
+
+/// Whether a command stays until its work is done.
+struct WaitOptions: ParsableArguments {
+    /// Between two looks at the cluster.
+    private static let interval = Duration.milliseconds(500)
+    /// A node that is silent for longer while we wait is not coming back soon.
+    private static let silencePatience = Duration.seconds(30)
+
+    @Flag(help: "Stay until it is done, with a line for each change.")
+    var wait = false
+
+    @Option(help: "Longest --wait; the work itself goes on (exit code 4).")
+    var timeout: OperatorDuration?
+
+    mutating func validate() throws {
+        if timeout != nil, !wait { throw ValidationError("--timeout belongs to --wait") }
+    }
+
+    /// Polls until the move ended: returns when finished, throws when aborted or when time is over.
+    func follow(_ watch: MoveWatch, client: ControlClient) throws(CommandFailure) {
+        var watch = watch
+        let clock = Stopwatch()
+        var lastAnswer = Duration.zero
+        while true {
+            do throws(CommandFailure) {
+                let report = try client.status()
+                lastAnswer = clock.elapsed
+                for line in watch.observe(report, at: clock.elapsed) {
+                    Output.line("[\(Self.elapsed(clock.elapsed))] \(line)")
+                }
+            } catch {
+                if clock.elapsed - lastAnswer > Self.silencePatience { throw error }
+            }
+            switch watch.outcome {
+            case .finished(let text):
+                Output.line("[\(Self.elapsed(clock.elapsed))] \(text)")
+                return
+            case .aborted(let text): throw .refused([text])
+            case nil: break
+            }
+            if let timeout, clock.elapsed >= timeout.duration {
+                throw .waitEnded(
+                    "not done after \(OperatorDuration.text(timeout.duration)); it goes on: fsdns status --watch"
+                )
+            }
+            Stopwatch.sleep(Self.interval)
+        }
+    }
+
+    static func elapsed(_ duration: Duration) -> String {
+        let tenths =
+            duration.components.seconds * 10 + duration.components.attoseconds / 100_000_000_000_000_000
+        return "\(tenths / 10).\(tenths % 10)s"
+    }
+}

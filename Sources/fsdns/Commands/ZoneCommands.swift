@@ -1,0 +1,88 @@
+import ArgumentParser
+import Cluster
+
+struct ZoneCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "zone", abstract: "See, plan, apply, check or serve the cluster's DNS zone.",
+        subcommands: [
+            ZoneShowCommand.self, ZonePlanCommand.self, ZoneApplyCommand.self, ZoneCheckCommand.self,
+        ])
+}
+
+struct ZoneShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Print what every server answers; + is to come, - is to go.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    mutating func run() throws {
+        let report = try control.client.zone()
+        switch format {
+        case .table:
+            Output.lines(ZoneReportText(paint: .standard, width: Output.size?.columns).show(report))
+        case .json: Output.line(JSONText.pretty(ZoneDocument(report)))
+        }
+    }
+}
+
+struct ZonePlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Print what would be changed now, each step with its reason.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Flag(help: "Print a script that makes nsupdate do exactly the same.")
+    var nsupdate = false
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    mutating func validate() throws {
+        if nsupdate, format == .json { throw ValidationError("--nsupdate prints a script, never JSON") }
+    }
+
+    mutating func run() throws {
+        let report = try control.client.zone()
+        if nsupdate {
+            Output.lines(try NSUpdateScript.lines(report))
+            return
+        }
+        switch format {
+        case .table: Output.lines(ZoneReportText(paint: .standard, width: nil).plan(report))
+        case .json: Output.line(JSONText.pretty(ZoneDocument(report)))
+        }
+    }
+}
+
+struct ZoneApplyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply", abstract: "Make the zone true now instead of with the next change.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Flag(help: "Take over a zone that another life of this cluster wrote last.")
+    var adopt = false
+
+    mutating func run() throws {
+        let client = control.client
+        _ = try Answer.show(try client.ask(.zoneApply(adopt: adopt, who: Operator.name)), client: client)
+    }
+}
+
+struct ZoneCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Exit 0 when every server answers what it should, else 1 with the reasons.")
+
+    @OptionGroup var control: ControlOptions
+
+    mutating func run() throws {
+        let report = try control.client.zone()
+        let faults = ZoneReportText.faults(report)
+        if !faults.isEmpty { throw CommandFailure.refused(faults) }
+        Output.line("\(report.zone) is converged on \(report.readings.count) servers.")
+    }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+@preconcurrency import Glibc
+
+/// Runs one command line and turns however it ends into the promised exit code.
+@main
+enum Program {
+    static func main() {
+        exit(status(of: Array(CommandLine.arguments.dropFirst())))
+    }
+
+    /// Parses and runs; `arguments` are without the program's name.
+    static func status(of arguments: [String]) -> Int32 {
+        do {
+            var command = try FSDNS.parseAsRoot(arguments)
+            try command.run()
+            return 0
+        } catch let failure as CommandFailure {
+            for line in failure.lines { Output.error(line) }
+            return failure.exitCode
+        } catch {
+            return status(of: error)
+        }
+    }
+
+    /// Help and `--version` are successes; wrong usage is 2 and not the parser's own 64.
+    private static func status(of error: any Error) -> Int32 {
+        let code = FSDNS.exitCode(for: error)
+        let text = FSDNS.fullMessage(for: error)
+        if code.isSuccess {
+            if !text.isEmpty { Output.line(text) }
+            return 0
+        }
+        if !text.isEmpty { Output.error(text) }
+        return code == .validationFailure ? 2 : code.rawValue
+    }
+}

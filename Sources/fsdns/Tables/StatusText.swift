@@ -1,0 +1,140 @@
+import Cluster
+
+/// `fsdns status` for people: what the cluster is, who holds what, and what needs attention.
+struct StatusText {
+    var paint: Paint
+    /// Columns of the terminal; nil cuts nothing.
+    var width: Int?
+
+    func lines(_ report: StatusReport) -> [String] {
+        var lines = header(report)
+        lines += [""] + nodes(report).lines(paint: paint, width: width)
+        if !report.seats.isEmpty { lines += [""] + seats(report).lines(paint: paint, width: width) }
+        lines += [""] + maintenance(report.maintenance)
+        if let dns = report.dns { lines += zone(dns) }
+        for warning in report.warnings { lines.append(paint(cut("! \(warning)", to: width), .warn)) }
+        return lines
+    }
+
+    private func header(_ report: StatusReport) -> [String] {
+        let quorum = report.quorum
+        let isQuorate = quorum.have >= quorum.needed
+        let verdict = isQuorate ? "quorate" : "NO QUORUM"
+        var lines = [
+            cut(
+                "Cluster \(report.cluster) · seen by \(report.node) · leader \(report.leader ?? "none") · "
+                    + "term \(report.term) · epoch \(report.epoch)", to: width),
+            "Quorum \(quorum.have)/\(quorum.votes), \(quorum.needed) needed: "
+                + paint(verdict, isQuorate ? .good : .bad),
+        ]
+        if let forming = report.forming { lines.append(paint(cut("Forming: \(forming)", to: width), .warn)) }
+        return lines
+    }
+
+    private func nodes(_ report: StatusReport) -> Table {
+        let notes = report.nodes.map(note)
+        var columns: [Table.Column] = [
+            .init("NODE"), .init("ROLE"), .init("SEAT"), .init("ADDRESSES"), .init("LEASE"), .init("SWITCH"),
+            .init("CALLS", .right), .init("REGS", .right), .init("HEARD", .right),
+        ]
+        let hasNotes = notes.contains { !$0.isEmpty }
+        if hasNotes { columns.append(.init("NOTE")) }
+        var table = Table(columns)
+        for (node, note) in zip(report.nodes, notes) {
+            var row: [Table.Cell] = [
+                .init(node.name, .bold), .init(node.role.rawValue, style(node.role)),
+                .init(node.seat ?? node.position.map { "#\($0)" } ?? "-"),
+                .init(node.addresses.isEmpty ? "-" : node.addresses.joined(separator: ",")),
+                .init(node.lease, node.lease == "expired" ? .bad : .plain),
+                .init(node.freeswitch.rawValue, node.freeswitch == .unhealthy ? .bad : .plain),
+                .init(node.calls), .init(node.registrations),
+                .init(heard(node, reporter: report.node)),
+            ]
+            if hasNotes { row.append(.init(note, .warn)) }
+            table.add(row)
+        }
+        return table
+    }
+
+    private func style(_ role: Role) -> Paint.Style {
+        switch role {
+        case .master: .good
+        case .slave, .witness: .plain
+        case .starting, .maintenance: .warn
+        case .failed: .bad
+        }
+    }
+
+    private func heard(_ node: StatusReport.NodeLine, reporter: String) -> String {
+        if node.name == reporter { return "self" }
+        guard let milliseconds = node.lastHeardMs else { return "never" }
+        return OperatorDuration.text(
+            milliseconds < 10_000 ? .milliseconds(milliseconds) : .seconds(milliseconds / 1_000))
+    }
+
+    private func note(_ node: StatusReport.NodeLine) -> String {
+        var notes: [String] = []
+        if !node.voter { notes.append("no vote") }
+        if node.configurationDiffers { notes.append("configuration differs") }
+        if let note = node.note { notes.append(note) }
+        return notes.joined(separator: "; ")
+    }
+
+    private func seats(_ report: StatusReport) -> Table {
+        var table = Table([
+            .init("SEAT"), .init("ADDRESS"), .init("NAME"), .init("HOLDER"), .init("STATE"), .init("DNS"),
+            .init("EPOCH"),
+        ])
+        for seat in report.seats {
+            let style: Paint.Style =
+                switch seat.state {
+                case .active: .good
+                case .draining, .moving: .warn
+                case .uncovered: .bad
+                }
+            table.add([
+                .init(seat.name, .bold), .init(seat.address), .init(seat.addressName),
+                .init(seat.holder ?? "-"), .init(seat.state.rawValue, style),
+                .init(seat.published ? "published" : "not published", seat.published ? .plain : .warn),
+                .init(seat.epoch ?? "-"),
+            ])
+        }
+        return table
+    }
+
+    private func maintenance(_ line: StatusReport.MaintenanceLine) -> [String] {
+        let addresses = line.addresses.isEmpty ? "none" : line.addresses.joined(separator: ", ")
+        let lines = ["Maintenance address: \(addresses)"]
+        guard let drain = line.drain else { return lines }
+        var left = "\(drain.callsLeft) calls and \(drain.registrationsLeft) registrations left"
+        if let seconds = drain.deadlineSeconds {
+            left +=
+                seconds > 0 ? ", \(OperatorDuration.text(.seconds(seconds))) to the deadline" : ", overdue"
+            left += " (then \(drain.onDeadline.rawValue))"
+        }
+        var texts = [
+            "Drain of \(drain.seat): \(drain.from) → \(drain.to), \(drain.oldAddress) → \(drain.newAddress), "
+                + drain.phase.rawValue,
+            "  \(left); by \(drain.owner)" + (drain.reason.isEmpty ? "" : ": \(drain.reason)"),
+        ]
+        if let waitingFor = drain.waitingFor { texts.append("  waits for \(waitingFor)") }
+        return lines + texts.map { paint(cut($0, to: width), .warn) }
+    }
+
+    private func zone(_ dns: StatusReport.DNSLine) -> [String] {
+        let agreeing = dns.servers.count { $0.converged }
+        let verdict = dns.converged ? "converged" : "NOT converged"
+        var lines = [
+            "DNS \(dns.zone): " + paint(verdict, dns.converged ? .good : .bad)
+                + " on \(agreeing) of \(dns.servers.count) servers, epoch \(dns.epoch ?? "none")"
+        ]
+        if let problem = dns.problem { lines.append(paint(cut("  \(problem)", to: width), .bad)) }
+        for server in dns.servers {
+            let serial = server.serial.map { "serial \($0)" } ?? "not read"
+            let problem = server.problem.map { ": \($0)" } ?? ""
+            let text = "  \(server.address) \(serial)\(problem)"
+            lines.append(paint(cut(text, to: width), server.converged ? .plain : .bad))
+        }
+        return lines
+    }
+}
