@@ -23,6 +23,8 @@ struct ClusterReader {
         var expect: Placed<Int>?
         var mode = AddressMode.kernel
         var addresses: [Placed<ServiceAddress>] = []
+        /// Also of addresses that could not be read: a seat that names one is not to blame.
+        var addressNames: [String] = []
         var seats: [Placed<SeatRule>] = []
         var policy: Placed<Policy>?
         var dns: Placed<DNSSettings>?
@@ -78,8 +80,8 @@ struct ClusterReader {
         for child in root.children {
             if let first = sections[child.name] {
                 findings.error(
-                    "\(child.tag) stands here a second time; the first is at \(first.place.file):"
-                        + "\(first.place.line)", at: child.place)
+                    "\(child.tag) stands here a second time, after \(first.place.words(from: child.place))",
+                    at: child.place)
             } else {
                 sections[child.name] = child
             }

@@ -21,9 +21,8 @@ extension ClusterReader {
         for item in values {
             let key = key(item.value)
             if let place = first[key] {
-                let line =
-                    place.file == item.place.file ? "line \(place.line)" : "\(place.file):\(place.line)"
-                findings.error("\(what) \(show(item.value)) is there already, in \(line)", at: item.place)
+                let first = place.words(from: item.place)
+                findings.error("\(what) \(show(item.value)) is there already, in \(first)", at: item.place)
             } else {
                 first[key] = item.place
             }
@@ -143,9 +142,9 @@ extension ClusterReader {
     }
 
     private mutating func checkSeats(_ draft: Draft, root: Element) {
-        let known = draft.addresses.map(\.value.name)
-        for seat in draft.seats where !known.contains(seat.value.address) {
-            let names = known.isEmpty ? "" : "; the addresses are \(known.joined(separator: ", "))"
+        let known = draft.addressNames
+        for seat in draft.seats where !known.isEmpty && !known.contains(seat.value.address) {
+            let names = "; the addresses are \(known.joined(separator: ", "))"
             findings.error(
                 "seat \(quoted(seat.value.name)) has the unknown address "
                     + quoted(seat.value.address) + names,
@@ -157,7 +156,7 @@ extension ClusterReader {
         let full = draft.nodes.filter { $0.value.kind == .full }.count
         if !draft.nodes.isEmpty, draft.seats.count > full {
             findings.error(
-                "\(draft.seats.count) seats, but only \(full) nodes that can hold one; a node holds one seat",
+                "\(draft.seats.count) seats, but only \(full) of the listed nodes can hold one each",
                 at: place)
         } else if !draft.nodes.isEmpty, draft.seats.count == full {
             findings.warn("as many seats as nodes: there is no spare to take a failed node's seat", at: place)

@@ -1,16 +1,16 @@
-/// The RELAX NG schema of the cluster file: a copy of `config/cluster.rng`, which is the one to edit.
+/// The schema of the cluster file, RELAX NG: a copy of `config/cluster.rng`, the one to edit.
 ///
 /// `FSDNS_WRITE_SCHEMA=1 swift test --filter SchemaTests` writes this file anew.
 enum ClusterSchema {
     static let text = #"""
         <?xml version="1.0" encoding="UTF-8"?>
         <!--
-          What a cluster file may look like. The program carries this text inside and holds every file against it;
-          editors use it from here, and so does `xmllint` with the options noout, nonet, xinclude, nofixup-base-uris
-          and relaxng.
+          What a cluster file may look like. The program carries this text inside and holds every file against
+          it; editors use it from here, and so does `xmllint` with the options noout, nonet, xinclude,
+          nofixup-base-uris and relaxng.
 
-          Rules that a schema cannot say (a seat's address exists, a lease is longer than two intervals) are told by
-          `fsdns config check`.
+          Rules that a schema cannot say (a seat's address exists, a lease is longer than two intervals) are
+          told by `fsdns config check`.
         -->
         <grammar xmlns="http://relaxng.org/ns/structure/1.0" ns="urn:fsdns:cluster:1"
                  datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
@@ -61,7 +61,10 @@ enum ClusterSchema {
             <element name="nodes">
               <optional>
                 <attribute name="expect">
-                  <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">64</param></data>
+                  <data type="integer">
+                    <param name="minInclusive">1</param>
+                    <param name="maxInclusive">64</param>
+                  </data>
                 </attribute>
               </optional>
               <zeroOrMore>
@@ -122,7 +125,10 @@ enum ClusterSchema {
               </optional>
               <optional>
                 <attribute name="takeovers-per-hour">
-                  <data type="integer"><param name="minInclusive">0</param><param name="maxInclusive">1000</param></data>
+                  <data type="integer">
+                    <param name="minInclusive">0</param>
+                    <param name="maxInclusive">1000</param>
+                  </data>
                 </attribute>
               </optional>
             </element>
@@ -134,7 +140,10 @@ enum ClusterSchema {
               <optional><attribute name="ttl"><ref name="duration"/></attribute></optional>
               <optional>
                 <attribute name="floor">
-                  <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">64</param></data>
+                  <data type="integer">
+                    <param name="minInclusive">1</param>
+                    <param name="maxInclusive">64</param>
+                  </data>
                 </attribute>
               </optional>
               <interleave>
@@ -219,7 +228,10 @@ enum ClusterSchema {
           </define>
 
           <define name="port">
-            <data type="integer"><param name="minInclusive">1</param><param name="maxInclusive">65535</param></data>
+            <data type="integer">
+              <param name="minInclusive">1</param>
+              <param name="maxInclusive">65535</param>
+            </data>
           </define>
 
           <!-- Relative to the file that names it. -->

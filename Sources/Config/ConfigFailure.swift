@@ -37,6 +37,9 @@ package struct ConfigFailure: Error, Hashable, Sendable, CustomStringConvertible
 struct Place: Hashable, Sendable {
     var file: String
     var line: Int
+
+    /// The place in words for a message about `other`, which mostly is in the same file.
+    func words(from other: Place) -> String { file == other.file ? "line \(line)" : "\(file):\(line)" }
 }
 
 /// A value together with the place it was written at, for rules that look at several of them.

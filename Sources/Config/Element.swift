@@ -15,7 +15,7 @@ struct Element {
     var place: Place
 
     /// For messages: `<seat>`.
-    var tag: String { "<\(name)>" }
+    var tag: String { "<\(name.hasPrefix("{}") ? String(name.dropFirst(2)) : name)>" }
 
     func value(_ name: String) -> String? { attributes.first { $0.name == name }?.value }
 

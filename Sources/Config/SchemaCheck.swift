@@ -72,18 +72,34 @@ enum SchemaCheck {
     }
 
     private static func validate(_ text: String, _ complaints: Complaints) -> Bool {
-        let schema = ClusterSchema.text
-        guard let parser = xmlRelaxNGNewMemParserCtxt(schema, Int32(schema.utf8.count)) else {
-            preconditionFailure("no memory for a schema parser")
+        withGrammar { grammar in validate(text, grammar, complaints) }
+    }
+
+    /// Compiles the schema, about a millisecond, for one use: a grammar is not made to be shared by threads.
+    static func withGrammar<Result>(_ use: (xmlRelaxNGPtr) -> Result) -> Result {
+        var schema = ClusterSchema.text
+        // The parser keeps the address, so all of its work happens while that is good.
+        return schema.withUTF8 { bytes in
+            let text = UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+            guard let parser = xmlRelaxNGNewMemParserCtxt(text, Int32(bytes.count)) else {
+                preconditionFailure("no memory for a schema parser")
+            }
+            defer { xmlRelaxNGFreeParserCtxt(parser) }
+            guard let grammar = xmlRelaxNGParse(parser) else {
+                preconditionFailure("the schema inside this program is damaged")
+            }
+            defer { xmlRelaxNGFree(grammar) }
+            return use(grammar)
         }
-        defer { xmlRelaxNGFreeParserCtxt(parser) }
-        guard let grammar = xmlRelaxNGParse(parser), let context = xmlRelaxNGNewValidCtxt(grammar) else {
-            preconditionFailure("the schema inside this program is damaged")
+    }
+
+    private static func validate(
+        _ text: String, _ grammar: xmlRelaxNGPtr, _ complaints: Complaints
+    ) -> Bool {
+        guard let context = xmlRelaxNGNewValidCtxt(grammar) else {
+            preconditionFailure("no memory for a validation")
         }
-        defer {
-            xmlRelaxNGFreeValidCtxt(context)
-            xmlRelaxNGFree(grammar)
-        }
+        defer { xmlRelaxNGFreeValidCtxt(context) }
         let address = Unmanaged.passUnretained(complaints).toOpaque()
         xmlSetStructuredErrorFunc(address, note)
         defer { xmlSetStructuredErrorFunc(nil, nil) }

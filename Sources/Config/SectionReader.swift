@@ -77,7 +77,8 @@ extension ClusterReader {
             check(child, required: ["name"], optional: ["address"])
             allow(child, children: [])
             let address = host(child, "address")
-            guard let name = name(child, "name") else { continue }
+            // A node with a bad name still counts, so that its slip is told once.
+            guard let name = name(child, "name") ?? child.value("name") else { continue }
             let kind = child.name == "witness" ? NodeRule.Kind.witness : .full
             draft.nodes.append(Placed(value: NodeRule(name: name, kind: kind), place: child.place))
             if let address {
@@ -112,6 +113,7 @@ extension ClusterReader {
             check(child, required: ["name", "ip"])
             allow(child, children: [])
             let name = name(child, "name")
+            if let name = child.value("name") { draft.addressNames.append(name) }
             guard let ip = prefixed(child, "ip"), let name else { continue }
             if let reason = unusable(ip.ip, prefixLength: ip.length) {
                 findings.error("<address> ip=\(quoted(child.value("ip") ?? "")) \(reason)", at: child.place)

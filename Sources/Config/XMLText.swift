@@ -2,10 +2,11 @@ import CLibXML2
 
 /// Turns the bytes of one file into elements: no network, no document type, no entities, no inclusion.
 enum XMLText {
-    /// libxml2 fills its tables on first use; done once, before threads can race for them.
+    /// libxml2 fills its tables on first use, those of the schema types without any lock; so one thread
+    /// uses all of it once before another may.
     static let library: Void = {
         xmlInitParser()
-        xmlRelaxNGInitTypes()
+        SchemaCheck.withGrammar { _ in }
     }()
 
     /// What one parse ran into; libxml2's callbacks know it by address.
@@ -100,7 +101,9 @@ enum XMLText {
                 continue
             default:
                 if xmlIsBlankNode(child) == 0 {
-                    findings.error("text is not expected inside \(element.tag)", at: place)
+                    // A text node only knows where it ends.
+                    let near = element.children.last?.place ?? place
+                    findings.error("text is not expected inside \(element.tag)", at: near)
                 }
             }
         }

@@ -33,7 +33,8 @@ import Testing
         #expect(file.keyFile == repository + "/config/cluster.key")
         #expect(
             file.secretFiles.map(\.path)
-                == ["cluster.key", "fsdns.secret", "event_socket.secret"].map { repository + "/config/" + $0 })
+                == ["cluster.key", "fsdns.secret", "event_socket.secret"].map { repository + "/config/" + $0 }
+        )
         #expect(file.networks.map(\.name) == ["ring0", "ring1"])
         #expect(file.networks[1].group == IPAddress("239.77.0.2"))
         #expect(file.networks[1].port == 5405)

@@ -18,7 +18,7 @@ func textOfFile(_ path: String) throws -> String {
         let lines = schema.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         let body = lines.map { $0.isEmpty ? "\n" : "        \($0)\n" }.joined()
         return """
-            /// The RELAX NG schema of the cluster file: a copy of `config/cluster.rng`, which is the one to edit.
+            /// The schema of the cluster file, RELAX NG: a copy of `config/cluster.rng`, the one to edit.
             ///
             /// `FSDNS_WRITE_SCHEMA=1 swift test --filter SchemaTests` writes this file anew.
             enum ClusterSchema {
