@@ -1,4 +1,6 @@
-/// One DNS message without its signature; for UPDATE the sections are zone, prerequisites, updates, additional.
+/// One DNS message without its signature.
+///
+/// In an UPDATE the four sections mean zone, prerequisites, operations and additional (RFC 2136 §2).
 package struct DNSMessage: Hashable, Sendable {
     package var id: UInt16
     package var isReply: Bool

@@ -26,7 +26,7 @@ package enum UpdateOperation: Hashable, Sendable {
     case delete(DNSName, RecordData)
 }
 
-/// One dynamic update of one zone: all of its prerequisites hold and all of its operations happen, or nothing does.
+/// One dynamic update of one zone: its prerequisites hold and all operations happen, or nothing does.
 package struct DNSUpdate: Hashable, Sendable {
     package var zone: DNSName
     package var prerequisites: [Prerequisite]

@@ -19,7 +19,7 @@ private struct Packet: ~Copyable {
     }
 
     func records(
-        of list: UnsafeMutablePointer<ldns_rr_list>?, type: RecordType? = nil
+        of list: UnsafeMutablePointer<ldns_rr_list>?
     ) throws(DNSFailure) -> [RawRecord] {
         guard let list else { return [] }
         var records: [RawRecord] = []

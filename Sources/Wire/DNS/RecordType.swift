@@ -29,7 +29,7 @@ package struct RecordType: RawRepresentable, Hashable, Comparable, Sendable, Cus
         rawValue = number
     }
 
-    /// Whether records of this type are asked for or carried, never stored (RFC 6895 §3.1: 128 to 255, and OPT).
+    /// Whether records of this type are asked for or carried, never stored (RFC 6895 §3.1).
     package var isMeta: Bool { self == .opt || (128...255).contains(rawValue) || rawValue == 0 }
 
     package var description: String {

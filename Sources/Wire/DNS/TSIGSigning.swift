@@ -70,7 +70,7 @@ extension TSIGKey {
         return append(record, to: wire)
     }
 
-    /// Verifies a request: our key, our algorithm, the signature, then the time, in that order (RFC 8945 §5.2).
+    /// Verifies a request: key, algorithm, signature, then time, in the order of RFC 8945 §5.2.
     ///
     /// Returns the signature the reply must be bound to. On `badTime` the signature was right.
     package func verifyRequest(_ scan: PacketScan, at now: UInt64) throws(TSIGFailure) -> [UInt8] {
@@ -144,4 +144,9 @@ extension TSIGKey.Algorithm {
         guard let name = DNSName(wire: wire) else { preconditionFailure("\(rawValue) is a name") }
         return name
     }
+}
+
+extension TSIGKey {
+    /// Bytes a signature adds to a message: name, fixed fields, algorithm, data, MAC.
+    package var recordSize: Int { name.wire.count + 10 + algorithm.wire.count + 16 + algorithm.size }
 }

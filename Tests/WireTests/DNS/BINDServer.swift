@@ -61,7 +61,9 @@ final class BINDServer {
     }
 
     /// Sends a signed update made of these and returns the verified reply.
-    func send(_ update: DNSUpdate, id: UInt16, over transport: LoopbackSocket.Transport = .udp) throws -> DNSMessage {
+    func send(_ update: DNSUpdate, id: UInt16, over transport: LoopbackSocket.Transport = .udp) throws
+        -> DNSMessage
+    {
         let message = update.message(id: id)
         let now = UInt64(time(nil))
         let signed = key.sign(try message.wire(), at: now)
@@ -74,7 +76,8 @@ final class BINDServer {
     /// The whole zone as `dig` transfers it, sorted, without the SOA (whose serial differs by server).
     func zoneLines() throws -> [String] {
         let output = try runProgram(
-            "/usr/bin/dig", ["@127.0.0.1", "-p", "\(port)", "example", "AXFR", "+nocomments", "+nocmd", "+nostats"]
+            "/usr/bin/dig",
+            ["@127.0.0.1", "-p", "\(port)", "example", "AXFR", "+nocomments", "+nocmd", "+nostats"]
         ).output
         let records = try ZoneText.parse(output, origin: .root, file: "axfr")
         return records.filter { $0.type != .soa }.sorted().map(\.description)
@@ -99,6 +102,7 @@ func runProgram(
     let errors = stderr.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     return (
-        process.terminationStatus, String(decoding: output, as: UTF8.self), String(decoding: errors, as: UTF8.self)
+        process.terminationStatus, String(decoding: output, as: UTF8.self),
+        String(decoding: errors, as: UTF8.self)
     )
 }

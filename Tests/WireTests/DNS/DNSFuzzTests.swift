@@ -6,7 +6,8 @@ import Wire
 /// Feeds the decoders what no honest peer sends; `FSDNS_FUZZ_SECONDS` makes it last.
 @Suite("Hostile DNS bytes", .serialized)
 struct DNSFuzzTests {
-    private static let seconds = ProcessInfo.processInfo.environment["FSDNS_FUZZ_SECONDS"].flatMap(Double.init)
+    private static let seconds = ProcessInfo.processInfo.environment["FSDNS_FUZZ_SECONDS"].flatMap(
+        Double.init)
 
     /// Runs `body` a fixed number of times, or for the seconds asked for, with a seeded generator.
     private func fuzz(_ iterations: Int, seed: UInt64, _ body: (inout SeededGenerator) -> Void) {
@@ -24,9 +25,11 @@ struct DNSFuzzTests {
         var reply = DNSMessage.query(id: 78, name: try DNSName("sip.example"), type: .any).reply(.noError)
         reply.answerSection = try [
             "sip.example. 60 A 10.0.0.1", "sip.example. 60 NAPTR 1 1 \"s\" \"SIP+D2U\" \"\" x.example.",
-            "sip.example. 60 SRV 1 2 3 y.example.", "example. 1 SOA a. b. 1 2 3 4 5", "example. 1 MX 1 m.example.",
+            "sip.example. 60 SRV 1 2 3 y.example.", "example. 1 SOA a. b. 1 2 3 4 5",
+            "example. 1 MX 1 m.example.",
             "a.example. 1 RRSIG A 8 2 60 20300101000000 20260101000000 1 example. AAAA",
-            "b.example. 1 NSEC c.example. A TXT TYPE65280", "c.example. 1 LOC 52 22 23 N 4 53 32 E -2m 0m 10m 10m",
+            "b.example. 1 NSEC c.example. A TXT TYPE65280",
+            "c.example. 1 LOC 52 22 23 N 4 53 32 E -2m 0m 10m 10m",
             "d.example. 1 HTTPS 1 . alpn=h2 port=53", "e.example. 1 APL 1:192.168.32.0/21",
             "f.example. 1 IPSECKEY 10 1 2 192.0.2.38 AQNRU3mG", "g.example. 1 TYPE65280 \\# 2 0102",
         ].map { RawRecord(try DNSRecord($0)) }
@@ -43,7 +46,8 @@ struct DNSFuzzTests {
             case 0: bytes[position] = UInt8.random(in: 0...255, using: &random)
             case 1: bytes[position] ^= 1 << UInt8.random(in: 0...7, using: &random)
             case 2: bytes.removeSubrange(position..<min(bytes.count, position + 4))
-            case 3: bytes.insert(contentsOf: bytes.suffix(Int.random(in: 0...40, using: &random)), at: position)
+            case 3:
+                bytes.insert(contentsOf: bytes.suffix(Int.random(in: 0...40, using: &random)), at: position)
             case 4: bytes[position] = [0xC0, 0, 63, 255, 250, 41].randomElement(using: &random) ?? 0
             default: bytes = Array(bytes[..<position])
             }
@@ -108,7 +112,9 @@ struct DNSFuzzTests {
             var wire = (0..<Int.random(in: 0...80, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
             }
-            for position in 4..<12 where position < wire.count && position.isMultiple(of: 2) { wire[position] = 0 }
+            for position in 4..<12 where position < wire.count && position.isMultiple(of: 2) {
+                wire[position] = 0
+            }
             if digest(wire, key: key) { read += 1 }
         }
         #expect(read < 20_000 || Self.seconds != nil)
@@ -131,7 +137,8 @@ struct DNSFuzzTests {
     @Test("record and zone text of any bytes is read or refused")
     func text() {
         let words = [
-            "example.", "@", "60", "IN", "A", "10.0.0.1", "TXT", "\"x\"", "(", ")", ";c", "\n", "$TTL", "$ORIGIN",
+            "example.", "@", "60", "IN", "A", "10.0.0.1", "TXT", "\"x\"", "(", ")", ";c", "\n", "$TTL",
+            "$ORIGIN",
             "\\", "\"", "SRV", "1", "SOA", "TYPE65280", "\\#", "\t", "NSEC", "*", "LOC", "\u{7f}", "é",
         ]
         var read = 0
@@ -140,7 +147,9 @@ struct DNSFuzzTests {
                 words.randomElement(using: &random) ?? ""
             }.joined(separator: " ")
             if (try? DNSRecord(text)) != nil { read += 1 }
-            if let records = try? ZoneText.parse(text, origin: .root, file: "z"), !records.isEmpty { read += 1 }
+            if let records = try? ZoneText.parse(text, origin: .root, file: "z"), !records.isEmpty {
+                read += 1
+            }
             _ = try? KeyFile.parse(text, file: "k")
             _ = try? DNSName(text)
         }

@@ -17,7 +17,8 @@ struct DNSMessageTests {
         let query = DNSMessage.query(id: 0x1234, name: try DNSName("sip.example"), type: .srv, edns: nil)
         #expect(
             try query.wire() == [
-                0x12, 0x34, 0x00, 0x00, 0, 1, 0, 0, 0, 0, 0, 0, 3, 0x73, 0x69, 0x70, 7, 0x65, 0x78, 0x61, 0x6D,
+                0x12, 0x34, 0x00, 0x00, 0, 1, 0, 0, 0, 0, 0, 0, 3, 0x73, 0x69, 0x70, 7, 0x65, 0x78, 0x61,
+                0x6D,
                 0x70, 0x6C, 0x65, 0, 0, 33, 0, 1,
             ])
     }
@@ -92,7 +93,9 @@ struct DNSMessageTests {
     func pointers() throws {
         let header: [UInt8] = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
         for name in [[0xC0, 12], [0xC0, 14, 0], [1, 97, 0xC0, 12], [0xC0]] as [[UInt8]] {
-            #expect(throws: DNSFailure.self, "\(name)") { try DNSMessage(wire: header + name + [0, 1, 0, 1]) }
+            #expect(throws: DNSFailure.self, "\(name)") {
+                try DNSMessage(wire: header + name + [0, 1, 0, 1])
+            }
         }
     }
 

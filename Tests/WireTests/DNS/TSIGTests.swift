@@ -56,7 +56,7 @@ struct TSIGTests {
         }
     }
 
-    /// Length of a TSIG record of key `fsdns.` and HMAC-SHA256: name 7, fixed 10, algorithm 13, data 16, MAC 32.
+    /// Length of a TSIG record of key `fsdns.`: name 7, fixed 10, algorithm 13, data 16, MAC 32.
     private let signedTail = 7 + 10 + 13 + 16 + 32
 
     @Test("the time window is the fudge, on both sides")
@@ -140,7 +140,9 @@ struct TSIGTests {
         let key = try Self.key()
         var dumped = ""
         dump(key, to: &dumped)
-        for text in ["\(key)", String(reflecting: key), dumped, "\([key])", "\(Mirror(reflecting: key).children)"] {
+        for text in [
+            "\(key)", String(reflecting: key), dumped, "\([key])", "\(Mirror(reflecting: key).children)",
+        ] {
             #expect(!text.contains("0123") && !text.contains("48, 49"), "\(text)")
         }
         #expect("\(key)" == "fsdns. hmac-sha256")

@@ -6,7 +6,7 @@ struct ZoneTextTests {
     private let zone = """
         $TTL 60
         $ORIGIN voip.example.net.
-        @   3600 IN SOA ns1 hostmaster (
+        @   3600 IN SOA ns1 hm (
                 7      ; serial
                 3600 600 604800 60 )
             3600 IN NS ns1
@@ -22,7 +22,7 @@ struct ZoneTextTests {
         let records = try ZoneText.parse(zone, origin: DNSName("example.net"), file: "voip.zone")
         #expect(
             ZoneText.print(records) == """
-                voip.example.net. 3600 IN SOA ns1.voip.example.net. hostmaster.voip.example.net. 7 3600 600 604800 60
+                voip.example.net. 3600 IN SOA ns1.voip.example.net. hm.voip.example.net. 7 3600 600 604800 60
                 voip.example.net. 3600 IN NS ns1.voip.example.net.
                 _sip._udp.voip.example.net. 60 IN SRV 10 10 5060 sip.voip.example.net.
                 ns1.voip.example.net. 60 IN A 127.0.0.1

@@ -1,0 +1,127 @@
+import Cluster
+@preconcurrency import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+import Wire
+
+/// Serves one zone by UDP and TCP on the given addresses, and keeps it in a file when told to.
+package final class ZoneServer: Sendable {
+    package struct Limits: Hashable, Sendable {
+        /// TCP connections at one time; one more is closed at once.
+        package var connections = 128
+        /// A TCP connection without a request for this long is closed (RFC 7766 §6.2.3).
+        package var idle: Duration = .seconds(10)
+
+        package init() {}
+    }
+
+    private struct Running {
+        var group: MultiThreadedEventLoopGroup
+        var channels: [any Channel]
+        var endpoints: [Endpoint]
+    }
+
+    private let served: ServedZone
+    private let listen: [Endpoint]
+    private let limits: Limits
+    private let running = Mutex<Running?>(nil)
+
+    /// - Parameters:
+    ///   - key: signs updates; without one they are taken from this machine only.
+    ///   - listen: each is bound for UDP and TCP; port 0 takes a free one.
+    ///   - file: rewritten after each update, before the update is answered.
+    ///   - wallClock: seconds since 1970 UTC.
+    package init(
+        zone: Zone, key: TSIGKey?, listen: [Endpoint], file: ZoneFile? = nil, limits: Limits = Limits(),
+        wallClock: @escaping @Sendable () -> UInt64 = { UInt64(max(0, time(nil))) }
+    ) {
+        served = ServedZone(
+            zone: zone, key: key, file: file, connectionLimit: limits.connections, wallClock: wallClock)
+        self.listen = listen
+        self.limits = limits
+    }
+
+    /// The zone as it is now.
+    package var zone: Zone { served.zone }
+
+    /// Binds every address, or none and throws; returns what was bound, in the order given.
+    @discardableResult
+    package func start() async throws -> [Endpoint] {
+        precondition(running.withLock { $0 == nil }, "a zone server is started once")
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var channels: [any Channel] = []
+        var endpoints: [Endpoint] = []
+        do {
+            for endpoint in listen {
+                let (stream, datagram, port) = try await bind(endpoint, on: group)
+                channels += [stream, datagram]
+                endpoints.append(Endpoint(ip: endpoint.ip, port: port))
+            }
+        } catch {
+            for channel in channels { try? await channel.close() }
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        running.withLock { [channels, endpoints] in
+            $0 = Running(group: group, channels: channels, endpoints: endpoints)
+        }
+        return endpoints
+    }
+
+    /// Closes every socket and ends; stopping twice does nothing.
+    package func stop() async {
+        guard let running = running.withLock({ $0.take() }) else { return }
+        for channel in running.channels { try? await channel.close() }
+        try? await running.group.shutdownGracefully()
+    }
+
+    /// With port 0 the free TCP port may be taken for UDP, so a few are tried.
+    private func bind(
+        _ endpoint: Endpoint, on group: MultiThreadedEventLoopGroup
+    ) async throws -> (stream: any Channel, datagram: any Channel, port: UInt16) {
+        var attemptsLeft = endpoint.port == 0 ? 20 : 1
+        while true {
+            attemptsLeft -= 1
+            let stream = try await streams(on: group).bind(
+                host: endpoint.ip.description, port: Int(endpoint.port)
+            ).get()
+            do {
+                let port = UInt16(stream.localAddress?.port ?? Int(endpoint.port))
+                let datagram = try await datagrams(on: group).bind(
+                    host: endpoint.ip.description, port: Int(port)
+                ).get()
+                return (stream, datagram, port)
+            } catch {
+                try? await stream.close()
+                if attemptsLeft == 0 { throw error }
+            }
+        }
+    }
+
+    private func streams(on group: MultiThreadedEventLoopGroup) -> ServerBootstrap {
+        let (served, idle) = (served, TimeAmount(limits.idle))
+        return ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 128)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
+                    try pipeline.addHandler(ByteToMessageHandler(StreamFraming()))
+                    try pipeline.addHandler(StreamResponder(served))
+                }
+            }
+    }
+
+    private func datagrams(on group: MultiThreadedEventLoopGroup) -> DatagramBootstrap {
+        let served = served
+        return DatagramBootstrap(group: group)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_535))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(DatagramResponder(served))
+                }
+            }
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+
+/// The outside programs the tests talk through.
+enum Programs {
+    struct Failure: Error { var reason: String }
+
+    /// Where they must be there (CI), tests run and fail without them; elsewhere they are skipped.
+    static var areExpected: Bool {
+        ProcessInfo.processInfo.environment["CI"] == "true"
+            || access("/usr/bin/dig", X_OK) == 0 && access("/usr/bin/nsupdate", X_OK) == 0
+    }
+
+    /// Runs a program to its end and returns what it said; `input` must fit into a pipe.
+    static func run(
+        _ path: String, _ arguments: [String], input: String = ""
+    ) throws -> (status: Int32, output: String, errors: String) {
+        let process = Process()
+        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = stderr
+        try process.run()
+        stdin.fileHandleForWriting.write(Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        let output = stdout.fileHandleForReading.readDataToEndOfFile()
+        let errors = stderr.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (
+            process.terminationStatus, String(decoding: output, as: UTF8.self),
+            String(decoding: errors, as: UTF8.self)
+        )
+    }
+
+    /// Sends bytes by TCP to 127.0.0.1 and reads until the server closes, at most ten seconds a read.
+    static func converse(_ port: UInt16, _ bytes: [UInt8]) throws -> [UInt8] {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard status == 0 else { throw Failure(reason: "connect: errno \(errno)") }
+        guard bytes.isEmpty || send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        else { throw Failure(reason: "send: errno \(errno)") }
+        var answer: [UInt8] = []
+        while true {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count == 0 || count < 0 && errno == ECONNRESET { return answer }
+            guard count > 0 else { throw Failure(reason: "not closed: errno \(errno)") }
+            answer += buffer[..<count]
+        }
+    }
+}
