@@ -72,6 +72,8 @@ extension Raft {
             let hint = log.possibleAgreement(with: previous)
             return send(.appendReply(.rejected(previous: previous.index, hint: hint)), to: sender)
         }
+        // Entries older than what is committed before them come from nobody who ever led.
+        guard fresh.first?.term ?? previous.term >= previous.term else { return }
         let agreed = previous.index + Index(fresh.count)
         while let entry = fresh.first, let present = log.epoch(at: entry.index) {
             guard present == entry.epoch else {
