@@ -172,7 +172,7 @@ extension Raft {
 
     /// Commits the newest entry of this term that a majority holds durably, and all before it.
     mutating func commitWhatMajorityHolds() {
-        guard let majority = indexMajorityHolds, majority > commitIndex,
+        guard commitIndex < log.lastIndex, let majority = indexMajorityHolds, majority > commitIndex,
             log.epoch(at: majority)?.term == term
         else { return }
         advanceCommit(to: majority)

@@ -93,6 +93,7 @@ struct Judge {
     private mutating func check(_ message: Letter, to receiver: MemberID, from member: Member) {
         guard let raft = member.raft else { return }
         let name = member.id.name
+        if raft.role == .broken { fail("\(name) speaks though its disk failed") }
         let disk = member.disk
         switch message.body {
         case .voteReply(granted: true):

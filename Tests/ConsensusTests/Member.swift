@@ -101,6 +101,12 @@ struct Member {
         return request.sequence
     }
 
+    /// No write under way reaches the disk; returns the sequence of the oldest.
+    mutating func loseWrites() -> UInt64? {
+        defer { writes = [] }
+        return writes.first?.sequence
+    }
+
     mutating func compact(at now: Instant) -> [Machine.Output] {
         handle(.compact(through: applied.index, state: applied), at: now)
     }

@@ -21,6 +21,8 @@ struct Storm {
         var delay: ClosedRange<Int64> = 1...5
         var writing: ClosedRange<Int64> = 1...2
         var crash = 0
+        /// Of a write to fail.
+        var failure = 0
         var cut = 0
         var change = 0
         var transfer = 0
@@ -35,6 +37,7 @@ struct Storm {
             delay = 1...Int64(pick([3, 20, 120]))
             writing = 1...Int64(pick([2, 20, 150]))
             crash = pick([0, 3, 15])
+            failure = pick([0, 0, 2])
             cut = pick([0, 3, 10])
             change = pick([0, 4, 15])
             transfer = pick([0, 3])
@@ -104,8 +107,13 @@ struct Storm {
                 act(position(of: receiver), .message(message, from: sender))
             case .written(let id, let life):
                 let i = position(of: id)
-                guard lives[i] == life, let sequence = members[i].finishWrite() else { continue }
-                act(i, .stored(sequence: sequence))
+                guard lives[i] == life else { continue }
+                if chance(weather.failure), let sequence = members[i].loseWrites() {
+                    lives[i] += 1
+                    act(i, .storeFailed(sequence: sequence))
+                } else if let sequence = members[i].finishWrite() {
+                    act(i, .stored(sequence: sequence))
+                }
             }
         }
     }
@@ -155,6 +163,7 @@ struct Storm {
 
     private mutating func stir() {
         let i = Int.random(in: members.indices, using: &generator)
+        if members[i].raft?.role == .broken, chance(100) { crash(i) }
         if chance(weather.crash) { members[i].raft == nil ? restart(i) : crash(i) }
         if chance(weather.cut) {
             let parts = Int.random(in: 1...3, using: &generator)
@@ -208,6 +217,7 @@ struct Storm {
         weather = Weather()
         for i in members.indices {
             sides[i] = 0
+            if members[i].raft?.role == .broken { crash(i) }
             if members[i].raft == nil { restart(i) }
         }
     }

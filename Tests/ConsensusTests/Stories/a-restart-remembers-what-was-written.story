@@ -11,7 +11,9 @@ loud
 show
 start a
 show
-run 800
+await a
+tick a
+settle
 show
 ----
 > quiet
@@ -25,9 +27,11 @@ show
   a: follower term 2, leader unknown, log 2...2.3, durable 3, commit 1, members a,b,c
   b: follower term 2, leader a, log 2...2.3, durable 3, commit 3, members a,b,c
   c: follower term 2, leader a, log 2...2.3, durable 3, commit 3, members a,b,c
-> run 800
+> await a
+> tick a
   a: to b, term 3: would you vote for me? log 2.3
   a: to c, term 3: would you vote for me? log 2.3
+> settle
   b: to a, term 3: I would
   c: to a, term 3: I would
   a: write 1: term 3 vote a
@@ -58,46 +62,6 @@ show
   b: committed 3.4 empty
   b: to a, term 3: agreed 4, durable 4
   c: committed 3.4 empty
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
-  c: to a, term 3: agreed 4, durable 4
-  a: to b, term 3: after 3.4, commit 4
-  a: to c, term 3: after 3.4, commit 4
-  b: to a, term 3: agreed 4, durable 4
   c: to a, term 3: agreed 4, durable 4
 > show
   a: leader term 3, leader a, log 2...3.4, durable 4, commit 4, members a,b,c

@@ -4,6 +4,7 @@ found a b c
 tick a
 settle
 cut c
+loud
 transfer a c
 propose a refused
 quiet
@@ -14,6 +15,12 @@ propose a accepted
 settle
 show
 ----
+> quiet
+> loud
+> transfer a c
+  a: to c, term 2: campaign now
+> propose a refused
+  a: refused: handing over to c
 > quiet
 > loud
 > run 40
