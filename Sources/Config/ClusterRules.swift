@@ -162,7 +162,7 @@ extension ClusterReader {
             findings.warn("as many seats as nodes: there is no spare to take a failed node's seat", at: place)
         } else if draft.nodes.isEmpty, let expect = draft.expect, draft.seats.count > expect.value {
             findings.warn(
-                "\(draft.seats.count) seats, but only \(expect.value) nodes are expected", at: expect.place)
+                "\(draft.seats.count) seats, but expect=\(expect.value)", at: expect.place)
         }
         let used = draft.seats.map(\.value.address)
         if !draft.addresses.isEmpty, draft.addresses.allSatisfy({ used.contains($0.value.name) }) {

@@ -103,7 +103,7 @@ import Testing
             ])
         #expect(
             try warnings(of: text.replacing("expect=\"5\"", with: "expect=\"1\"")) == [
-                "c.xml:7: 2 seats, but only 1 nodes are expected"
+                "c.xml:7: 2 seats, but expect=1"
             ])
     }
 }
