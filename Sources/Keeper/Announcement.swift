@@ -1,14 +1,14 @@
 /// The frames that tell neighbours who has an address now; without the Ethernet header, which the kernel writes.
-struct Announcement: Equatable, Sendable {
+package struct Announcement: Equatable, Sendable {
     /// ETH_P_ARP or ETH_P_IPV6.
-    let etherType: UInt16
+    package let etherType: UInt16
     /// The 6-byte Ethernet destination.
-    let destination: [UInt8]
-    let payload: [UInt8]
+    package let destination: [UInt8]
+    package let payload: [UInt8]
 
     /// For IPv4 a gratuitous ARP in request and in reply form (RFC 5227 §3 and older habits: some neighbours heed
     /// only one), for IPv6 an unsolicited neighbour advertisement with the override flag (RFC 4861 §7.2.6).
-    static func frames(for address: KeeperAddress, hardwareAddress: [UInt8]) -> [Announcement] {
+    package static func frames(for address: KeeperAddress, hardwareAddress: [UInt8]) -> [Announcement] {
         guard hardwareAddress.count == 6 else { return [] }
         switch address.family {
         case .v4:
@@ -48,7 +48,7 @@ struct Announcement: Equatable, Sendable {
     }
 
     /// The Internet checksum (RFC 1071) of an even number of bytes.
-    static func checksum(_ bytes: [UInt8]) -> UInt16 {
+    package static func checksum(_ bytes: [UInt8]) -> UInt16 {
         var sum: UInt32 = 0
         for position in stride(from: 0, to: bytes.count - 1, by: 2) {
             sum += UInt32(bytes[position]) << 8 | UInt32(bytes[position + 1])
