@@ -1,4 +1,5 @@
-/// The frames that tell neighbours who has an address now; without the Ethernet header, which the kernel writes.
+/// The frames that tell neighbours who has an address now; without the Ethernet header, which the kernel
+/// writes.
 package struct Announcement: Equatable, Sendable {
     /// ETH_P_ARP or ETH_P_IPV6.
     package let etherType: UInt16
@@ -6,8 +7,9 @@ package struct Announcement: Equatable, Sendable {
     package let destination: [UInt8]
     package let payload: [UInt8]
 
-    /// For IPv4 a gratuitous ARP in request and in reply form (RFC 5227 §3 and older habits: some neighbours heed
-    /// only one), for IPv6 an unsolicited neighbour advertisement with the override flag (RFC 4861 §7.2.6).
+    /// For IPv4 a gratuitous ARP in request and in reply form (RFC 5227 §3 and older habits: some
+    /// neighbours heed only one), for IPv6 an unsolicited neighbour advertisement with the override flag
+    /// (RFC 4861 §7.2.6).
     package static func frames(for address: KeeperAddress, hardwareAddress: [UInt8]) -> [Announcement] {
         guard hardwareAddress.count == 6 else { return [] }
         switch address.family {

@@ -20,8 +20,8 @@ package final class KeeperLoop {
     /// Requests read before the deadlines' timer is looked at again; each request looks at the time anyway.
     private static let requestsAtOnce = 64
 
-    /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor` is the
-    /// keeper's end of the socket pair.
+    /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor`
+    /// is the keeper's end of the socket pair.
     package static func run(descriptor: Int32) -> Int32 {
         guard let link = KeeperLink(descriptor: descriptor) else {
             complain("started by the fsdns node service; not meant to be run by hand")

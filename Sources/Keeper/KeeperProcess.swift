@@ -9,8 +9,8 @@ package struct KeeperProcess: Sendable, Equatable {
     }
 
     package let pid: pid_t
-    /// The node service's end: non-blocking, CLOEXEC, one datagram a message. The caller closes it; the keeper
-    /// then removes everything and ends.
+    /// The node service's end: non-blocking, CLOEXEC, one datagram a message. The caller closes it; the
+    /// keeper then removes everything and ends.
     package let descriptor: Int32
 
     /// Starts the executable at `path` with the other end of a socket pair as descriptor 3, nothing to read

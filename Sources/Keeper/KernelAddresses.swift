@@ -29,7 +29,8 @@ final class KernelAddresses: AddressPlace {
     /// Where each address was put.
     private var placed: [InterfaceTable.Placement] = []
 
-    /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 2.0…2.5 s after the last refresh.
+    /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 2.0…2.5 s after the last
+    /// refresh.
     static let lifetime: UInt32 = 2
     /// Marks our addresses (IFA_PROTO, since Linux 5.18; older kernels ignore it): "f".
     static let protocolMark: UInt8 = 0x66
@@ -79,7 +80,8 @@ final class KernelAddresses: AddressPlace {
 
     func refresh(_ address: KeeperAddress) {
         guard let placement = placed.first(where: { $0.address == address }) else { return }
-        // A failed refresh is tried again well before the lifetime ends; if the address goes, the kernel says so.
+        // A failed refresh is tried again well before the lifetime ends; if the address goes, the kernel
+        // says so.
         try? put(address, on: placement.interface, NLM_F_CREATE | NLM_F_REPLACE)
     }
 
@@ -159,8 +161,8 @@ final class KernelAddresses: AddressPlace {
             writer.appendAddressHeader(address, interface: interface)
             writer.append(attribute: Int(IFA_LOCAL), address.bytes)
             writer.append(attribute: Int(IFA_ADDRESS), address.bytes)
-            // No duplicate detection: it would take a second. No prefix route: the interface's own address has
-            // it, and a route shared with ours would get our lifetime and expire with it.
+            // No duplicate detection: it would take a second. No prefix route: the interface's own address
+            // has it, and a route shared with ours would get our lifetime and expire with it.
             writer.append(attribute: Int(IFA_FLAGS), words: [UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE)])
             // struct ifa_cacheinfo: preferred, valid, and two stamps that the kernel ignores.
             writer.append(attribute: Int(IFA_CACHEINFO), words: [Self.lifetime, Self.lifetime, 0, 0])

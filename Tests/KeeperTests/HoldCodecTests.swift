@@ -21,9 +21,11 @@ private struct SeededGenerator: RandomNumberGenerator {
         .configure(
             .init(
                 mode: .loopback(probePort: 65_535), nodeName: "knot-ø",
-                managed: [KeeperAddress](repeating: v6, count: KeeperLimits.addressesPerPart), isLast: false)),
+                managed: [KeeperAddress](repeating: v6, count: KeeperLimits.addressesPerPart),
+                isLast: false)),
         .configure(
-            .init(mode: .kernel, nodeName: String(repeating: "n", count: 63), managed: [], isLast: true)),
+            .init(
+                mode: .kernel, nodeName: String(repeating: "n", count: 63), managed: [], isLast: true)),
         .hold(v4, until: BootInstant(nanoseconds: .max), token: .max),
         .hold(v6, until: BootInstant(nanoseconds: -1), token: 0),
         .release(v6, token: 1 << 63), .announce(v4),
@@ -67,12 +69,20 @@ private struct SeededGenerator: RandomNumberGenerator {
     @Test("a datagram of any other size is refused")
     func truncation() {
         for datagram in Self.requests.map(\.datagram) + Self.reports.map(\.datagram) {
-            for size in Array(0..<datagram.count) + [datagram.count + 1] {
+            let notRefused = (Array(0..<datagram.count) + [datagram.count + 1]).filter { size in
                 let cut = Array((datagram + [0]).prefix(size))
-                #expect(throws: HoldProtocolError.size(size)) { try KeeperRequest(datagram: cut) }
-                #expect(throws: HoldProtocolError.size(size)) { try KeeperReport(datagram: cut) }
+                return refusal(of: cut, KeeperRequest.init(datagram:)) != .size(size)
+                    || refusal(of: cut, KeeperReport.init(datagram:)) != .size(size)
             }
+            #expect(notRefused == [])
         }
+    }
+
+    private func refusal<Value>(
+        of datagram: [UInt8], _ decode: ([UInt8]) throws(HoldProtocolError) -> Value
+    ) -> HoldProtocolError? {
+        do throws(HoldProtocolError) { _ = try decode(datagram) } catch { return error }
+        return nil
     }
 
     @Test("a wrong magic, version, family, prefix length or flag is named")
@@ -99,7 +109,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     func randomBytes(_ seed: UInt64) throws {
         var generator = SeededGenerator(state: seed)
         var decoded = 0
-        for _ in 0..<5000 {
+        for _ in 0..<800 {
             var bytes = (0..<KeeperLimits.datagramBytes).map { _ in UInt8.random(in: 0...8, using: &generator)
             }
             bytes.replaceSubrange(
@@ -116,7 +126,7 @@ private struct SeededGenerator: RandomNumberGenerator {
                 #expect(try KeeperReport(datagram: report.datagram) == report)
             }
         }
-        #expect(decoded > 500)
+        #expect(decoded > 80)
     }
 
     @Test("256 addresses travel in parts, and one more is refused")

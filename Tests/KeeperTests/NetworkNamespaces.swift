@@ -22,7 +22,8 @@ final class NetworkNamespaces {
             try Self.ip("-n \(namespace) link set lo up")
             try Self.ip("-n \(namespace) link set \(link) up")
         }
-        // A fresh link hears no IPv6 multicast until its link-local address is proven unique, a second or two.
+        // A fresh link hears no IPv6 multicast until its link-local address is proven unique, a second or
+        // two.
         let end = KeeperUnderTest.now().advanced(by: 5_000_000_000)
         for namespace in [near, far] {
             while try Self.ip("-n \(namespace) -6 addr").contains("tentative") {

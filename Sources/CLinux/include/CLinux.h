@@ -29,7 +29,8 @@
 #include <unistd.h>
 
 /// prctl(2) with its full five arguments; returns -1 with errno.
-static inline int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+static inline int clinux_prctl(
+    int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     return prctl(option, a, b, c, d);
 }
 
