@@ -6,6 +6,7 @@ struct ZoneCommand: ParsableCommand {
         commandName: "zone", abstract: "See, plan, apply, check or serve the cluster's DNS zone.",
         subcommands: [
             ZoneShowCommand.self, ZonePlanCommand.self, ZoneApplyCommand.self, ZoneCheckCommand.self,
+            ZoneServeCommand.self,
         ])
 }
 
