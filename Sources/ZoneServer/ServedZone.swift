@@ -23,10 +23,10 @@ final class ServedZone: Sendable {
 
     var zone: Zone { responder.withLock { $0.zone } }
 
-    /// The answer's bytes, nil for silence; an update is in the file before it is answered.
+    /// The answer's messages, none for silence; an update is in the file before it is answered.
     func respond(
         to request: ByteBuffer, from peer: SocketAddress?, over transport: ZoneResponder.Transport
-    ) -> [UInt8]? {
+    ) -> [[UInt8]] {
         let wire = Array(request.readableBytesView)
         return responder.withLock { responder in
             responder.respond(
@@ -72,7 +72,7 @@ final class DatagramResponder: ChannelInboundHandler {
         let request = unwrapInboundIn(data)
         // When replies cannot leave fast enough they are lost, as datagrams may be; nothing piles up.
         guard context.channel.isWritable,
-            let reply = served.respond(to: request.data, from: request.remoteAddress, over: .udp)
+            let reply = served.respond(to: request.data, from: request.remoteAddress, over: .udp).first
         else { return }
         let buffer = context.channel.allocator.buffer(bytes: reply)
         context.writeAndFlush(
@@ -106,17 +106,20 @@ final class StreamResponder: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard isEntered else { return }
-        let request = unwrapInboundIn(data)
-        guard let reply = served.respond(to: request, from: context.remoteAddress, over: .tcp) else {
+        // A client that asks on without reading would otherwise fill our memory.
+        guard context.channel.isWritable else {
             context.close(promise: nil)
             return
         }
-        var buffer = context.channel.allocator.buffer(capacity: reply.count + 2)
-        buffer.writeInteger(UInt16(reply.count))
-        buffer.writeBytes(reply)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        // A client that asks without reading would otherwise fill our memory.
-        if !context.channel.isWritable { context.close(promise: nil) }
+        let replies = served.respond(to: unwrapInboundIn(data), from: context.remoteAddress, over: .tcp)
+        if replies.isEmpty { context.close(promise: nil) }
+        for reply in replies {
+            var buffer = context.channel.allocator.buffer(capacity: reply.count + 2)
+            buffer.writeInteger(UInt16(reply.count))
+            buffer.writeBytes(reply)
+            context.write(wrapOutboundOut(buffer), promise: nil)
+        }
+        context.flush()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

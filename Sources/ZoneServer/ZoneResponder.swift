@@ -13,7 +13,9 @@ package struct ZoneResponder: Sendable {
         self.key = key
     }
 
-    /// Answers one request; nil when the bytes deserve no answer (too short, or themselves a reply).
+    /// Answers one request with one message, a zone transfer with as many as it takes.
+    ///
+    /// Empty when the bytes deserve no answer (too short, or themselves a reply).
     ///
     /// - Parameters:
     ///   - now: wall time, seconds since 1970 UTC.
@@ -22,22 +24,27 @@ package struct ZoneResponder: Sendable {
     package mutating func respond(
         to wire: [UInt8], over transport: Transport, fromLoopback: Bool, at now: UInt64,
         commit: (Zone) -> Bool = { _ in true }
-    ) -> [UInt8]? {
-        guard wire.count >= 12, wire[2] & 0x80 == 0 else { return nil }
-        guard let scan = try? PacketScan(wire) else { return Self.header(of: wire, .formErr) }
+    ) -> [[UInt8]] {
+        guard wire.count >= 12, wire[2] & 0x80 == 0 else { return [] }
+        guard let scan = try? PacketScan(wire) else { return [Self.header(of: wire, .formErr)] }
         let requestMAC: [UInt8]?
         switch authenticate(scan, at: now) {
         case .unsigned: requestMAC = nil
         case .signed(let mac): requestMAC = mac
-        case .refused(let reply): return reply
+        case .refused(let reply): return [reply]
         }
-        let reply = answer(
-            scan, isTrusted: key == nil ? fromLoopback : requestMAC != nil, commit: commit)
-        let limit = Self.sizeLimit(reply.request, transport)
+        let isTrusted = key == nil ? fromLoopback : requestMAC != nil
+        let reply = answer(scan, over: transport, isTrusted: isTrusted, commit: commit)
         let signatureSize = requestMAC == nil ? 0 : key?.recordSize ?? 0
-        let bytes = Self.fit(reply.message, into: limit - signatureSize)
-        guard let requestMAC, let key else { return bytes }
-        return key.sign(bytes, at: now, requestMAC: requestMAC).wire
+        let limit = Self.sizeLimit(reply.request, transport) - signatureSize
+        let messages = reply.messages.map { Self.fit($0, into: limit) }
+        guard var previousMAC = requestMAC, let key else { return messages }
+        return messages.enumerated().map { position, bytes in
+            let signed = key.sign(
+                bytes, at: now, requestMAC: previousMAC, isContinuation: position > 0)
+            previousMAC = signed.mac
+            return signed.wire
+        }
     }
 
     // MARK: - Signatures
@@ -80,11 +87,13 @@ package struct ZoneResponder: Sendable {
 
     // MARK: - Requests
 
+    private typealias Reply = (request: DNSMessage?, messages: [DNSMessage])
+
     private mutating func answer(
-        _ scan: PacketScan, isTrusted: Bool, commit: (Zone) -> Bool
-    ) -> (request: DNSMessage?, message: DNSMessage) {
-        func refuse(_ code: ResponseCode) -> (DNSMessage?, DNSMessage) {
-            (nil, DNSMessage(id: scan.id, isReply: true, operation: scan.operation, code: code))
+        _ scan: PacketScan, over transport: Transport, isTrusted: Bool, commit: (Zone) -> Bool
+    ) -> Reply {
+        func refuse(_ code: ResponseCode) -> Reply {
+            (nil, [DNSMessage(id: scan.id, isReply: true, operation: scan.operation, code: code)])
         }
         switch scan.operation {
         case .query:
@@ -92,13 +101,31 @@ package struct ZoneResponder: Sendable {
             guard scan.questionCount == 1, scan.answerCount == 0, scan.authorityCount <= 1,
                 scan.additionalCount <= 2, let query = try? DNSMessage(scan)
             else { return refuse(.formErr) }
-            return (query, zone.answer(query))
+            return (query, answer(query, over: transport, isTrusted: isTrusted))
         case .update:
             guard isTrusted else { return refuse(.refused) }
             guard let request = try? DNSMessage(scan) else { return refuse(.formErr) }
-            return (request, request.reply(update(request, commit)))
+            return (request, [request.reply(update(request, commit))])
         case .notify, .other: return refuse(.notImp)
         }
+    }
+
+    /// The whole zone goes by TCP only, and only to those who may also change it.
+    private func answer(
+        _ query: DNSMessage, over transport: Transport, isTrusted: Bool
+    ) -> [DNSMessage] {
+        guard let type = query.questions.first?.type, type == .axfr || type == .ixfr, isTrusted else {
+            return [zone.answer(query)]
+        }
+        if transport == .tcp { return zone.transfer(query) }
+        guard type == .ixfr, query.questions.first?.name == zone.origin else {
+            return [query.reply(.refused)]
+        }
+        // The SOA alone says "ask by TCP" when its serial is newer (RFC 1995 §2).
+        var reply = query.reply(.noError)
+        reply.isAuthoritative = true
+        reply.answerSection = zone.records(zone.origin, .soa).map { RawRecord($0) }
+        return [reply]
     }
 
     /// Each section is judged before the next is read (RFC 2136 §3).

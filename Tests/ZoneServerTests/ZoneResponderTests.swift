@@ -28,7 +28,8 @@ struct ZoneResponderTests {
     ) throws -> [UInt8] {
         let answer = responder.respond(
             to: wire, over: transport, fromLoopback: fromLoopback, at: now, commit: commit)
-        return try #require(answer)
+        #expect(answer.count == 1)
+        return try #require(answer.first)
     }
 
     @Test("a signed update is carried out and its reply is bound to it")
@@ -159,7 +160,7 @@ struct ZoneResponderTests {
     func malformed() throws {
         var responder = try responder(key: nil)
         func respond(_ wire: [UInt8]) -> [UInt8]? {
-            responder.respond(to: wire, over: .udp, fromLoopback: true, at: now)
+            responder.respond(to: wire, over: .udp, fromLoopback: true, at: now).first
         }
         let query = try DNSMessage.query(id: 0x0102, name: DNSName("sip.example"), type: .a).wire()
         #expect(respond(Array(query.dropLast())) == [1, 2, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0])
@@ -176,6 +177,39 @@ struct ZoneResponderTests {
             let answer = try DNSMessage(wire: #require(respond(other)))
             #expect(answer.code == .notImp && answer.operation.code == operation && answer.id == 0x0102)
         }
+    }
+
+    @Test("a transfer begins and ends with the SOA, goes by TCP, and to the entitled only")
+    func transfer() throws {
+        let key = try key()
+        var responder = try responder(key: key)
+        func ask(
+            _ type: RecordType, serial: SerialNumber? = nil, isSigned: Bool = true,
+            over transport: ZoneResponder.Transport = .tcp
+        ) throws -> DNSMessage {
+            var query = DNSMessage.query(id: 1, name: try DNSName("example"), type: type)
+            if let serial {
+                var soa = try ExampleZone.zone().soa
+                soa.serial = serial
+                query.authoritySection = [
+                    RawRecord(DNSRecord(name: query.questions[0].name, ttl: 0, data: .soa(soa)))
+                ]
+            }
+            let wire = try query.wire()
+            let bytes = try reply(&responder, isSigned ? key.sign(wire, at: now).wire : wire, over: transport)
+            return try DNSMessage(wire: bytes)
+        }
+        let zone = try ExampleZone.zone()
+        let whole = try ask(.axfr).answers()
+        #expect(whole.count == zone.records.count + 1)
+        #expect(whole.first?.type == .soa && whole.last?.type == .soa)
+        #expect(Set(whole) == Set(zone.records))
+        #expect(try ask(.ixfr, serial: 6).answers() == whole)
+        #expect(try ask(.ixfr, serial: 7).answers().map(\.type) == [.soa])
+        #expect(try ask(.ixfr, serial: 6, over: .udp).answers().map(\.type) == [.soa])
+        #expect(try ask(.axfr, over: .udp).code == .refused)
+        #expect(try ask(.axfr, isSigned: false).code == .refused)
+        #expect(try ask(.ixfr, serial: 6, isSigned: false).code == .refused)
     }
 
     @Test("what does not fit into a datagram is truncated, additional records are left out first")

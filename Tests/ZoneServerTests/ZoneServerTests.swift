@@ -139,6 +139,23 @@ struct ZoneServerTests {
         }
     }
 
+    @Test("dig transfers a zone of many messages, each signature verified")
+    func transfer() async throws {
+        let many = (0..<2000).map { "h\($0) TXT \"\(String(repeating: "x", count: 40))\"\n" }.joined()
+        try (ExampleZone.text + many).write(toFile: zonePath, atomically: true, encoding: .utf8)
+        try await serving { server, endpoints in
+            let output = try dig(endpoints[0], "-k", keyPath, "example", "AXFR", "+nocmd")
+            let records = try ZoneText.parse(
+                output.split(separator: "\n").filter { !$0.contains("\tTSIG\t") }.joined(separator: "\n"),
+                origin: .root, file: "dig")
+            #expect(try Zone(records) == server.zone)
+            #expect(records.count == server.zone.records.count + 1)
+            let messages = try #require(output.firstMatch(of: /messages (\d+)/)?.1)
+            #expect(Int(messages) ?? 0 > 5 && !output.contains("verify"), "\(output.suffix(300))")
+            #expect(try dig(endpoints[0], "example", "AXFR").contains("Transfer failed"))
+        }
+    }
+
     @Test("TCP carries requests one after another, and ends with what is no message")
     func stream() async throws {
         try await serving { _, endpoints in

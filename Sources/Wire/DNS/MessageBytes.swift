@@ -59,8 +59,9 @@ extension DNSMessage {
         var code = UInt16(truncatingIfNeeded: ldns_pkt_get_rcode(pointer).rawValue) & 0xF
         if ldns_pkt_edns(pointer) {
             code |= UInt16(ldns_pkt_edns_extended_rcode(pointer)) << 4
+            // RFC 6891 §6.2.3: less than 512 means 512.
             edns = EDNS(
-                payload: ldns_pkt_edns_udp_size(pointer), version: ldns_pkt_edns_version(pointer),
+                payload: max(ldns_pkt_edns_udp_size(pointer), 512), version: ldns_pkt_edns_version(pointer),
                 dnssecOK: ldns_pkt_edns_do(pointer))
         }
         self.code = ResponseCode(code: code)

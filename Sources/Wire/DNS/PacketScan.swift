@@ -5,6 +5,8 @@ package struct PacketScan: Hashable, Sendable {
     package let id: UInt16
     package let isReply: Bool
     package let operation: OperationCode
+    /// The header's four bits alone.
+    package let code: ResponseCode
     package let questionCount: Int
     package let answerCount: Int
     package let authorityCount: Int
@@ -22,6 +24,7 @@ package struct PacketScan: Hashable, Sendable {
         let flags = try reader.readUInt16()
         isReply = flags & 0x8000 != 0
         operation = OperationCode(code: UInt8(flags >> 11 & 0xF))
+        code = ResponseCode(code: flags & 0xF)
         var counts: [Int] = []
         for _ in 0..<4 { counts.append(Int(try reader.readUInt16())) }
         questionCount = counts[0]

@@ -118,6 +118,7 @@ extension RecordData: CustomStringConvertible {
 
     /// RFC 3597 §5 text, which every server reads.
     private var generic: String {
+        if wire.isEmpty { return "\\# 0" }
         let hex = wire.map { byte in
             String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
         }

@@ -112,6 +112,14 @@ package struct TSIGRecord: Hashable, Sendable {
         return bytes + data
     }
 
+    /// What the signature of a later message of one reply covers besides the message (RFC 8945 §5.3.1).
+    var timers: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(network48: timeSigned)
+        bytes.append(network: fudge)
+        return bytes
+    }
+
     /// What the signature covers besides the message (RFC 8945 §4.3.3).
     var variables: [UInt8] {
         var bytes = keyName.canonicalWire

@@ -8,7 +8,8 @@ package struct SignedMessage: Hashable, Sendable {
 package enum TSIGFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bytes are no message at all.
     case malformed(DNSFailure)
-    case unsigned
+    /// No signature at all; of a reply its code, which anybody may have written.
+    case unsigned(ResponseCode?)
     /// Signed under another name, or by another algorithm, than the one configured.
     case wrongKey(DNSName, algorithm: DNSName)
     /// Shorter or longer than the algorithm's signature; truncation is not accepted.
@@ -23,7 +24,8 @@ package enum TSIGFailure: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .malformed(let failure): "\(failure)"
-        case .unsigned: "the message is not signed"
+        case .unsigned(nil): "the message is not signed"
+        case .unsigned(let code?): "the reply is not signed; it says \(code)"
         case .wrongKey(let name, let algorithm): "signed with key \(name) \(algorithm), which is not ours"
         case .wrongSize(let count): "the signature has \(count) bytes"
         case .badSignature: "the signature is wrong"
@@ -42,12 +44,13 @@ extension TSIGKey {
     ///
     /// - Parameters:
     ///   - now: wall time, seconds since 1970 UTC.
-    ///   - requestMAC: for a reply, the signature of its request.
+    ///   - requestMAC: for a reply, the signature of its request; for a continuation, of the message before.
+    ///   - isContinuation: whether this is a later message of one reply (RFC 8945 §5.3.1).
     ///   - error: for a reply to a request whose signature was right but late: BADTIME.
     ///   - serverTime: goes with BADTIME.
     package func sign(
         _ wire: [UInt8], at now: UInt64, fudge: UInt16 = recommendedFudge, requestMAC: [UInt8]? = nil,
-        error: TSIGErrorCode = .none, serverTime: UInt64? = nil
+        isContinuation: Bool = false, error: TSIGErrorCode = .none, serverTime: UInt64? = nil
     ) -> SignedMessage {
         precondition(wire.count >= 12, "only messages are signed")
         var other: [UInt8] = []
@@ -55,7 +58,8 @@ extension TSIGKey {
         var record = TSIGRecord(
             keyName: name, algorithm: algorithm.name, timeSigned: now, fudge: fudge, mac: [],
             originalID: UInt16(wire[0]) << 8 | UInt16(wire[1]), error: error, otherData: other)
-        record.mac = signature(over: Self.covered(wire, record, requestMAC: requestMAC))
+        record.mac = signature(
+            over: Self.covered(wire, record, requestMAC: requestMAC, isContinuation: isContinuation))
         return SignedMessage(wire: Self.append(record, to: wire), mac: record.mac)
     }
 
@@ -74,7 +78,7 @@ extension TSIGKey {
     ///
     /// Returns the signature the reply must be bound to. On `badTime` the signature was right.
     package func verifyRequest(_ scan: PacketScan, at now: UInt64) throws(TSIGFailure) -> [UInt8] {
-        guard let record = scan.signature else { throw .unsigned }
+        guard let record = scan.signature else { throw .unsigned(nil) }
         try check(record, of: scan, requestMAC: nil)
         try Self.checkTime(record, now)
         return record.mac
@@ -89,7 +93,7 @@ extension TSIGKey {
     ) throws(TSIGFailure) -> DNSMessage {
         let scan: PacketScan
         do throws(DNSFailure) { scan = try PacketScan(wire) } catch { throw .malformed(error) }
-        guard let record = scan.signature else { throw .unsigned }
+        guard let record = scan.signature else { throw .unsigned(scan.code) }
         if record.mac.isEmpty, record.error == .badSig || record.error == .badKey {
             throw .refused(record.error, serverTime: nil, authenticated: false)
         }
@@ -120,14 +124,14 @@ extension TSIGKey {
 
     /// The bytes a signature covers (RFC 8945 §4.3): the request's signature, the message, the variables.
     private static func covered(
-        _ message: [UInt8], _ record: TSIGRecord, requestMAC: [UInt8]?
+        _ message: [UInt8], _ record: TSIGRecord, requestMAC: [UInt8]?, isContinuation: Bool = false
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         if let requestMAC {
             bytes.append(network: UInt16(requestMAC.count))
             bytes += requestMAC
         }
-        return bytes + message + record.variables
+        return bytes + message + (isContinuation ? record.timers : record.variables)
     }
 
     private static func append(_ record: TSIGRecord, to wire: [UInt8]) -> [UInt8] {

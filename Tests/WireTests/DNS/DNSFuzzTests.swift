@@ -127,8 +127,8 @@ struct DNSFuzzTests {
         fuzz(3000, seed: 7) { random in
             let wire = mutate(corpus[Int.random(in: 0..<corpus.count, using: &random)], &random)
             guard let message = try? DNSMessage(wire: wire), let again = try? message.wire() else { return }
-            let read = try? DNSMessage(wire: again)
-            #expect(read == message, "\(wire)")
+            let isSame = (try? DNSMessage(wire: again)) == message
+            #expect(isSame, "\(wire)")
             compared += 1
         }
         #expect(compared > 100)

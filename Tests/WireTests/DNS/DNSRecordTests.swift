@@ -18,7 +18,7 @@ struct DNSRecordTests {
             "_fsdns.sip.example. 0 IN TXT \"epoch=3.117\" \"second string\"",
             "example. 60 IN NAPTR 100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.",
             "example. 60 IN MX 10 mail.example.",
-            "x.example. 60 IN TYPE65280 \\# 3 0a0b0c",
+            "x.example. 60 IN TYPE65280 \\# 3 0a0b0c", "x.example. 60 IN TYPE65280 \\# 0",
         ])
     func roundTrip(text: String) throws {
         let record = try DNSRecord(text)

@@ -88,7 +88,7 @@ struct TSIGTests {
             try verify(Self.key(.hmacSHA512))
         }
         #expect(throws: TSIGFailure.badSignature) { try verify(Self.key(secret: [1, 2, 3])) }
-        #expect(throws: TSIGFailure.unsigned) { try verify(nil) }
+        #expect(throws: TSIGFailure.unsigned(nil)) { try verify(nil) }
     }
 
     @Test("a truncated signature is refused even when its bytes are right")
@@ -131,8 +131,10 @@ struct TSIGTests {
     @Test("an unsigned reply to a signed request is refused")
     func unsignedReply() throws {
         let key = try Self.key()
-        let reply = try request().reply(.noError).wire()
-        #expect(throws: TSIGFailure.unsigned) { try key.verifyReply(reply, requestMAC: [], at: Self.now) }
+        let reply = try request().reply(.refused).wire()
+        #expect(throws: TSIGFailure.unsigned(.refused)) {
+            try key.verifyReply(reply, requestMAC: [], at: Self.now)
+        }
     }
 
     @Test("nothing prints the secret")
