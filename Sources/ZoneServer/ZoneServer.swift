@@ -29,7 +29,8 @@ package final class ZoneServer: Sendable {
 
     /// - Parameters:
     ///   - key: signs updates; without one they are taken from this machine only.
-    ///   - listen: each is bound for UDP and TCP; port 0 takes a free one.
+    ///   - listen: each is bound for UDP and TCP; port 0 takes a free one. Name addresses rather than a
+    ///     wildcard, of which the kernel chooses from where a datagram is answered.
     ///   - file: rewritten after each update, before the update is answered.
     ///   - wallClock: seconds since 1970 UTC.
     package init(
@@ -83,12 +84,12 @@ package final class ZoneServer: Sendable {
         var attemptsLeft = endpoint.port == 0 ? 20 : 1
         while true {
             attemptsLeft -= 1
-            let stream = try await streams(on: group).bind(
+            let stream = try await streams(on: group, endpoint.ip.family).bind(
                 host: endpoint.ip.description, port: Int(endpoint.port)
             ).get()
             do {
                 let port = UInt16(stream.localAddress?.port ?? Int(endpoint.port))
-                let datagram = try await datagrams(on: group).bind(
+                let datagram = try await datagrams(on: group, endpoint.ip.family).bind(
                     host: endpoint.ip.description, port: Int(port)
                 ).get()
                 return (stream, datagram, port)
@@ -99,9 +100,15 @@ package final class ZoneServer: Sendable {
         }
     }
 
-    private func streams(on group: MultiThreadedEventLoopGroup) -> ServerBootstrap {
+    /// Without it `::` takes IPv4 too, and `0.0.0.0` beside it cannot be bound.
+    private static let v6Only = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+
+    private func streams(
+        on group: MultiThreadedEventLoopGroup, _ family: IPAddress.Family
+    ) -> ServerBootstrap {
         let (served, idle) = (served, TimeAmount(limits.idle))
-        return ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
+        return (family == .v6 ? bootstrap.serverChannelOption(Self.v6Only, value: 1) : bootstrap)
             .serverChannelOption(.backlog, value: 128)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -114,9 +121,12 @@ package final class ZoneServer: Sendable {
             }
     }
 
-    private func datagrams(on group: MultiThreadedEventLoopGroup) -> DatagramBootstrap {
+    private func datagrams(
+        on group: MultiThreadedEventLoopGroup, _ family: IPAddress.Family
+    ) -> DatagramBootstrap {
         let served = served
-        return DatagramBootstrap(group: group)
+        let bootstrap = DatagramBootstrap(group: group)
+        return (family == .v6 ? bootstrap.channelOption(Self.v6Only, value: 1) : bootstrap)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_535))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

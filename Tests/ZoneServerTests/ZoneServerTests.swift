@@ -190,6 +190,28 @@ struct ZoneServerTests {
         await none.stop()
     }
 
+    @Test("the wildcards of both families stand beside each other on one port")
+    func wildcards() async throws {
+        let port = try await unusedPort()
+        let listen = try ["0.0.0.0", "::"].map { Endpoint(ip: try #require(IPAddress($0)), port: port) }
+        let server = ZoneServer(zone: try ExampleZone.zone(), key: nil, listen: listen)
+        #expect(try await server.start() == listen)
+        for address in ["127.0.0.1", "::1"] {
+            let endpoint = Endpoint(ip: try #require(IPAddress(address)), port: port)
+            #expect(try dig(endpoint, "+short", "ns1.example", "A") == "127.0.0.1\n")
+        }
+        await server.stop()
+    }
+
+    /// A port that was free for both protocols a moment ago.
+    private func unusedPort() async throws -> UInt16 {
+        let server = ZoneServer(
+            zone: try ExampleZone.zone(), key: nil, listen: [try #require(Endpoint("127.0.0.1:0"))])
+        let port = try await server.start()[0].port
+        await server.stop()
+        return port
+    }
+
     @Test("an address that is taken fails the start, and frees what was bound")
     func addressTaken() async throws {
         try await serving { _, endpoints in
