@@ -76,15 +76,32 @@ let package = Package(
         .executableTarget(
             name: "fsdns-keeper", dependencies: ["Keeper"], swiftSettings: settings),
 
-        .testTarget(name: "ConsensusTests", dependencies: ["Consensus"], swiftSettings: settings),
+        .testTarget(
+            name: "ConsensusTests", dependencies: ["Consensus"], exclude: ["Stories"],
+            swiftSettings: settings),
         .testTarget(
             name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
-        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: settings),
-        .testTarget(name: "ConfigTests", dependencies: ["Config"], swiftSettings: settings),
-        .testTarget(name: "KeeperTests", dependencies: ["Keeper"], swiftSettings: settings),
         .testTarget(
-            name: "ZoneServerTests", dependencies: ["ZoneServer", "Wire"], swiftSettings: settings),
-        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: settings),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon"], swiftSettings: settings),
+            name: "WireTests", dependencies: ["Cluster", "Consensus", "Wire"], swiftSettings: settings),
+        .testTarget(
+            name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "KeeperTests", dependencies: ["Keeper", "fsdns-keeper"], swiftSettings: settings),
+        .testTarget(
+            name: "ZoneServerTests", dependencies: ["Cluster", "ZoneServer", "Wire"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Cluster", "Consensus", "Simulation"],
+            exclude: ["Scenarios"], swiftSettings: settings),
+        .testTarget(
+            name: "DaemonTests", dependencies: ["Cluster", "Consensus", "Daemon", "Wire"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "FsdnsTests",
+            dependencies: [
+                "Cluster", "Consensus", "Wire", "fsdns",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings),
     ]
 )
