@@ -1,0 +1,200 @@
+import Cluster
+import Consensus
+
+/// What went wrong, which law it broke, and when.
+package struct Violation: Hashable, Sendable, CustomStringConvertible {
+    package var moment: Moment
+    package var law: Law
+    package var text: String
+
+    package var description: String { "\(Trace.milliseconds(moment)) \(law.rawValue): \(text)" }
+}
+
+/// What must always be true in a world; the numbers are those of the design's invariants.
+package enum Law: String, Hashable, Sendable, CaseIterable {
+    case twoHolders = "invariant 1, one holder"
+    case holdWithoutGrant = "invariant 1, no hold without a grant"
+    case rotation = "invariant 2, addresses rotate"
+    case foreignRecords = "invariant 3, records of others"
+    case zoneEpoch = "invariant 3, epochs never go back"
+    case emptiedZone = "invariant 3, never emptied"
+    case withdrawnEarly = "invariant 3, replacement first"
+    case staleZone = "invariant 3, published only while held"
+    case maintenance = "invariant 6, maintenance"
+    case antiFlap = "invariant 9, anti-flap"
+    case agreement = "agreement"
+    case answers = "every request is answered once"
+    case bounds = "bounds"
+    case spinning = "deadlines pass"
+    case storage = "storage"
+    case frames = "frames"
+    case emptyHands = "stops empty-handed"
+    case needlessTakeover = "no takeover without a cause"
+    case liveness = "liveness after calm"
+    case expectation = "expectation"
+}
+
+/// Looks at the whole world in true time and objects to the first thing that must not be.
+struct Judge: Sendable {
+    /// Writes of one node under way, and zone questions without an answer.
+    static let mostWrites = 256
+    static let mostZoneQuestions = 2
+
+    private struct Right: Hashable {
+        var address: String
+        var epoch: Epoch
+    }
+
+    let addressNames: [String]
+    let seatNames: [String]
+    let takeoversPerHour: Int
+    let foreignRecords: [ZoneRecord]
+
+    private(set) var violation: Violation?
+    /// What was agreed, by log index, as the first node to apply it saw it. Looked up, never iterated.
+    private var states: [Index: ControlState] = [:]
+    private(set) var newestIndex: Index = 0
+    private(set) var newestState: ControlState?
+    /// Every grant there ever was. Looked up, never iterated.
+    private var rights: [Right: Holder] = [:]
+    private var undrainsAsked: Set<String> = []
+    private var inMaintenance: Set<String> = []
+    private var takeovers: Set<Epoch> = []
+    /// Fences because of silence or a lapsed lease that gave an address to somebody.
+    private(set) var takeoverCount = 0
+    private(set) var formedAt: Moment?
+
+    init(_ blueprint: Blueprint) {
+        addressNames = blueprint.settings.addresses.map(\.name)
+        seatNames = blueprint.settings.seats.map(\.name)
+        takeoversPerHour = blueprint.settings.policy.takeoversPerHour
+        foreignRecords = blueprint.foreignRecords
+    }
+
+    mutating func object(_ moment: Moment, _ law: Law, _ text: String) {
+        if violation == nil { violation = Violation(moment: moment, law: law, text: text) }
+    }
+
+    func state(at index: Index) -> ControlState? { states[index] }
+
+    // MARK: - Agreement
+
+    mutating func observe(_ state: ControlState, at index: Index, of name: String, _ moment: Moment) {
+        if let known = states[index] {
+            if known != state {
+                object(moment, .agreement, "\(name) and another node disagree about the state at \(index)")
+            }
+            return
+        }
+        states[index] = state
+        if formedAt == nil { formedAt = moment }
+        judgeRotation(state, index, moment)
+        judgeGrants(state, index, moment)
+        if index > newestIndex {
+            newestIndex = index
+            newestState = state
+            judgeMaintenance(state, index, moment)
+        }
+        judgeTakeovers(state, index, moment)
+    }
+
+    private mutating func judgeRotation(_ state: ControlState, _ index: Index, _ moment: Moment) {
+        if state.seats.map(\.name) != seatNames {
+            object(moment, .rotation, "at \(index) the seats are \(state.seats.map(\.name))")
+        }
+        var used = state.seats.map(\.address)
+        used += state.maintenanceAddresses.map(\.name)
+        if used.sorted() != addressNames.sorted() {
+            object(moment, .rotation, "at \(index) seats and maintenance have \(used), the file \(addressNames)")
+        }
+        let granted = state.grants.map(\.address)
+        if Set(granted).count != granted.count {
+            object(moment, .rotation, "at \(index) an address is granted twice: \(granted)")
+        }
+    }
+
+    private mutating func judgeGrants(_ state: ControlState, _ index: Index, _ moment: Moment) {
+        for grant in state.grants {
+            let right = Right(address: grant.address, epoch: grant.epoch)
+            if let holder = rights[right] {
+                if holder != grant.holder {
+                    object(moment, .agreement, "\(grant.address) @\(grant.epoch) went to two holders")
+                }
+                continue
+            }
+            rights[right] = grant.holder
+            let member = state.members.first { $0.holder == grant.holder }
+            if member?.maintenance != nil, !grant.revoked {
+                object(
+                    moment, .maintenance, "at \(index) \(grant.holder) is given \(grant.address) in maintenance")
+            }
+        }
+    }
+
+    private mutating func judgeMaintenance(_ state: ControlState, _ index: Index, _ moment: Moment) {
+        for name in inMaintenance.sorted() where state.member(name)?.maintenance == nil {
+            if !undrainsAsked.contains(name) {
+                object(moment, .maintenance, "at \(index) \(name) left maintenance and nobody asked for it")
+            }
+            inMaintenance.remove(name)
+        }
+        for member in state.members where member.maintenance != nil { inMaintenance.insert(member.name) }
+    }
+
+    private mutating func judgeTakeovers(_ state: ControlState, _ index: Index, _ moment: Moment) {
+        for member in state.members {
+            guard case .fenced(let basis, let epoch) = member.standing, basis == .silence || basis == .lapse,
+                state.grants.contains(where: { $0.epoch == epoch })
+            else { continue }
+            if takeovers.insert(epoch).inserted { takeoverCount += 1 }
+        }
+        if takeoverCount > takeoversPerHour || state.takeovers.count > takeoversPerHour {
+            object(
+                moment, .antiFlap,
+                "\(max(takeoverCount, state.takeovers.count)) automatic takeovers, \(takeoversPerHour) are allowed")
+        }
+    }
+
+    // MARK: - Holding
+
+    mutating func undrainAsked(_ name: String) { undrainsAsked.insert(name) }
+
+    mutating func added(_ address: ServiceAddress, _ epoch: Epoch, by name: String, _ moment: Moment) {
+        guard let holder = rights[Right(address: address.name, epoch: epoch)] else {
+            object(moment, .holdWithoutGrant, "\(name) takes \(address.name) @\(epoch), which was never granted")
+            return
+        }
+        if holder.name != name {
+            object(
+                moment, .holdWithoutGrant,
+                "\(name) takes \(address.name) @\(epoch), which was granted to \(holder.name)")
+        }
+    }
+
+    // MARK: - The zone
+
+    mutating func zoneChanged(
+        from before: PretendZone, to after: PretendZone, _ update: ZoneUpdate, by name: String, _ moment: Moment
+    ) {
+        for record in foreignRecords where !after.records.contains(record) {
+            object(moment, .foreignRecords, "\(name) removed \(record)")
+        }
+        let old = before.records(update.epochName, "TXT").map(\.content)
+        let new = after.records(update.epochName, "TXT").map(\.content)
+        guard new.count == 1, let epoch = Self.epoch(in: new[0]) else {
+            object(moment, .zoneEpoch, "\(name) left \(new.count) epoch records")
+            return
+        }
+        if let last = old.first.flatMap(Self.epoch), epoch < last {
+            object(moment, .zoneEpoch, "\(name) took the zone from epoch \(last) back to \(epoch)")
+        }
+    }
+
+    /// The last word of the epoch record: `epoch=3.117`.
+    private static func epoch(in content: ZoneRecord.Content) -> Epoch? {
+        guard case .txt(let text) = content, let word = text.split(separator: "=").last else { return nil }
+        let numbers = word.split(separator: ".")
+        guard numbers.count == 2, let term = Term(numbers[0]), let index = Index(numbers[1]) else { return nil }
+        return Epoch(term: term, index: index)
+    }
+}

@@ -1,0 +1,69 @@
+import Cluster
+import Consensus
+
+/// One pretended machine: a clock, a disk, a keeper, a switch and, while it runs, a node service.
+struct Machine: Sendable {
+    let name: String
+    let kind: NodeRule.Kind
+    /// What this machine's copy of the cluster file says.
+    var settings: ClusterSettings
+    let clock: MachineClock
+    var disk: PretendDisk
+    var keeper = PretendKeeper()
+    var phones: PretendSwitch
+    var service: Service?
+    /// Counts starts of the node service; what was meant for one life does not reach the next.
+    var life = 0
+    /// Nothing starts it again by itself.
+    var staysDown = false
+    /// When `tick` is due, and when the keeper's first hold ends.
+    var tickDue = Moment.never
+    var holdEnd = Moment.never
+    /// Ticks in a row without the world's time moving.
+    var ticksNow = 0
+    var lastTick = Moment.zero
+
+    var isUp: Bool { service != nil }
+    /// Whether a seat could rest on it.
+    var isFit: Bool { isUp && kind == .full && phones.report.isFit }
+}
+
+/// One running node service and what surrounds it in its process.
+struct Service: Sendable {
+    var node: Node
+    let member: MemberID
+    let life: Int
+    var isAsleep = false
+    var naps = 0
+    /// What arrived while it slept, oldest first.
+    var inbox: [Event] = []
+    /// Effects a stall kept it from executing.
+    var inHand: [Effect] = []
+    /// The next list of effects stops being executed after so many, and the process sleeps so long.
+    var stall: (effects: Int, nanoseconds: Int64)?
+    var startedAt: Moment
+    var observedIndex: Index = 0
+    /// Questions about the zone without an answer yet.
+    var openQuestions: [UInt64] = []
+    var isStopping = false
+
+    /// Heartbeats beyond this are lost while the process sleeps, as in a socket's buffer.
+    static let socketBuffer = 256
+}
+
+/// Pretends one machine's FreeSWITCH: its health and the calls that end one after the other.
+struct PretendSwitch: Hashable, Sendable {
+    var report: SwitchReport
+    /// What was told last.
+    var told: SwitchReport?
+
+    init(health: SwitchReport.Health) { report = SwitchReport(health: health) }
+
+    /// A moment passes: calls arrive at published addresses and end everywhere.
+    mutating func pass(isPublished: Bool, using chance: inout SeededGenerator) {
+        guard report.health == .healthy else { return }
+        let ending = report.calls / 3 + (report.calls > 0 ? 1 : 0)
+        report.calls -= min(report.calls, UInt32(chance.draw(0...Int(ending))))
+        if isPublished { report.calls = min(50, report.calls + UInt32(chance.draw(0...4))) }
+    }
+}

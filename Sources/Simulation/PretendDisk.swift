@@ -1,0 +1,63 @@
+import Cluster
+import Consensus
+
+/// Pretends one machine's disk: writes become durable later and in order, and a crash loses the rest.
+struct PretendDisk: Sendable {
+    typealias Restored = Raft<StampedCommand, ControlState>.Restored
+    typealias Request = StoreRequest<StampedCommand, ControlState>
+
+    enum Write: Sendable {
+        case store(Request)
+        case incarnation(UInt64)
+    }
+
+    /// Drawn when the disk was new.
+    private(set) var birth: UInt64
+    private(set) var incarnation: UInt64 = 0
+    private(set) var restored = Restored()
+    /// Not yet durable, oldest first.
+    private(set) var underWay: [Write] = []
+    /// When the newest write will be durable.
+    var busyUntil = Moment.zero
+    /// How much longer than usual each write takes, in nanoseconds.
+    var slowness: Int64 = 0
+    /// The next write fails.
+    var isFailing = false
+
+    init(birth: UInt64) { self.birth = birth }
+
+    mutating func begin(_ write: Write) { underWay.append(write) }
+
+    /// The oldest write is durable.
+    mutating func finish() -> Write? {
+        guard !underWay.isEmpty else { return nil }
+        let write = underWay.removeFirst()
+        apply(write)
+        return write
+    }
+
+    /// The oldest write failed and left nothing behind.
+    mutating func fail() -> Write? { underWay.isEmpty ? nil : underWay.removeFirst() }
+
+    /// What was under way may have become durable without anyone having been told: the first `count` did.
+    mutating func crash(keeping count: Int) {
+        for write in underWay.prefix(count) { apply(write) }
+        underWay = []
+        busyUntil = .zero
+    }
+
+    mutating func recordNow(incarnation: UInt64) { self.incarnation = incarnation }
+
+    private mutating func apply(_ write: Write) {
+        switch write {
+        case .incarnation(let number):
+            incarnation = number
+        case .store(let request):
+            if let snapshot = request.snapshot { restored.snapshot = snapshot }
+            if let first = request.truncateFrom { restored.entries.removeAll { $0.index >= first } }
+            if let first = request.firstIndexKept { restored.entries.removeAll { $0.index < first } }
+            restored.entries += request.entries
+            if let hardState = request.hardState { restored.hardState = hardState }
+        }
+    }
+}

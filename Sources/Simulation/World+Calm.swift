@@ -1,0 +1,138 @@
+import Cluster
+import Consensus
+
+// What a cluster must have come to when nothing goes wrong any more.
+
+extension World {
+    /// How long a cluster may take to come to rest, in true time.
+    static let restBound: Duration = .seconds(15)
+
+    /// What is still not as it should be in calm weather; nil when all is well.
+    package func unrest() -> String? {
+        for machine in machines where !machine.isUp && !machine.staysDown { return "\(machine.name) is down" }
+        guard let leader = machines.first(where: { $0.service?.node.isLeader == true }),
+            let node = leader.service?.node, let state = node.state
+        else { return "there is no leader" }
+        return unrestOfMembers(state, node) ?? unrestOfSeats(state) ?? unrestOfZone(state)
+    }
+
+    private func unrestOfMembers(_ state: ControlState, _ leader: Node) -> String? {
+        for machine in machines {
+            guard let service = machine.service else {
+                if state.member(machine.name)?.isActive == true { return "\(machine.name) is not fenced" }
+                continue
+            }
+            guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
+            if service.node.appliedIndex != leader.appliedIndex { return "\(machine.name) is behind" }
+            if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }
+        }
+        for voter in leader.raft.membership.voters
+        where !machines.contains(where: { $0.staysDown || $0.service?.member == voter }) {
+            return "\(voter) votes and is no more"
+        }
+        return nil
+    }
+
+    private func unrestOfSeats(_ state: ControlState) -> String? {
+        if let drain = state.drain { return "the drain of \(drain.seat) is \(drain.phase.rawValue)" }
+        for address in blueprint.settings.addresses {
+            let holders = holders(of: address.name)
+            if holders.count > 1 { return "\(address.name) is on \(holders)" }
+            let grant = state.grant(of: address.name)
+            if let holder = holders.first, grant?.holder.name != holder || grant?.revoked == true {
+                return "\(address.name) is on \(holder) without a right"
+            }
+            if state.seat(at: address.name) == nil, let grant {
+                return "\(address.name) belongs to no seat and is granted to \(grant.holder)"
+            }
+        }
+        let covered = coveredSeats(state).count
+        let fit = machines.count { $0.isFit && state.member($0.name)?.maintenance == nil }
+        let isWithheld = state.takeovers.count >= blueprint.settings.policy.takeoversPerHour
+        if !isWithheld, covered < min(fit, state.seats.count) {
+            return "\(covered) of \(state.seats.count) seats are held, \(fit) nodes are fit"
+        }
+        let spares = state.members.filter { member in
+            state.unfitness(of: member.holder) == nil
+                && !state.grants.contains { $0.holder == member.holder && !$0.revoked }
+        }
+        if spares.map(\.name) != state.slaves.sorted() { return "the slave list is \(state.slaves)" }
+        return nil
+    }
+
+    /// Seats whose address is on the machine that has the right to it.
+    private func coveredSeats(_ state: ControlState) -> [Seat] {
+        state.seats.filter { seat in
+            guard let grant = state.grant(of: seat.address), !grant.revoked else { return false }
+            return holders(of: seat.address) == [grant.holder.name]
+        }
+    }
+
+    private func unrestOfZone(_ state: ControlState) -> String? {
+        guard let nameServers, let name = blueprint.serviceName else { return nil }
+        let covered = coveredSeats(state)
+        // The last record stays although nobody holds it.
+        guard !covered.isEmpty else { return nil }
+        let wanted = covered.compactMap { state.address($0.address)?.ip }
+        guard !nameServers.allServe(wanted, for: name) else { return nil }
+        let served = NameServers.addresses(in: nameServers.primary, of: name)
+        return "the zone serves \(served) for \(name), \(wanted.sorted()) are held"
+    }
+
+    // MARK: - Waiting
+
+    /// Lets time pass until the cluster is at rest; objects when it does not come to rest in time.
+    package mutating func awaitRest(within bound: Duration = World.restBound) {
+        let end = now + bound
+        var reason = unrest()
+        while let unrest = reason, violation == nil {
+            guard now < end else {
+                judge.object(now, .liveness, unrest)
+                return
+            }
+            run(for: .milliseconds(25))
+            reason = self.unrest()
+        }
+    }
+
+    /// Nothing happens, and nobody may act as if it did.
+    mutating func stayQuiet(for duration: Duration) {
+        let takeovers = judge.takeoverCount
+        run(for: duration)
+        if judge.takeoverCount != takeovers {
+            judge.object(now, .needlessTakeover, "a takeover in calm weather, \(blueprint.settings.timing)")
+        }
+        if let unrest = unrest() { judge.object(now, .liveness, "after rest: \(unrest)") }
+    }
+
+    /// One master loses its power; somebody else must have its address soon. Returns how long that took.
+    mutating func loseOneMaster() -> Duration? {
+        guard let state = judge.newestState, !state.slaves.isEmpty,
+            state.takeovers.count < state.settings.policy.takeoversPerHour,
+            let seat = coveredSeats(state).first,
+            let grant = state.grant(of: seat.address), let machine = index(of: grant.holder.name),
+            hasFitSpare(state, besides: machine)
+        else { return nil }
+        let began = now
+        machines[machine].staysDown = true
+        crash(machine, restartAfter: nil)
+        let timing = state.settings.timing
+        let end = now + timing.deadAfter * 3 + .milliseconds(150)
+        while violation == nil {
+            let holders = holders(of: seat.address)
+            if holders.count == 1, holders != [grant.holder.name] { return now - began }
+            guard now < end else {
+                judge.object(now, .liveness, "nobody took over \(seat.address) within \(end - began)")
+                return nil
+            }
+            run(for: .milliseconds(1))
+        }
+        return nil
+    }
+
+    private func hasFitSpare(_ state: ControlState, besides machine: Int) -> Bool {
+        machines.indices.contains { other in
+            other != machine && machines[other].isFit && state.slaves.contains(machines[other].name)
+        }
+    }
+}

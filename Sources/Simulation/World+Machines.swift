@@ -1,0 +1,236 @@
+import Cluster
+import Consensus
+
+// Lives of node services: start, stop, sleep, and what lies on the disk.
+
+extension World {
+    /// Between two processes of one machine, in nanoseconds; always the same, so that order is kept.
+    static let pipeDelay = 40 * microsecond
+
+    // MARK: - Starting and ending
+
+    mutating func planBoot(_ machine: Int, after nanoseconds: Int64) {
+        agenda.add(.boot(machine: machine), at: now.after(nanoseconds: nanoseconds))
+    }
+
+    mutating func boot(_ machine: Int) {
+        guard machines[machine].service == nil, !machines[machine].staysDown else { return }
+        let disk = machines[machine].disk
+        if let fault = disk.restored.fault {
+            judge.object(now, .storage, "\(machines[machine].name) finds a broken log: \(fault)")
+            return
+        }
+        machines[machine].life += 1
+        let life = machines[machine].life
+        let low = chance.machines.next() & 0xFFFF_FFFF
+        let incarnation = ((disk.incarnation >> 32) + 1) << 32 | low
+        machines[machine].disk.recordNow(incarnation: incarnation)
+        let member = MemberID(name: machines[machine].name, birth: disk.birth)
+        let node = Node(
+            name: member.name, birth: member.birth, incarnation: incarnation, kind: machines[machine].kind,
+            settings: machines[machine].settings, restored: disk.restored, seed: chance.machines.next(),
+            at: machines[machine].clock.instant(at: now))
+        trace.add(now, member.name, "starts as incarnation \(incarnation >> 32)")
+        machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)
+        machines[machine].phones.told = nil
+        machines[machine].tickDue = now
+        tellSwitch(machine)
+        startKeeper(of: machine, life: life, after: chance.machines.draw(1...5) * millisecond)
+    }
+
+    /// Power is lost: both processes, the addresses and the writes under way are gone.
+    mutating func crash(_ machine: Int, restartAfter nanoseconds: Int64?) {
+        guard machines[machine].isUp || machines[machine].keeper.condition != .absent else { return }
+        trace.add(now, machines[machine].name, "loses power")
+        machines[machine].keeper.vanish()
+        endService(machine, restartAfter: nanoseconds)
+    }
+
+    /// Only the node service dies; its keeper finds the socket closed.
+    mutating func kill(_ machine: Int, restartAfter nanoseconds: Int64?) {
+        guard machines[machine].isUp else { return }
+        trace.add(now, machines[machine].name, "node service is killed")
+        endService(machine, restartAfter: nanoseconds)
+    }
+
+    /// The disk is replaced by an empty one.
+    mutating func wipe(_ machine: Int, restartAfter nanoseconds: Int64?) {
+        crash(machine, restartAfter: nil)
+        trace.add(now, machines[machine].name, "has a new, empty disk")
+        machines[machine].disk = PretendDisk(birth: chance.machines.next())
+        if let nanoseconds { planBoot(machine, after: nanoseconds) }
+    }
+
+    mutating func stop(_ machine: Int, _ reason: StopReason) {
+        let name = machines[machine].name
+        switch reason {
+        case .shutdown:
+            trace.add(now, name, "node service ends")
+            if let held = machines[machine].keeper.held.first {
+                judge.object(now, .emptyHands, "\(name) stops while it holds \(held.address.name)")
+            }
+        case .fatal(let text):
+            trace.add(now, name, "node service gives up: \(text)")
+        }
+        endService(machine, restartAfter: chance.machines.draw(300...2500) * millisecond)
+    }
+
+    private mutating func endService(_ machine: Int, restartAfter nanoseconds: Int64?) {
+        guard let life = machines[machine].service?.life else { return }
+        machines[machine].service = nil
+        machines[machine].tickDue = .never
+        let pending = machines[machine].disk.underWay.count
+        let kept = blueprint.sabotage == .lyingDisk ? 0 : chance.disks.draw(0...pending)
+        machines[machine].disk.crash(keeping: kept)
+        machines[machine].disk.isFailing = false
+        for other in machines.indices where other != machine {
+            disconnect(Link(from: machine, to: other))
+            disconnect(Link(from: other, to: machine))
+        }
+        let moment = now.after(nanoseconds: Self.pipeDelay)
+        agenda.add(.keeperOrphaned(machine: machine, life: life), at: moment)
+        if let nanoseconds { planBoot(machine, after: nanoseconds) }
+    }
+
+    // MARK: - Sleep
+
+    mutating func sleep(_ sleeper: Sleeper, of machine: Int, nanoseconds: Int64) {
+        let nap: Int
+        switch sleeper {
+        case .service:
+            guard machines[machine].service?.isAsleep == false else { return }
+            machines[machine].service?.isAsleep = true
+            machines[machine].service?.naps += 1
+            nap = machines[machine].service?.naps ?? 0
+            machines[machine].tickDue = .never
+        case .keeper:
+            guard machines[machine].keeper.isAwake else { return }
+            machines[machine].keeper.sleep(lifetimesEnd: planLifetimesEnd(machine))
+            nap = machines[machine].keeper.naps
+            updateHoldEnd(machine)
+        }
+        let life = machines[machine].life
+        trace.add(now, machines[machine].name, "\(sleeper) is stopped for \(nanoseconds / millisecond)ms")
+        let moment = now.after(nanoseconds: nanoseconds)
+        agenda.add(.wake(machine: machine, life: life, sleeper, nap: nap), at: moment)
+    }
+
+    mutating func wake(_ sleeper: Sleeper, of machine: Int, life: Int, nap: Int) {
+        guard machines[machine].life == life else { return }
+        switch sleeper {
+        case .service:
+            guard let service = machines[machine].service, service.isAsleep, service.naps == nap
+            else { return }
+            trace.add(now, machines[machine].name, "service goes on")
+            wakeService(machine)
+        case .keeper:
+            guard machines[machine].keeper.condition == .asleep, machines[machine].keeper.naps == nap
+            else { return }
+            trace.add(now, machines[machine].name, "keeper goes on")
+            wakeKeeper(machine)
+        }
+    }
+
+    /// What was in hand comes first, as for any stopped thread; then the late tick or the waiting frames.
+    mutating func wakeService(_ machine: Int) {
+        guard let life = machines[machine].service?.life else { return }
+        machines[machine].service?.isAsleep = false
+        performInHand(machine)
+        let ticksFirst = chance.machines.happens(perMille: 500)
+        if ticksFirst { deliver(.tick, to: machine, life: life) }
+        let inbox = machines[machine].service?.inbox ?? []
+        machines[machine].service?.inbox = []
+        for event in inbox { deliver(event, to: machine, life: life) }
+        if !ticksFirst { deliver(.tick, to: machine, life: life) }
+    }
+
+    // MARK: - The disk
+
+    mutating func write(_ write: PretendDisk.Write, _ machine: Int) {
+        guard let life = machines[machine].service?.life else { return }
+        machines[machine].disk.begin(write)
+        if machines[machine].disk.underWay.count > Judge.mostWrites {
+            judge.object(now, .bounds, "\(machines[machine].name) has too many writes under way")
+        }
+        let slowness = machines[machine].disk.slowness
+        let took =
+            chance.disks.draw(100 * microsecond...2 * millisecond)
+            + (slowness > 0 ? chance.disks.draw(0...slowness) : 0)
+        let begin = max(now, machines[machine].disk.busyUntil)
+        let end = begin.after(nanoseconds: took)
+        machines[machine].disk.busyUntil = end
+        let birth = machines[machine].disk.birth
+        agenda.add(.written(machine: machine, birth: birth, life: life), at: end)
+        if blueprint.sabotage == .lyingDisk {
+            let told = now.after(nanoseconds: Self.pipeDelay)
+            agenda.add(.event(Self.event(of: write), machine: machine, life: life), at: told)
+        }
+    }
+
+    mutating func written(_ machine: Int, birth: UInt64, life: Int) {
+        guard machines[machine].life == life, machines[machine].disk.birth == birth,
+            machines[machine].service != nil
+        else { return }
+        if machines[machine].disk.isFailing {
+            machines[machine].disk.isFailing = false
+            guard let write = machines[machine].disk.fail() else { return }
+            deliver(Self.failure(of: write), to: machine, life: life)
+            return
+        }
+        guard let write = machines[machine].disk.finish() else { return }
+        if blueprint.sabotage != .lyingDisk { deliver(Self.event(of: write), to: machine, life: life) }
+    }
+
+    private static func event(of write: PretendDisk.Write) -> Event {
+        switch write {
+        case .store(let request): .stored(sequence: request.sequence)
+        case .incarnation(let number): .incarnationRecorded(number)
+        }
+    }
+
+    private static func failure(of write: PretendDisk.Write) -> Event {
+        switch write {
+        case .store(let request): .storeFailed(sequence: request.sequence, reason: "the disk is full")
+        case .incarnation: .storeFailed(sequence: 0, reason: "the disk is full")
+        }
+    }
+
+    // MARK: - The switch
+
+    mutating func passSwitch(_ machine: Int) {
+        let moment = now.after(nanoseconds: 200 * millisecond)
+        agenda.add(.switchTick(machine: machine), at: moment)
+        guard machines[machine].isUp else {
+            machines[machine].phones.report.calls = 0
+            return
+        }
+        machines[machine].phones.pass(isPublished: isPublished(machine), using: &chance.machines)
+        tellSwitch(machine)
+    }
+
+    /// Whether a caller may come to this machine now.
+    private func isPublished(_ machine: Int) -> Bool {
+        guard let zone = nameServers?.primary, let name = blueprint.serviceName else { return false }
+        let published = NameServers.addresses(in: zone, of: name)
+        return machines[machine].keeper.held.contains { published.contains($0.address.ip) }
+    }
+
+    private mutating func tellSwitch(_ machine: Int) {
+        guard let life = machines[machine].service?.life else { return }
+        let report = machines[machine].phones.report
+        guard machines[machine].phones.told != report else { return }
+        machines[machine].phones.told = report
+        let moment = now.after(nanoseconds: millisecond)
+        agenda.add(.event(.switchReported(report), machine: machine, life: life), at: moment)
+    }
+
+    mutating func setSwitch(_ machine: Int, _ health: SwitchReport.Health) {
+        guard machines[machine].phones.report.health != .none else { return }
+        if machines[machine].phones.report.health != health {
+            trace.add(now, machines[machine].name, "switch is \(health.rawValue)")
+        }
+        machines[machine].phones.report.health = health
+        if health != .healthy { machines[machine].phones.report.calls = 0 }
+        tellSwitch(machine)
+    }
+}

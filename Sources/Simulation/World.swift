@@ -1,0 +1,212 @@
+import Cluster
+import Consensus
+
+/// A whole cluster pretended: real nodes on pretended machines, with a judge who sees them in true time.
+///
+/// A value: copy it to branch a story. Nothing in it depends on anything but the blueprint and the seed.
+package struct World: Sendable {
+    package let seed: UInt64
+    package let blueprint: Blueprint
+    package internal(set) var now = Moment.zero
+    package internal(set) var trace: Trace
+    var agenda = Agenda()
+    var chance: Chance
+    var machines: [Machine]
+    var network: Network
+    var nameServers: NameServers?
+    var judge: Judge
+    var workload = Workload()
+    var weather = Weather.calm
+    /// Faults may begin; false in calm.
+    var isStormy = false
+    /// One disk in a world's life: a majority of voters that forgets is nothing a cluster can survive.
+    var hasLostADisk = false
+    /// Handled events of nodes and frames carried, for the books.
+    package internal(set) var steps = 0
+
+    package init(_ blueprint: Blueprint, seed: UInt64, keepsTrace: Bool) {
+        self.seed = seed
+        self.blueprint = blueprint
+        trace = Trace(isKept: keepsTrace)
+        var chance = Chance(seed: seed)
+        machines = blueprint.machines.map { plan in
+            Machine(
+                name: plan.name, kind: plan.kind, settings: plan.settings ?? blueprint.settings,
+                clock: MachineClock(offset: plan.clockOffset, drift: plan.drift),
+                disk: PretendDisk(birth: chance.machines.next()), phones: PretendSwitch(health: plan.health))
+        }
+        self.chance = chance
+        network = Network(count: blueprint.machines.count)
+        nameServers = blueprint.settings.dns.map { NameServers($0, records: blueprint.foreignRecords) }
+        judge = Judge(blueprint)
+        for i in machines.indices {
+            machines[i].keeper.ignoresExpiry = blueprint.sabotage == .keeperIgnoresExpiry
+            agenda.add(.switchTick(machine: i), at: Moment(nanoseconds: Int64(i + 1) * 7 * millisecond))
+        }
+    }
+
+    /// What went wrong first.
+    package var violation: Violation? { judge.violation }
+
+    func index(of name: String) -> Int? { machines.firstIndex { $0.name == name } }
+
+    // MARK: - Time
+
+    /// Lets time pass until `end`, or until the judge objects.
+    mutating func run(until end: Moment) {
+        while judge.violation == nil {
+            let (moment, machine, isKeeper) = earliestDeadline()
+            let planned = agenda.next ?? .never
+            guard min(moment, planned) <= end else { break }
+            if planned <= moment {
+                now = max(now, planned)
+                if let occurrence = agenda.take() { occur(occurrence) }
+            } else if isKeeper {
+                now = max(now, moment)
+                endHolds(machine)
+            } else {
+                now = max(now, moment)
+                tick(machine)
+            }
+        }
+        now = max(now, end)
+    }
+
+    package mutating func run(for duration: Duration) { run(until: now + duration) }
+
+    /// The first machine in the order of the blueprint wins a tie; its keeper comes before its node service.
+    private func earliestDeadline() -> (Moment, machine: Int, isKeeper: Bool) {
+        var best = (Moment.never, machine: 0, isKeeper: false)
+        for i in machines.indices {
+            if machines[i].holdEnd < best.0 { best = (machines[i].holdEnd, machine: i, isKeeper: true) }
+            if machines[i].tickDue < best.0 { best = (machines[i].tickDue, machine: i, isKeeper: false) }
+        }
+        return best
+    }
+
+    private mutating func tick(_ machine: Int) {
+        guard machines[machine].service != nil else {
+            machines[machine].tickDue = .never
+            return
+        }
+        if machines[machine].lastTick != now { machines[machine].ticksNow = 0 }
+        machines[machine].lastTick = now
+        machines[machine].ticksNow += 1
+        if machines[machine].ticksNow > 100 {
+            judge.object(now, .spinning, "\(machines[machine].name) wants to be ticked again and again")
+        }
+        deliver(.tick, to: machine)
+    }
+
+    // MARK: - Occurrences
+
+    private mutating func occur(_ occurrence: Occurrence) {
+        switch occurrence {
+        case .heartbeat(let heartbeat, let machine): deliver(.heard(heartbeat), to: machine)
+        case .message(let message, let link, let connection):
+            arrive(message, over: link, connection: connection)
+        case .event(let event, let machine, let life): deliver(event, to: machine, life: life)
+        case .written(let machine, let birth, let life): written(machine, birth: birth, life: life)
+        case .keeperAsked(let request, let machine, let life): askKeeper(request, of: machine, life: life)
+        case .keeperOrphaned(let machine, let life): orphanKeeper(of: machine, life: life)
+        case .keeperStarted(let machine, let life): keeperStarted(machine, life: life)
+        case .lifetimesEnd(let machine): endLifetimes(machine)
+        case .boot(let machine): boot(machine)
+        case .wake(let machine, let life, let sleeper, let nap):
+            wake(sleeper, of: machine, life: life, nap: nap)
+        case .heal(let cut): heal(cut)
+        case .quicken(let link): network.slow(link, by: 0)
+        case .reconnect(let link): reconnect(link)
+        case .switchTick(let machine): passSwitch(machine)
+        case .switchRecovered(let machine): setSwitch(machine, .healthy)
+        case .diskQuickens(let machine): machines[machine].disk.slowness = 0
+        case .updateArrives(let update, let asker, let isAnswered):
+            updateArrives(update, from: asker, isAnswered: isAnswered)
+        case .secondaryRefreshes(let server): refresh(secondary: server)
+        case .serverRecovers(let server): setServer(server, .well)
+        case .weather: blow()
+        case .operatorActs: operatorActs()
+        case .operatorsPatienceEnds(let request): endPatience(request)
+        }
+    }
+
+    // MARK: - Node services
+
+    mutating func deliver(_ event: Event, to machine: Int, life: Int? = nil) {
+        guard let alive = machines[machine].service?.life, life == nil || life == alive else { return }
+        if machines[machine].service?.isAsleep == true {
+            let isDatagram = if case .heard = event { true } else { false }
+            let waiting = machines[machine].service?.inbox.count ?? 0
+            if isDatagram, waiting >= Service.socketBuffer { return }
+            machines[machine].service?.inbox.append(event)
+            return
+        }
+        steps += 1
+        answered(by: event, machine)
+        let instant = machines[machine].clock.instant(at: now)
+        let effects = machines[machine].service?.node.handle(event, at: instant) ?? []
+        if !effects.isEmpty { perform(effects, of: machine) }
+        settle(machine)
+    }
+
+    /// After a node handled something: when it wants to be ticked, and what it now believes was agreed.
+    private mutating func settle(_ machine: Int) {
+        machines[machine].tickDue = .never
+        guard let service = machines[machine].service else { return }
+        if !service.isAsleep, let deadline = service.node.nextDeadline {
+            machines[machine].tickDue = max(now, machines[machine].clock.moment(reaching: deadline))
+        }
+        let index = service.node.appliedIndex
+        if index != service.observedIndex {
+            machines[machine].service?.observedIndex = index
+            if let state = service.node.state {
+                judge.observe(state, at: index, of: machines[machine].name, now)
+            }
+        }
+    }
+
+    /// Executes effects in order, unless a stall comes in between.
+    private mutating func perform(_ effects: [Effect], of machine: Int) {
+        if let stall = machines[machine].service?.stall, effects.count > stall.effects {
+            machines[machine].service?.stall = nil
+            machines[machine].service?.inHand = Array(effects.dropFirst(stall.effects))
+            for effect in effects.prefix(stall.effects) { perform(effect, of: machine) }
+            sleep(.service, of: machine, nanoseconds: stall.nanoseconds)
+            return
+        }
+        for effect in effects { perform(effect, of: machine) }
+    }
+
+    mutating func performInHand(_ machine: Int) {
+        guard let effects = machines[machine].service?.inHand, !effects.isEmpty else { return }
+        machines[machine].service?.inHand = []
+        for effect in effects { perform(effect, of: machine) }
+    }
+
+    private mutating func perform(_ effect: Effect, of machine: Int) {
+        guard let life = machines[machine].service?.life else { return }
+        switch effect {
+        case .beat(let heartbeat): beat(heartbeat, from: machine)
+        case .send(let message, let receiver): send(message, to: receiver, from: machine)
+        case .store(let request): write(.store(request), machine)
+        case .recordIncarnation(let number): write(.incarnation(number), machine)
+        case .hold(let address, let until, let epoch):
+            tellKeeper(.hold(address, until: until, epoch: epoch), of: machine, life: life)
+        case .release(let address, let epoch):
+            tellKeeper(.release(address, epoch: epoch), of: machine, life: life)
+        case .announce(let address):
+            trace.add(now, machines[machine].name, "announces \(address.ip)")
+        case .readZone(let id, let questions): readZone(id, questions, for: machine, life: life)
+        case .updateZone(let id, let update): updateZone(id, update, for: machine, life: life)
+        case .answer(let id, let reply): answered(id, reply, by: machine)
+        case .report(let event): report(event, of: machine)
+        case .stop(let reason): stop(machine, reason)
+        }
+    }
+
+    private mutating func report(_ event: ClusterEvent, of machine: Int) {
+        trace.add(
+            now, machines[machine].name,
+            "\(event.kind.rawValue) \(event.subject): \(event.text)\(event.epoch.map { " @\($0)" } ?? "")")
+    }
+}
