@@ -7,6 +7,8 @@ extension Node {
         guard state != nil || raft.membership.voters.isEmpty == false || input.mayBeginMembership else {
             return
         }
+        // Until the founding snapshot is durable there is no consensus to take part in.
+        if case .founding = membershipPhase { return }
         carryOut(raft.handle(input, at: now), at: now)
         if applied.index >= raft.firstIndex + Limits.entriesBetweenSnapshots, let state {
             carryOut(raft.handle(.compact(through: applied.index, state: state), at: now), at: now)

@@ -7,7 +7,9 @@ extension Node {
 
     /// Everybody this node would found a cluster with, itself included; nil while somebody is missing.
     private func founders(at now: Instant) -> [MemberID]? {
-        guard membershipPhase == .discovering, holdings.isEmpty else { return nil }
+        // Whoever has spoken in a term already (to a founder that was faster) is brought in by its leader: a
+        // second beginning would forget a vote.
+        guard membershipPhase == .discovering, raft.term == 0, holdings.isEmpty else { return nil }
         let others = neighbours.all.filter { neighbour in
             now - neighbour.received < timing.deadAfter
                 && neighbour.heartbeat.settingsVersion == settings.version
