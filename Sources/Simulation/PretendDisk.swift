@@ -21,7 +21,7 @@ struct PretendDisk: Sendable {
     var busyUntil = Moment.zero
     /// How much longer than usual each write takes, in nanoseconds.
     var slowness: Int64 = 0
-    /// The next write fails.
+    /// Writes fail from now on, until the node service that was told has ended.
     var isFailing = false
 
     init(birth: UInt64) { self.birth = birth }

@@ -1,3 +1,4 @@
+import Cluster
 import Consensus
 
 /// What can go wrong in a world.

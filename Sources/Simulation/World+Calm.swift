@@ -23,7 +23,7 @@ extension World {
                 continue
             }
             guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
-            if service.node.appliedIndex != leader.appliedIndex { return "\(machine.name) is behind" }
+            if service.node.applied.index != leader.applied.index { return "\(machine.name) is behind" }
             if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }
         }
         for voter in leader.raft.membership.voters

@@ -172,7 +172,6 @@ extension World {
             machines[machine].service != nil
         else { return }
         if machines[machine].disk.isFailing {
-            machines[machine].disk.isFailing = false
             guard let write = machines[machine].disk.fail() else { return }
             deliver(Self.failure(of: write), to: machine, life: life)
             return

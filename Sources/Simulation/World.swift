@@ -21,6 +21,8 @@ package struct World: Sendable {
     var isStormy = false
     /// One disk in a world's life: a majority of voters that forgets is nothing a cluster can survive.
     var hasLostADisk = false
+    /// Told by a node already; looked up, never iterated.
+    private var agreedEvents: Set<ClusterEvent> = []
     /// Handled events of nodes and frames carried, for the books.
     package internal(set) var steps = 0
 
@@ -156,7 +158,7 @@ package struct World: Sendable {
         if !service.isAsleep, let deadline = service.node.nextDeadline {
             machines[machine].tickDue = max(now, machines[machine].clock.moment(reaching: deadline))
         }
-        let index = service.node.appliedIndex
+        let index = service.node.applied.index
         if index != service.observedIndex {
             machines[machine].service?.observedIndex = index
             if let state = service.node.state {
@@ -204,7 +206,10 @@ package struct World: Sendable {
         }
     }
 
+    /// What was agreed is told by every node; the trace has it once.
     private mutating func report(_ event: ClusterEvent, of machine: Int) {
+        guard trace.isKept else { return }
+        if event.epoch != nil, !agreedEvents.insert(event).inserted { return }
         trace.add(
             now, machines[machine].name,
             "\(event.kind.rawValue) \(event.subject): \(event.text)\(event.epoch.map { " @\($0)" } ?? "")")
