@@ -15,7 +15,7 @@ struct FSDNS: ParsableCommand {
             """,
         version: version,
         groupedSubcommands: [
-            CommandGroup(name: "Run", subcommands: [NodeCommand.self]),
+            CommandGroup(name: "Run", subcommands: [NodeCommand.self, DemoCommand.self]),
             CommandGroup(
                 name: "See",
                 subcommands: [
@@ -30,7 +30,7 @@ struct FSDNS: ParsableCommand {
             CommandGroup(
                 name: "Prepare",
                 subcommands: [
-                    ConfigCommand.self, KeyCommand.self,
+                    ConfigCommand.self, KeyCommand.self, SimulateCommand.self,
                     VersionCommand.self,
                 ]),
         ])
