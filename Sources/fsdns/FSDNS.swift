@@ -30,7 +30,7 @@ struct FSDNS: ParsableCommand {
             CommandGroup(
                 name: "Prepare",
                 subcommands: [
-                    ConfigCommand.self, KeyCommand.self, SimulateCommand.self,
+                    ConfigCommand.self, KeyCommand.self, DoctorCommand.self, SimulateCommand.self,
                     VersionCommand.self,
                 ]),
         ])

@@ -39,7 +39,7 @@ struct DemoCommand: ParsableCommand {
         var lines = ["demo: \(failure.text)"]
         for child in story.processes.children {
             lines.append("-- \(child.name) (\(child.log))")
-            lines += DemoProcesses.tail(child.log).map { "   \($0)" }
+            lines += Local.tail(child.log).map { "   \($0)" }
         }
         return lines + ["Everything was stopped; files and logs are in \(story.site.directory)"]
     }
@@ -75,7 +75,7 @@ enum DemoSummary {
             "  \(name)" + String(repeating: " ", count: width - name.count) + "  \(value)"
         }
         guard keep else { return lines + ["  everything was stopped and removed again"] }
-        let program = DemoProcesses.program
+        let program = Local.program
         lines += ["", "The cluster is running. Try:", "  export FSDNS_CONTROL=\(site.control("fs4"))"]
         for command in [
             "status --watch", "events --follow", "rings", "members", "undrain fs2", "drain master3 --wait",

@@ -12,14 +12,6 @@ struct DemoProcesses: Sendable {
 
     private(set) var children: [Child] = []
 
-    /// This program itself, also when it was started by a relative name.
-    static var program: String {
-        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &bytes, bytes.count - 1)
-        if count <= 0 { return CommandLine.arguments[0] }
-        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
     /// Starts this program with other arguments; both outputs go to `log`.
     mutating func start(_ name: String, _ arguments: [String], log: String) throws(DemoFailure) {
         var actions = posix_spawn_file_actions_t()
@@ -37,10 +29,10 @@ struct DemoProcesses: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         // Of its own session, so that a ^C of the terminal reaches only us.
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | Self.setSession))
-        var argv = ([Self.program] + arguments).map { strdup($0) } + [nil]
+        var argv = ([Local.program] + arguments).map { strdup($0) } + [nil]
         defer { for word in argv { free(word) } }
         var pid = pid_t()
-        let status = posix_spawn(&pid, Self.program, &actions, &attributes, &argv, environ)
+        let status = posix_spawn(&pid, Local.program, &actions, &attributes, &argv, environ)
         guard status == 0 else {
             throw DemoFailure("cannot start \(name): \(String(cString: strerror(status)))")
         }
@@ -81,31 +73,5 @@ struct DemoProcesses: Sendable {
         }
         for child in children { Glibc.kill(-child.pid, SIGKILL) }
         _ = reap()
-    }
-
-    /// The last lines of a log.
-    static func tail(_ path: String, lines: Int = 8) -> [String] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
-        defer { close(descriptor) }
-        let size = lseek(descriptor, 0, SEEK_END)
-        lseek(descriptor, max(0, size - 16_384), SEEK_SET)
-        var bytes = [UInt8](repeating: 0, count: 16_384)
-        let count = max(0, read(descriptor, &bytes, bytes.count))
-        let text = String(decoding: bytes[..<count], as: UTF8.self)
-        return text.split(separator: "\n").suffix(lines).map(String.init)
-    }
-
-    /// Runs a program of this machine and returns what it printed; nil when it is missing or fails.
-    static func output(_ command: String) -> String? {
-        guard let pipe = popen(command + " 2>/dev/null", "re") else { return nil }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count < 1 << 20 {
-            let count = fread(&chunk, 1, chunk.count, pipe)
-            if count == 0 { break }
-            bytes += chunk[..<count]
-        }
-        return pclose(pipe) == 0 ? String(decoding: bytes, as: UTF8.self) : nil
     }
 }

@@ -195,7 +195,7 @@ struct DemoStory {
             throw DemoFailure("\(error.text): \(expected) expected, got \(got)")
         }
         let command = "dig +noall +answer @\(site.address(53)) -p \(DemoSite.zonePort) \(DemoSite.service) A"
-        if let text = DemoProcesses.output(command), !text.isEmpty {
+        if let text = Local.output(command), !text.isEmpty {
             say(command)
             for line in text.split(separator: "\n").sorted() { Output.line("    \(line)") }
         } else {

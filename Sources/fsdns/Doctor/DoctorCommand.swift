@@ -1,0 +1,79 @@
+import ArgumentParser
+import Cluster
+import Config
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check this machine against its configuration, with a fix for each finding.",
+        discussion: "Run it as the user the node service runs as. Exit 1 when something is wrong.")
+
+    @Option(help: "The cluster file.")
+    var config: String
+
+    @Option(help: "Which node of the file this is (default: FSDNS_NODE, else the host name).")
+    var name: String?
+
+    @Option(help: "Where the node keeps its state.")
+    var stateDir = "/var/lib/fsdns"
+
+    @Option(help: "The keeper's program (default: fsdns-keeper beside this program).")
+    var keeper: String?
+
+    mutating func run() throws {
+        let file = try ConfigCommand.load(config)
+        var findings = ConfigurationCheck(file: file, path: config, flag: name).findings
+        findings += NetworkCheck(file: file).findings
+        findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
+        findings += MachineCheck(stateDirectory: stateDir).findings
+        findings += ZoneServerCheck(dns: file.settings.dns).findings
+        let paint = Paint.standard
+        Output.lines(findings.flatMap { $0.lines(paint: paint) })
+        let wrong = findings.count { $0.level == .wrong }
+        if wrong > 0 {
+            throw CommandFailure.refused(["\(wrong) of \(findings.count) checks found something wrong"])
+        }
+        Output.line("\(findings.count) checks, nothing wrong")
+    }
+}
+
+/// Whether the file is without warnings, its secrets are safe, and this machine has a place in it.
+struct ConfigurationCheck {
+    var file: ClusterFile
+    var path: String
+    var flag: String?
+
+    var findings: [Finding] {
+        var findings: [Finding] = [.fine("configuration", "\(path) is valid")]
+        for warning in file.warnings {
+            findings.append(
+                .notice("configuration", "\(warning)", fix: "change that line, or leave it if meant"))
+        }
+        return findings + secrets + [identity]
+    }
+
+    private var secrets: [Finding] {
+        file.secretFiles.map { secret in
+            do throws(SecretFailure) {
+                _ = try readSecret(path: secret.path)
+                return .fine("secret", "\(secret.path) is readable by its owner only")
+            } catch {
+                return .wrong(
+                    "secret", "\(error)",
+                    fix: "see that it is there and belongs to the node's user, then: chmod 600 \(secret.path)"
+                )
+            }
+        }
+    }
+
+    private var identity: Finding {
+        do throws(NodeIdentity.Failure) {
+            let node = try NodeIdentity.resolve(
+                flag: flag, environment: Environment.value("FSDNS_NODE"), hostName: NodeIdentity.hostName(),
+                settings: file.settings)
+            return .fine("node", "this is \(node)")
+        } catch {
+            return .wrong("node", "\(error)", fix: "give --name or FSDNS_NODE, or name this host in <nodes>")
+        }
+    }
+}

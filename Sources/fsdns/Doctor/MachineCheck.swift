@@ -1,0 +1,108 @@
+@preconcurrency import Glibc
+
+/// Whether this machine can keep time: real-time scheduling, locked memory, a fast disk, a steady clock.
+struct MachineCheck {
+    var stateDirectory: String
+
+    /// A term or a vote is on disk before it is told to others; slower disks delay takeovers.
+    private static let slowSync = Duration.milliseconds(20)
+    private static let syncs = 20
+    /// What the node service and its keeper lock, roughly, in bytes.
+    private static let lockedMemory: rlim_t = 64 << 20
+
+    var findings: [Finding] { [scheduling, memory] + state + [clock] }
+
+    private var scheduling: Finding {
+        // Tried by a child, so that this process is not changed.
+        let child = fork()
+        if child == 0 {
+            var parameter = sched_param()
+            parameter.sched_priority = 1
+            _exit(sched_setscheduler(0, SCHED_RR, &parameter) == 0 ? 0 : 1)
+        }
+        var status: Int32 = 0
+        if child > 0, waitpid(child, &status, 0) == child, status == 0 {
+            return .fine("scheduling", "SCHED_RR is permitted")
+        }
+        return .notice(
+            "scheduling", "SCHED_RR is not permitted, heartbeats may be late under load",
+            fix:
+                "LimitRTPRIO=10 in the service unit (or run as root), and dead-after of at least 250ms until then"
+        )
+    }
+
+    private var memory: Finding {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
+        if geteuid() == 0 || limit.rlim_cur >= Self.lockedMemory {
+            return .fine("memory", "enough may be locked")
+        }
+        return .notice(
+            "memory", "only \(limit.rlim_cur >> 10) KiB may be locked, paging can delay heartbeats",
+            fix: "LimitMEMLOCK=infinity in the service unit")
+    }
+
+    private var state: [Finding] {
+        var path = stateDirectory
+        guard access(path, F_OK) == 0 else {
+            let parent =
+                path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            guard access(parent, W_OK) == 0 else {
+                return [
+                    .wrong(
+                        "state", "\(path) is missing and cannot be made here",
+                        fix: "mkdir -p \(path) and chown it to the node's user")
+                ]
+            }
+            path = parent
+            return [sync(in: path)]
+        }
+        guard access(path, R_OK | W_OK | X_OK) == 0 else {
+            return [
+                .wrong("state", "\(path) is not writable for this user", fix: "chown it to the node's user")
+            ]
+        }
+        return [sync(in: path)]
+    }
+
+    private func sync(in directory: String) -> Finding {
+        var template = Array("\(directory)/.fsdns-doctor.XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else {
+            return .wrong(
+                "state", "cannot write in \(directory): \(String(cString: strerror(errno)))",
+                fix: "chown it to the node's user, and see that the disk is not full")
+        }
+        defer {
+            close(descriptor)
+            unlink(template)
+        }
+        let page = [UInt8](repeating: 0x55, count: 4096)
+        var times: [Duration] = []
+        for _ in 0..<Self.syncs {
+            let watch = Stopwatch()
+            guard write(descriptor, page, page.count) == page.count, fsync(descriptor) == 0 else {
+                return .wrong(
+                    "state", "cannot write in \(directory): \(String(cString: strerror(errno)))",
+                    fix: "free some space on that disk")
+            }
+            times.append(watch.elapsed)
+        }
+        times.sort()
+        let median = times[times.count / 2]
+        let tenths = median.components.seconds * 10_000 + median.components.attoseconds / 100_000_000_000_000
+        let text = "fsync in \(directory) takes \(tenths / 10).\(tenths % 10) ms median"
+        if median <= Self.slowSync { return .fine("state", text) }
+        return .notice("state", text, fix: "put the state on a local disk that syncs faster")
+    }
+
+    private var clock: Finding {
+        let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+        let source = Local.tail(path, lines: 1).first ?? "unknown"
+        let steady = ["tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page", "xen"]
+        if steady.contains(source) { return .fine("clock", "source is \(source)") }
+        return .notice(
+            "clock", "source is \(source), reading it may be slow or unsteady",
+            fix: "see /sys/devices/system/clocksource/clocksource0/available_clocksource and dmesg about tsc")
+    }
+}
