@@ -1,0 +1,62 @@
+/// What kind of cluster a lab is to bring up; the rest of its file is the same for all.
+package struct ClusterPlan: Sendable {
+    package var name = "pbx"
+    package var nodes = 5
+    package var rings = 1
+    package var interval = "25ms"
+    package var lease = "150ms"
+    package var deadAfter = "200ms"
+    package var discovery = "1s"
+    package var takeoversPerHour = 1000
+    package var ttl = "1s"
+
+    package init() {}
+
+    package static let serviceName = "sip.voip.example.net"
+    package static let serviceAddresses = ["10.77.0.11", "10.77.0.12", "10.77.0.13"]
+    package static let maintenanceAddress = "10.77.0.19"
+    /// Every address that nodes may hold.
+    package static let managedAddresses = serviceAddresses + [maintenanceAddress]
+
+    package var hostNames: [String] { (1...nodes).map { "fs\($0)" } }
+
+    /// The cluster file.
+    package var text: String {
+        var networks = ""
+        for ring in 0..<rings {
+            networks += "    <network name=\"ring\(ring)\" subnet=\"10.\(77 + ring).0.0/24\" "
+            networks += "group=\"239.77.0.\(ring + 1)\" port=\"5405\"/>\n"
+        }
+        let nodeLines = hostNames.map { "    <node name=\"\($0)\"/>\n" }.joined()
+        return """
+            <?xml version="1.0" encoding="UTF-8"?>
+            <cluster xmlns="urn:fsdns:cluster:1" name="\(name)">
+              <key file="cluster.key"/>
+              <heartbeat interval="\(interval)" lease="\(lease)" dead-after="\(deadAfter)" discovery="\(discovery)">
+            \(networks)  </heartbeat>
+              <nodes expect="\(nodes)">
+            \(nodeLines)  </nodes>
+              <addresses>
+                <address name="alpha" ip="10.77.0.11/24"/>
+                <address name="beta"  ip="10.77.0.12/24"/>
+                <address name="gamma" ip="10.77.0.13/24"/>
+                <address name="delta" ip="10.77.0.19/24"/>
+              </addresses>
+              <seats>
+                <seat name="master1" address="alpha" prefer="fs1"/>
+                <seat name="master2" address="beta"  prefer="fs2"/>
+                <seat name="master3" address="gamma" prefer="fs3"/>
+              </seats>
+              <policy no-quorum="release" on-exhaustion="withdraw" takeovers-per-hour="\(takeoversPerHour)"/>
+              <dns zone="voip.example.net" ttl="\(ttl)" floor="1">
+                <server address="10.77.0.53:53" key="fsdns." algorithm="hmac-sha256" secret-file="fsdns.secret"/>
+                <service name="sip"/>
+                <seat-names/>
+                <srv service="_sip._udp" port="5060"/>
+              </dns>
+              <freeswitch kind="none"/>
+            </cluster>
+
+            """
+    }
+}

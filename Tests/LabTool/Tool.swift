@@ -1,0 +1,45 @@
+import Foundation
+import Lab
+
+/// `fsdns-lab`: the lab's instruments, each a small program for one network namespace, and the benchmarks.
+@main
+enum Tool {
+    static let usage = """
+        usage: fsdns-lab hold                                 the first process of a machine; ends with its input
+               fsdns-lab janitor DIRECTORY                    removes the directory when its input ends
+               fsdns-lab echo NAME                            answers probes with the name
+               fsdns-lab probe ADDRESS [SECONDS]              asks an address who answers, each millisecond
+               fsdns-lab watch-addresses                      address events of this network namespace
+               fsdns-lab watch-announcements                  gratuitous ARP that arrives
+               fsdns-lab watch-zone SERVER NAME               changes of a name's addresses
+               fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
+        """
+
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            try run(arguments)
+        } catch {
+            FileHandle.standardError.write(Data("fsdns-lab: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func run(_ arguments: [String]) throws {
+        switch (arguments.first, arguments.count) {
+        case ("hold", 1): Keeping.hold()
+        case ("janitor", 2): Keeping.janitor(of: arguments[1])
+        case ("echo", 2): try Echo.run(name: arguments[1])
+        case ("probe", 2...3):
+            let seconds = arguments.count == 3 ? Double(arguments[2]) ?? 60 : 60
+            try Probe.run(address: arguments[1], periodMicroseconds: 1000, seconds: seconds)
+        case ("watch-addresses", 1): try AddressWatch.run()
+        case ("watch-announcements", 1): try AnnouncementWatch.run()
+        case ("watch-zone", 3):
+            try ZoneWatch.run(server: arguments[1], name: arguments[2], periodMicroseconds: 300)
+        default:
+            FileHandle.standardError.write(Data((usage + "\n").utf8))
+            exit(2)
+        }
+    }
+}
