@@ -240,6 +240,15 @@ struct ZoneFileTests {
         #expect(try failure() == "\(path):1: a zone has exactly one SOA record, this has 0")
     }
 
+    @Test("the zone shipped as an example is one")
+    func shippedExample() throws {
+        let path = URL(filePath: #filePath).appending(path: "../../../zones/voip.example.net.zone")
+            .standardized
+        let zone = try ZoneFile(path: path.path(percentEncoded: false)).load()
+        #expect(zone.origin == (try DNSName("voip.example.net")))
+        #expect(zone.types(of: zone.origin) == [.ns, .soa])
+    }
+
     @Test("a zone that cannot be stored leaves the old file")
     func storeFailure() throws {
         let path = NSTemporaryDirectory() + "fsdns-none-\(UUID().uuidString)/zone"
