@@ -15,6 +15,12 @@ extension Raft {
         return now - leaderHeardAt < settings.electionTimeout.lowerBound
     }
 
+    /// A voter may, and one whose removal is not known to be committed: where it alone has that entry, nobody
+    /// else could win, and its leading finishes the removal (Ongaro 2014, 4.2.2).
+    private var mayCampaign: Bool {
+        unreplacedMemberships.contains { $0.membership.voters.contains(me) }
+    }
+
     private var otherVoters: [MemberID] { membership.voters.filter { $0 != me } }
 
     mutating func becomeFollower(in newTerm: Term, of newLeader: MemberID?) {
@@ -41,7 +47,7 @@ extension Raft {
     mutating func startPreVote() {
         leader = nil
         drawElectionDeadline()
-        guard membership.voters.contains(me) else {
+        guard mayCampaign else {
             role = .follower
             announceLeader()
             return
@@ -128,7 +134,8 @@ extension Raft {
     }
 
     private mutating func count(_ voter: MemberID) {
-        if membership.voters.contains(voter), !votes.contains(voter) { votes.append(voter) }
+        // Its own counts for none when it is no voter any more, but must be durable all the same.
+        if voter == me || membership.voters.contains(voter), !votes.contains(voter) { votes.append(voter) }
     }
 
     mutating func receiveTimeoutNow() {

@@ -26,8 +26,7 @@ extension Raft {
     /// Feeds whoever is a member by the newest membership or by one that is still to be replaced by it, so
     /// that a removed member learns of its removal.
     private mutating func meetPeers() {
-        let firstUncommitted = memberships.firstIndex { $0.epoch.index > commitIndex } ?? memberships.count
-        for point in memberships[max(firstUncommitted - 1, 0)...] {
+        for point in unreplacedMemberships {
             for member in point.membership.members where member != me {
                 guard !peers.contains(where: { $0.id == member }) else { continue }
                 peers.append(Peer(id: member, next: log.lastIndex, at: now))

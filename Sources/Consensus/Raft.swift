@@ -174,6 +174,12 @@ extension Raft {
     package var membership: Membership { memberships[memberships.count - 1].membership }
     package var membershipEpoch: Epoch { memberships[memberships.count - 1].epoch }
 
+    /// The newest membership known to be committed, and those in the log that are still to replace it.
+    var unreplacedMemberships: ArraySlice<MembershipPoint> {
+        let firstUncommitted = memberships.firstIndex { $0.epoch.index > commitIndex } ?? memberships.count
+        return memberships[max(firstUncommitted - 1, 0)...]
+    }
+
     package var transferTarget: MemberID? { transfer?.target }
 
     /// The leader's knowledge of how far a member's log is durable; nil unless this member leads it.
