@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "ZoneServer",
             dependencies: [
-                "Wire", .product(name: "NIOCore", package: "swift-nio"),
+                "Cluster", "Wire", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: settings),
         .target(
@@ -70,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "fsdns",
             dependencies: [
-                "Cluster", "Config", "Daemon", "Simulation", "Wire", "ZoneServer",
+                "Cluster", "Config", "Consensus", "Daemon", "Simulation", "Wire", "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(
@@ -103,5 +103,14 @@ let package = Package(
                 "Cluster", "Consensus", "Wire", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
+
+        // The laboratory: network namespaces, real name servers, probes; tests and benchmarks stand on it.
+        .systemLibrary(name: "CLab", path: "Tests/CLab"),
+        .target(name: "Lab", dependencies: ["CLab"], path: "Tests/Lab", swiftSettings: settings),
+        .executableTarget(
+            name: "fsdns-lab", dependencies: ["Lab"], path: "Tests/LabTool", swiftSettings: settings),
+        .testTarget(
+            name: "LabTests", dependencies: ["Lab", "fsdns", "fsdns-keeper", "fsdns-lab"],
+            swiftSettings: settings),
     ]
 )
