@@ -1,5 +1,5 @@
-internal import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// Consensus messages, entries and snapshots as bytes; commands and states inside them are JSON.
 enum ConsensusCodec {

@@ -1,5 +1,5 @@
-internal import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// Takes values from bytes of unknown origin; every read is checked and nothing traps.
 struct FrameReader {

@@ -1,5 +1,5 @@
-internal import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// Appends values to bytes: fixed numbers big-endian, small numbers as LEB128, names with their length.
 struct FrameWriter {

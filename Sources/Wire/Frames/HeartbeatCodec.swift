@@ -1,5 +1,5 @@
-package import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// Heartbeats as bytes, before they are sealed.
 ///

@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 import Crypto
 import FoundationEssentials
 

@@ -1,5 +1,5 @@
-package import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// What one end of a peer link says first: who it is and which versions it speaks.
 package struct PeerHello: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 
 /// Keeps requests out whose numbers no arithmetic of ours could bear.
 package enum RequestCheck {

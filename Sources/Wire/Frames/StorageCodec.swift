@@ -1,5 +1,5 @@
-package import Cluster
-internal import Consensus
+import Cluster
+import Consensus
 
 /// Log entries and snapshots as the state file keeps them, each with the version of its layout in front.
 package enum StorageCodec {
