@@ -1,9 +1,7 @@
 #pragma once
 
-// For posix_spawn_file_actions_addclosefrom_np; Swift imports headers with it anyway.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// Without _GNU_SOURCE, as Swift's Glibc module is made: a module with other definitions of fd_set or rusage
+// cannot stand beside it in one program.
 
 // The kernel's own headers for what Swift's Glibc module leaves out, and the few calls that C spells as
 // variadic functions, which Swift cannot call.
@@ -57,6 +55,9 @@ static inline int clinux_set_capabilities(unsigned long long wanted) {
 static inline int clinux_close_from(unsigned first) {
     return (int)syscall(SYS_close_range, first, ~0u, 0);
 }
+
+/// <spawn.h> tells of it only to GNU sources.
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int);
 
 /// Has the spawned process close every descriptor from `first` on; returns an error number.
 static inline int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
