@@ -1,0 +1,104 @@
+import Cluster
+@preconcurrency import Glibc
+
+/// A non-blocking UDP socket of the heart's thread.
+final class DatagramSocket {
+    struct Failure: Error {
+        var what: String
+        var code: Int32
+        var description: String { "\(what): \(errorText(code))" }
+    }
+
+    /// How a multicast group is joined and sent to.
+    struct Group {
+        var address: IPAddress
+        var interface: UInt32
+        var local: IPAddress
+    }
+
+    let descriptor: Int32
+    private static let receiveBuffer: Int32 = 1 << 20
+
+    /// - Parameters:
+    ///   - endpoint: where it is bound: an own address, or a group for a socket that only receives it.
+    ///   - group: the group to join and to send to.
+    init(boundTo endpoint: Endpoint, group: Group?, scope: UInt32 = 0) throws(Failure) {
+        let isV4 = endpoint.ip.family == .v4
+        let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        descriptor = socket(isV4 ? AF_INET : AF_INET6, kind, 0)
+        guard descriptor >= 0 else { throw Failure(what: "socket", code: errno) }
+        try set(SOL_SOCKET, SO_REUSEADDR, Int32(1), "SO_REUSEADDR")
+        // What the system's limit takes away is not missed: a full second of sixty-four nodes fits anyway.
+        try set(SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer, "SO_RCVBUF")
+        if !isV4 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, Int32(1), "IPV6_V6ONLY") }
+        if let group { isV4 ? try prepareV4(group) : try prepareV6(group) }
+        let bound = endpoint.withSocketAddress(scope: scope) { bind(descriptor, $0, $1) }
+        guard bound == 0 else { throw Failure(what: "bind \(endpoint)", code: errno) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    private func prepareV4(_ group: Group) throws(Failure) {
+        let level = Int32(IPPROTO_IP)
+        var request = ip_mreqn()
+        request.imr_ifindex = Int32(group.interface)
+        withUnsafeMutableBytes(of: &request.imr_address) { $0.copyBytes(from: group.local.bytes) }
+        try set(level, IP_MULTICAST_IF, request, "IP_MULTICAST_IF")
+        try set(level, IP_MULTICAST_TTL, Int32(1), "IP_MULTICAST_TTL")
+        try set(level, IP_MULTICAST_LOOP, Int32(1), "IP_MULTICAST_LOOP")
+        withUnsafeMutableBytes(of: &request.imr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
+        try set(level, IP_ADD_MEMBERSHIP, request, "join \(group.address)")
+    }
+
+    private func prepareV6(_ group: Group) throws(Failure) {
+        let level = Int32(IPPROTO_IPV6)
+        try set(level, IPV6_MULTICAST_IF, Int32(group.interface), "IPV6_MULTICAST_IF")
+        try set(level, IPV6_MULTICAST_HOPS, Int32(1), "IPV6_MULTICAST_HOPS")
+        try set(level, IPV6_MULTICAST_LOOP, Int32(1), "IPV6_MULTICAST_LOOP")
+        var request = ipv6_mreq()
+        request.ipv6mr_interface = group.interface
+        withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
+        try set(level, IPV6_ADD_MEMBERSHIP, request, "join \(group.address)")
+    }
+
+    private func set<Value>(
+        _ level: Int32, _ name: Int32, _ value: Value, _ what: String
+    ) throws(Failure) {
+        let length = socklen_t(MemoryLayout<Value>.size)
+        let code = withUnsafeBytes(of: value) { setsockopt(descriptor, level, name, $0.baseAddress, length) }
+        guard code == 0 else { throw Failure(what: what, code: errno) }
+    }
+
+    /// The error number, or zero.
+    func send(_ bytes: [UInt8], to endpoint: Endpoint, scope: UInt32 = 0) -> Int32 {
+        let count = endpoint.withSocketAddress(scope: scope) {
+            sendto(
+                descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), $0, $1)
+        }
+        return count == bytes.count ? 0 : errno
+    }
+
+    /// The next datagram and where it came from; nil when none waits. Errors of the network are none of the
+    /// receiver's (ICMP answers to what was sent) and are read over.
+    func receive(into buffer: inout [UInt8]) -> (bytes: [UInt8], from: Endpoint)? {
+        for _ in 0..<16 {
+            var name = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let size = buffer.count
+            let count = withUnsafeMutablePointer(to: &name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    recvfrom(descriptor, &buffer, size, Int32(MSG_DONTWAIT), $0, &length)
+                }
+            }
+            if count < 0 {
+                if errno == EAGAIN { return nil }
+                continue
+            }
+            let from = withUnsafePointer(to: &name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Endpoint($0) }
+            }
+            if let from { return (Array(buffer[..<count]), from) }
+        }
+        return nil
+    }
+}

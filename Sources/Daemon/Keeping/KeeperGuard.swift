@@ -1,0 +1,229 @@
+import Cluster
+import Config
+import Consensus
+@preconcurrency import Glibc
+import Keeper
+
+/// The node's hand on its keeper: starts it, tells it what to hold, hears what became of it.
+///
+/// Everything here runs on the heart's thread and never blocks: what does not fit into the socket waits.
+final class KeeperGuard {
+    private static let firstBackOff: Duration = .milliseconds(100)
+    private static let longestBackOff: Duration = .seconds(5)
+    /// Reports read at once.
+    private static let burst = 1024
+    /// A keeper that leaves so many requests unread is not alive.
+    private static let waitingLimit = 1024
+
+    private let executable: String
+    private let configuration: KeeperConfiguration
+    private let addresses: [ServiceAddress]
+    private let log: EventLog
+    private var process: KeeperProcess?
+    /// Ended keepers that are not reaped yet.
+    private var ended: [KeeperProcess] = []
+    private var nextStart = Instant.zero
+    private var backOff = firstBackOff
+    private var tokens: [(token: UInt64, address: String, epoch: Epoch)] = []
+    private var nextToken: UInt64 = 1
+    private var waiting: [KeeperRequest] = []
+    /// Releases asked for and not answered yet; a new keeper answers those its predecessor did not, because it
+    /// begins by removing everything.
+    private var releases: [(address: String, epoch: Epoch)] = []
+    private var buffer = [UInt8](repeating: 0, count: KeeperLimits.datagramBytes + 1)
+    /// What the keeper could not arm, each a sentence.
+    private(set) var warnings: [String] = []
+
+    /// - Throws: `ServiceFailure` when the file has more or other addresses than a keeper takes.
+    init(executable: String, file: ClusterFile, node: String, log: EventLog) throws(ServiceFailure) {
+        self.executable = executable
+        self.log = log
+        addresses = file.settings.addresses
+        let managed = addresses.compactMap(KeeperAddress.init)
+        let mode: KeeperMode =
+            switch file.addressMode {
+            case .kernel: .kernel
+            case .loopback(let port): .loopback(probePort: port)
+            }
+        guard managed.count == addresses.count,
+            let configuration = KeeperConfiguration(mode: mode, nodeName: node, managed: managed)
+        else { throw ServiceFailure("the keeper cannot manage the addresses of the cluster file") }
+        self.configuration = configuration
+    }
+
+    var descriptor: Int32? { process?.descriptor }
+
+    /// Starts the keeper when there is none and it is time to.
+    func tend(at now: Instant) {
+        flush()
+        ended.removeAll { (try? $0.reap()) != nil }
+        guard process == nil, now >= nextStart else { return }
+        do throws(SystemFailure) {
+            let started = try KeeperProcess.spawn(path: executable)
+            process = started
+            waiting = []
+            for request in configuration.requests { send(request) }
+        } catch {
+            log.warning("keeper", executable, "cannot be started: \(error)")
+            postpone(at: now)
+        }
+    }
+
+    private func postpone(at now: Instant) {
+        nextStart = now + backOff
+        backOff = min(backOff * 2, Self.longestBackOff)
+    }
+
+    // MARK: - Asking
+
+    /// What is known at once: that no keeper runs.
+    func hold(_ address: ServiceAddress, until: Instant, epoch: Epoch) -> Event? {
+        guard process != nil, let wire = KeeperAddress(address) else {
+            return .keeperFailed(address: address.name, epoch: epoch, reason: "the keeper does not run")
+        }
+        send(
+            .hold(
+                wire, until: BootInstant(nanoseconds: until.nanoseconds),
+                token: token(address.name, epoch)))
+        return nil
+    }
+
+    func release(_ address: ServiceAddress, epoch: Epoch) {
+        guard let wire = KeeperAddress(address) else { return }
+        if !releases.contains(where: { $0.address == address.name && $0.epoch == epoch }) {
+            releases.append((address.name, epoch))
+        }
+        send(.release(wire, token: token(address.name, epoch)))
+    }
+
+    func announce(_ address: ServiceAddress) {
+        guard let wire = KeeperAddress(address) else { return }
+        send(.announce(wire))
+    }
+
+    /// One number for each address and epoch, the same at every renewal.
+    private func token(_ address: String, _ epoch: Epoch) -> UInt64 {
+        if let known = tokens.first(where: { $0.address == address && $0.epoch == epoch }) {
+            return known.token
+        }
+        // Old ones of the address stay for late reports, a few of them.
+        if tokens.count > 8 * KeeperLimits.managedAddresses { tokens.removeFirst(tokens.count / 2) }
+        defer { nextToken += 1 }
+        tokens.append((nextToken, address, epoch))
+        return nextToken
+    }
+
+    private func send(_ request: KeeperRequest) {
+        guard process != nil else { return }
+        waiting.append(request)
+        flush()
+    }
+
+    private func flush() {
+        guard let process else { return }
+        let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+        while let request = waiting.first {
+            let bytes = request.datagram
+            guard Glibc.send(process.descriptor, bytes, bytes.count, flags) == bytes.count else { break }
+            waiting.removeFirst()
+        }
+        if waiting.count > Self.waitingLimit {
+            log.warning("keeper", executable, "does not read what it is told and is killed")
+            kill(process.pid, SIGKILL)
+        }
+    }
+
+    // MARK: - Hearing
+
+    /// Everything the keeper said, as events; `.keeperLost` when it is gone.
+    func receive(at now: Instant) -> [Event] {
+        guard let process else { return [] }
+        var events: [Event] = []
+        for _ in 0..<Self.burst {
+            let count = recv(process.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            if count < 0, errno == EAGAIN || errno == EINTR { break }
+            guard count > 0 else { return events + lose(process, at: now) }
+            do throws(HoldProtocolError) {
+                let report = try KeeperReport(datagram: Array(buffer[..<count]))
+                events += self.events(of: report)
+            } catch {
+                log.warning("keeper", executable, "said something malformed: \(error)")
+            }
+        }
+        return events
+    }
+
+    private func lose(_ process: KeeperProcess, at now: Instant) -> [Event] {
+        close(process.descriptor)
+        ended.append(process)
+        self.process = nil
+        log.warning("keeper", executable, "has ended; it is started again")
+        postpone(at: now)
+        return [.keeperLost]
+    }
+
+    private func events(of report: KeeperReport) -> [Event] {
+        switch report {
+        case .ready(let holding, let armed, _):
+            warnings = Self.warnings(of: armed, configuration.mode)
+            backOff = Self.firstBackOff
+            guard holding == 0 else {
+                log.warning("keeper", executable, "starts with \(holding) addresses on the machine")
+                return []
+            }
+            defer { releases = [] }
+            return [.keeperReady]
+                + releases.map {
+                    .keeperReleased(address: $0.address, epoch: $0.epoch, cause: "the keeper began anew")
+                }
+        case .held(_, let token, _, _):
+            guard let (_, address, epoch) = known(token) else { return [] }
+            return [.keeperHeld(address: address, epoch: epoch)]
+        case .released(_, let token, _, let cause):
+            guard let (_, address, epoch) = known(token) else { return [] }
+            releases.removeAll { $0.address == address && $0.epoch == epoch }
+            return [.keeperReleased(address: address, epoch: epoch, cause: Self.text(cause))]
+        case .failed(_, let token, let code, let text):
+            guard let (_, address, epoch) = known(token) else { return [] }
+            let reason = text.isEmpty ? errorText(code) : text
+            return [.keeperFailed(address: address, epoch: epoch, reason: reason)]
+        }
+    }
+
+    private func known(_ token: UInt64) -> (token: UInt64, address: String, epoch: Epoch)? {
+        tokens.first { $0.token == token }
+    }
+
+    private static func text(_ cause: ReleaseCause) -> String {
+        switch cause {
+        case .asked: "asked"
+        case .expired: "the lease ended"
+        case .peerGone: "the node service was gone"
+        case .lost: "the kernel dropped it"
+        }
+    }
+
+    private static func warnings(of armed: KeeperArms, _ mode: KeeperMode) -> [String] {
+        var warnings: [String] = []
+        if !armed.contains(.realtime) { warnings.append("the keeper has no real-time scheduling") }
+        if !armed.contains(.memoryLocked) { warnings.append("the keeper's memory is not locked") }
+        if mode == .kernel, !armed.contains(.kernelLifetime) {
+            warnings.append("addresses have no kernel lifetime")
+        }
+        return warnings
+    }
+
+    /// Closes our end: the keeper lets go of everything and ends.
+    func finish() {
+        if let process { close(process.descriptor) }
+        process = nil
+    }
+}
+
+extension KeeperAddress {
+    fileprivate init?(_ address: ServiceAddress) {
+        guard let length = UInt8(exactly: address.prefixLength) else { return nil }
+        self.init(
+            family: address.ip.family == .v4 ? .v4 : .v6, bytes: address.ip.bytes, prefixLength: length)
+    }
+}

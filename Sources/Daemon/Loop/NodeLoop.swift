@@ -1,0 +1,195 @@
+import Cluster
+import Consensus
+@preconcurrency import Glibc
+import Wire
+
+/// The heart: owns the node, feeds it what happens in order, and does or hands on what it decides.
+///
+/// It runs on one thread of its own and never waits for anything but its descriptors and the node's next deadline.
+final class NodeLoop {
+    /// Everything the heart hands work to; all of it takes the work and returns at once.
+    struct Doers {
+        var storage: Storage
+        var links: PeerLinks
+        /// Nil without a zone.
+        var zone: ZoneUpdater?
+        var control: ControlSocket
+        var journal: EventJournal
+        var log: EventLog
+    }
+
+    /// How a path's callers are told to the peer links: not at every heartbeat.
+    private struct Told {
+        var holder: Holder
+        var from: Endpoint
+        var local: Endpoint
+        var at: Instant
+    }
+
+    private static let tendInterval: Duration = .seconds(1)
+    private static let keeperTendInterval: Duration = .milliseconds(50)
+    private static let tellInterval: Duration = .milliseconds(200)
+
+    private var node: Node
+    private let inbox: Inbox
+    private let heartbeats: Heartbeats
+    private let keeper: KeeperGuard
+    private let doers: Doers
+    private let expected: [String]
+    private var readiness = Readiness()
+    private var told: [Told] = []
+    private var listening: [Endpoint] = []
+    private var nextTend = Instant.zero
+    private var nextKeeperTend = Instant.zero
+    private var warnings: [String]
+    private var reason: StopReason?
+
+    /// - Parameter warnings: what this process could not arm so far.
+    init(
+        node: Node, inbox: Inbox, heartbeats: Heartbeats, keeper: KeeperGuard, doers: Doers,
+        warnings: [String]
+    ) {
+        self.node = node
+        self.inbox = inbox
+        self.heartbeats = heartbeats
+        self.keeper = keeper
+        self.doers = doers
+        self.warnings = warnings
+        expected = node.settings.nodes.map(\.name)
+    }
+
+    /// Until the node says stop; returns why.
+    func run() -> StopReason {
+        warnings += RealTime.arm()
+        for warning in warnings { doers.log.warning("preflight", node.name, warning, perSecond: 20) }
+        feed(.switchReported(SwitchReport(health: .none)))
+        while true {
+            if let reason { return finish(reason) }
+            let now = BootClock.now()
+            tend(at: now)
+            waitForSomething()
+            readHeartbeats()
+            if let descriptor = keeper.descriptor, readiness.isReady(descriptor) { readKeeper() }
+            if readiness.isReady(inbox.descriptor) { readInbox() }
+            // Last: what waited while this process did not run is news older than the deadline.
+            if let deadline = node.nextDeadline, deadline <= BootClock.now() { feed(.tick) }
+        }
+    }
+
+    private func waitForSomething() {
+        readiness.clear()
+        readiness.add(inbox.descriptor)
+        if let descriptor = keeper.descriptor { readiness.add(descriptor) }
+        for port in heartbeats.ports {
+            for descriptor in port.descriptors { readiness.add(descriptor) }
+        }
+        readiness.wait(until: min(node.nextDeadline ?? nextKeeperTend, nextKeeperTend))
+    }
+
+    private func tend(at now: Instant) {
+        if now >= nextKeeperTend {
+            nextKeeperTend = now + Self.keeperTendInterval
+            keeper.tend(at: now)
+        }
+        guard now >= nextTend else { return }
+        nextTend = now + Self.tendInterval
+        heartbeats.tend(at: now)
+        let locals = heartbeats.ports.compactMap(\.local)
+        if locals != listening {
+            listening = locals
+            doers.links.listen(at: locals)
+        }
+    }
+
+    // MARK: - What happened
+
+    private func readHeartbeats() {
+        for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
+            heartbeats.receive(on: port) { heard in
+                tell(heard)
+                if heard.isNew { feed(.heard(heard.heartbeat)) }
+            }
+        }
+    }
+
+    private func tell(_ heard: Heartbeats.Heard) {
+        let holder = heard.heartbeat.sender
+        guard holder.member != node.me.member else { return }
+        let now = BootClock.now()
+        let place = told.firstIndex {
+            $0.holder == holder && $0.from == heard.from && $0.local == heard.local
+        }
+        if let place {
+            guard now - told[place].at >= Self.tellInterval else { return }
+            told[place].at = now
+        } else {
+            if told.count >= 4 * Limits.nodes { told.removeFirst(told.count / 2) }
+            told.append(Told(holder: holder, from: heard.from, local: heard.local, at: now))
+        }
+        doers.links.heard(holder, from: heard.from, at: heard.local)
+    }
+
+    private func readKeeper() {
+        for event in keeper.receive(at: BootClock.now()) { feed(event) }
+    }
+
+    private func readInbox() {
+        for item in inbox.take() {
+            switch item {
+            case .event(let event): feed(event)
+            case .ringsWanted(let tell): tell(rings())
+            }
+        }
+    }
+
+    private func rings() -> RingsReport {
+        heartbeats.report(
+            counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
+            warnings: warnings + keeper.warnings, expected: expected, at: BootClock.now())
+    }
+
+    // MARK: - What to do about it
+
+    private func feed(_ event: Event) {
+        guard reason == nil else { return }
+        let before = node.me
+        let now = BootClock.now()
+        for effect in node.handle(event, at: now) { perform(effect, at: now) }
+        if node.me != before { doers.links.become(node.me) }
+    }
+
+    private func perform(_ effect: Effect, at now: Instant) {
+        switch effect {
+        case .beat(let heartbeat): heartbeats.send(heartbeat, at: now)
+        case .send(let message, let member): doers.links.send(message, to: member)
+        case .store(let request): doers.storage.enqueue(.store(request))
+        case .recordIncarnation(let incarnation): doers.storage.enqueue(.recordIncarnation(incarnation))
+        case .hold(let address, let until, let epoch):
+            if let failure = keeper.hold(address, until: until, epoch: epoch) { inbox.put(failure) }
+        case .release(let address, let epoch): keeper.release(address, epoch: epoch)
+        case .announce(let address): keeper.announce(address)
+        case .readZone(let id, let questions):
+            guard let zone = doers.zone else {
+                inbox.put(.zoneRead(id: id, []))
+                return
+            }
+            zone.read(id, questions)
+        case .updateZone(let id, let update):
+            guard let zone = doers.zone else {
+                inbox.put(.zoneUpdated(id: id, .refused("no zone is configured")))
+                return
+            }
+            zone.update(id, update)
+        case .answer(let id, let reply): doers.control.answer(id, reply)
+        case .report(let event):
+            doers.journal.add(event)
+            doers.log.event(event)
+        case .stop(let reason): self.reason = reason
+        }
+    }
+
+    private func finish(_ reason: StopReason) -> StopReason {
+        keeper.finish()
+        return reason
+    }
+}

@@ -1,0 +1,22 @@
+/// What the command line tells a node service.
+package struct NodeOptions: Hashable, Sendable {
+    /// The cluster file.
+    package var configPath: String
+    /// Which node this is; nil asks the environment and then the host name.
+    package var name: String?
+    package var stateDir: String
+    package var controlPath: String
+    /// Nil takes FSDNS_KEEPER, else `fsdns-keeper` beside the running program.
+    package var keeperPath: String?
+
+    package init(
+        configPath: String, name: String? = nil, stateDir: String, controlPath: String,
+        keeperPath: String? = nil
+    ) {
+        self.configPath = configPath
+        self.name = name
+        self.stateDir = stateDir
+        self.controlPath = controlPath
+        self.keeperPath = keeperPath
+    }
+}

@@ -1,0 +1,138 @@
+import Cluster
+import Config
+import Consensus
+@preconcurrency import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+import Wire
+
+/// One node service: reads the cluster file, wakes the doers, and lets the heart beat until it is told to stop.
+package enum NodeService {
+    /// Runs in the foreground until SIGTERM, SIGINT or a fatal trouble; a second signal ends it at once.
+    ///
+    /// - Returns: the exit code: 0 after a graceful end, 2 for an invalid cluster file, 1 for anything else, the
+    ///   reason on standard error.
+    package static func run(options: NodeOptions) -> Int32 {
+        SignalWatch.block()
+        do throws(ServiceFailure) {
+            return try serve(options)
+        } catch {
+            complain(error.description)
+            return error.exitCode
+        }
+    }
+
+    private static func serve(_ options: NodeOptions) throws(ServiceFailure) -> Int32 {
+        let setting = try NodeSetting(options)
+        let log = EventLog()
+        defer { log.flush() }
+        for problem in setting.file.warnings {
+            log.warning("configuration", "\(problem)", "is probably not meant")
+        }
+        if case .eventSocket = setting.file.freeswitch {
+            log.warning(
+                "switch", setting.name,
+                "FREESWITCH IS NOT WATCHED: the event socket is not supported yet, so its health and its calls are "
+                    + "not known; use <freeswitch kind=\"none\"/>")
+        }
+        let directory = try StateDirectory(path: options.stateDir)
+        let (stateFile, start) = try Self.start(setting.name, directory)
+        let inbox = try Inbox()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { try? group.syncShutdownGracefully() }
+        let storage = Storage(file: stateFile, answer: { inbox.put($0) })
+        let journal = EventJournal(node: setting.name)
+        let control = ControlSocket(
+            path: options.controlPath, journal: journal,
+            asked: ControlSocket.Asked(
+                ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) }))
+        let links = try PeerLinks(
+            loop: group.next(), key: setting.key, me: start.me, log: log,
+            deliver: { inbox.offer(.received($0, from: $1)) })
+        let zone =
+            setting.zoneServers.isEmpty
+            ? nil : ZoneUpdater(servers: setting.zoneServers, answer: { inbox.put($0) })
+        try control.start(on: group)
+        defer { control.stop() }
+        let doers = NodeLoop.Doers(
+            storage: storage, links: links, zone: zone, control: control, journal: journal, log: log)
+        SignalWatch.start(inbox)
+        log.notice(
+            "ready", setting.name,
+            "node \(start.me) of cluster \(setting.file.settings.cluster) answers at \(options.controlPath)")
+        let reason = try beat(setting, start, inbox, doers)
+        links.stop()
+        storage.finish()
+        switch reason {
+        case .shutdown:
+            log.notice("stopped", setting.name, "left the cluster empty-handed")
+            return 0
+        case .fatal(let text): throw ServiceFailure(text)
+        }
+    }
+
+    /// Who this start of the node is, and what it remembers.
+    private struct Start: Sendable {
+        var me: Holder
+        var restored: Raft<StampedCommand, ControlState>.Restored
+    }
+
+    private static func start(
+        _ name: String, _ directory: StateDirectory
+    ) throws(ServiceFailure) -> (StateFile, Start) {
+        let file = try StateFile(path: directory.stateFile, node: name, birth: { .random(in: 1 ... .max) })
+        let contents = try file.contents()
+        let count = contents.incarnation >> 32 + 1
+        let incarnation = count << 32 | UInt64(UInt32.random(in: .min ... .max))
+        do {
+            // Before anything is said under it: a start that is not remembered would be repeated.
+            try file.write([.recordIncarnation(incarnation)])
+        } catch {
+            throw ServiceFailure(file.explain(error))
+        }
+        let me = Holder(member: MemberID(name: name, birth: contents.birth), incarnation: incarnation)
+        return (file, Start(me: me, restored: contents.restored))
+    }
+
+    /// Runs the heart on its own thread and waits for it.
+    private static func beat(
+        _ setting: NodeSetting, _ start: Start, _ inbox: Inbox, _ doers: NodeLoop.Doers
+    ) throws(ServiceFailure) -> StopReason {
+        let warnings = [NetworkPrivileges.giveUp()].compactMap { $0 }
+        let ending = Ending()
+        let thread = startThread {
+            do throws(ServiceFailure) {
+                let keeper = try KeeperGuard(
+                    executable: setting.keeperPath, file: setting.file, node: setting.name, log: doers.log)
+                let heartbeats = Heartbeats(
+                    plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
+                    timing: setting.file.settings.timing, key: setting.key, log: doers.log)
+                let node = Node(
+                    name: setting.name, birth: start.me.member.birth, incarnation: start.me.incarnation,
+                    kind: setting.kind, settings: setting.file.settings, restored: start.restored,
+                    seed: .random(in: .min ... .max), at: BootClock.now())
+                let loop = NodeLoop(
+                    node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper, doers: doers,
+                    warnings: warnings)
+                ending.put(.success(loop.run()))
+            } catch {
+                ending.put(.failure(error))
+            }
+        }
+        pthread_join(thread, nil)
+        return try ending.taken.get()
+    }
+
+    private final class Ending: Sendable {
+        private let result = Mutex<Result<StopReason, ServiceFailure>>(
+            .failure(ServiceFailure("the heart stopped without a word")))
+        func put(_ value: Result<StopReason, ServiceFailure>) { result.withLock { $0 = value } }
+        var taken: Result<StopReason, ServiceFailure> { result.withLock { $0 } }
+    }
+
+    private static func complain(_ text: String) {
+        let bytes = Array("fsdns: \(text)\n".utf8)
+        write(STDERR_FILENO, bytes, bytes.count)
+    }
+}

@@ -1,0 +1,34 @@
+@preconcurrency import Glibc
+
+/// The directory with everything a node must not forget, held by one service at a time.
+final class StateDirectory: Sendable {
+    let path: String
+    private let lock: Int32
+
+    /// Makes the directory if only its last part is missing, and locks it.
+    ///
+    /// - Throws: `ServiceFailure` with what to do, also when another service holds it.
+    init(path: String) throws(ServiceFailure) {
+        self.path = path
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw ServiceFailure("cannot make the state directory \(path): \(errorText(errno))")
+        }
+        let file = "\(path)/lock"
+        lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else { throw ServiceFailure("cannot open \(file): \(errorText(errno))") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(lock)
+            if code == EWOULDBLOCK {
+                throw ServiceFailure(
+                    "the state directory \(path) is in use by another node service; "
+                        + "give each its own --state-dir")
+            }
+            throw ServiceFailure("cannot lock \(file): \(errorText(code))")
+        }
+    }
+
+    deinit { close(lock) }
+
+    var stateFile: String { "\(path)/state.sqlite" }
+}

@@ -1,0 +1,207 @@
+import Cluster
+import Consensus
+import FoundationEssentials
+import GRDB
+import Wire
+
+/// The SQLite file behind `Storage`: who this node is, its vote, its log and its snapshot.
+final class StateFile: Sendable {
+    /// What a start finds.
+    struct Contents: Sendable {
+        /// Drawn when the file was made.
+        var birth: UInt64
+        /// The newest one recorded; zero in a new file.
+        var incarnation: UInt64
+        var restored: Raft<StampedCommand, ControlState>.Restored
+    }
+
+    /// Of the tables; a file of a newer format is refused.
+    private static let format = 1
+    /// "fsdn": tells our files from any other SQLite file.
+    private static let applicationID = 0x6673_646E
+    private let path: String
+    private let database: DatabaseQueue
+
+    /// Opens the file or makes a new one.
+    ///
+    /// - Throws: `ServiceFailure` for a file that is corrupt, newer, of another node, or cannot be written;
+    ///   nothing in it was changed then.
+    init(path: String, node: String, birth: () -> UInt64) throws(ServiceFailure) {
+        self.path = path
+        do {
+            var configuration = Configuration()
+            configuration.label = "fsdns.state"
+            configuration.prepareDatabase { database in
+                // FULL in WAL mode: a committed transaction has been written through to the disk.
+                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            }
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try database.write { try Self.prepare($0, node: node, birth: birth) }
+        } catch let failure as ServiceFailure {
+            throw failure
+        } catch {
+            throw ServiceFailure(Self.explain(error, path: path))
+        }
+    }
+
+    func explain(_ error: any Error) -> String { Self.explain(error, path: path) }
+
+    private static func explain(_ error: any Error, path: String) -> String {
+        if let failure = error as? ServiceFailure { return failure.description }
+        if let failure = error as? FrameFailure { return corrupt(path, failure.description) }
+        guard let failure = error as? DatabaseError else { return "state file \(path): \(error)" }
+        switch failure.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: return corrupt(path, failure.message ?? "not a database")
+        case .SQLITE_FULL: return "the disk of the state file \(path) is full; make room and start again"
+        default: return "state file \(path): \(failure.message ?? failure.resultCode.description)"
+        }
+    }
+
+    private static func corrupt(_ path: String, _ reason: String) -> String {
+        "the state file \(path) is corrupt (\(reason)); nothing in it was changed. Move it away and start again: "
+            + "the node then joins as a new member"
+    }
+
+    private static func prepare(_ database: Database, node: String, birth: () -> UInt64) throws {
+        let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let format = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        if tables == 0 {
+            try create(database, node: node, birth: birth())
+            return
+        }
+        guard application == applicationID else {
+            throw ServiceFailure("the state file belongs to another program; choose another --state-dir")
+        }
+        guard format <= Self.format else {
+            throw ServiceFailure(
+                "the state file has format \(format), and this fsdns knows \(Self.format); "
+                    + "start the newer fsdns, or move the file away to join as a new member")
+        }
+        let verdict = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "no answer"
+        guard verdict == "ok" else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: verdict) }
+        let owner = try String.fetchOne(database, sql: "SELECT node FROM identity")
+        guard owner == node else {
+            throw ServiceFailure(
+                "the state file belongs to node \(owner ?? "?"), not to \(node); "
+                    + "give each node its own --state-dir")
+        }
+    }
+
+    private static func create(_ database: Database, node: String, birth: UInt64) throws {
+        try database.execute(
+            sql: """
+                PRAGMA application_id = \(applicationID);
+                PRAGMA user_version = \(format);
+                CREATE TABLE identity (node TEXT NOT NULL, birth INTEGER NOT NULL, incarnation INTEGER NOT NULL);
+                CREATE TABLE vote (term INTEGER NOT NULL, name TEXT, birth INTEGER);
+                CREATE TABLE log (place INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+                CREATE TABLE snapshot (bytes BLOB NOT NULL);
+                """)
+        try database.execute(
+            sql: "INSERT INTO identity VALUES (?, ?, 0)",
+            arguments: [node, Int64(bitPattern: birth)])
+        try database.execute(sql: "INSERT INTO vote VALUES (0, NULL, NULL)")
+    }
+}
+
+// MARK: - Reading
+
+extension StateFile {
+    /// - Throws: `ServiceFailure` when anything in it cannot be what was written.
+    func contents() throws(ServiceFailure) -> Contents {
+        do {
+            let contents = try database.read { database in
+                guard
+                    let identity = try Row.fetchOne(database, sql: "SELECT birth, incarnation FROM identity"),
+                    let vote = try Row.fetchOne(database, sql: "SELECT term, name, birth FROM vote")
+                else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a row is missing") }
+                return Contents(
+                    birth: UInt64(bitPattern: identity["birth"]),
+                    incarnation: UInt64(bitPattern: identity["incarnation"]),
+                    restored: .init(
+                        hardState: Self.hardState(vote), snapshot: try Self.snapshot(database),
+                        entries: try Self.entries(database)))
+            }
+            if let fault = contents.restored.fault {
+                throw ServiceFailure(Self.corrupt(path, fault))
+            }
+            return contents
+        } catch let failure as ServiceFailure {
+            throw failure
+        } catch {
+            throw ServiceFailure(explain(error))
+        }
+    }
+
+    private static func hardState(_ row: Row) -> HardState {
+        let name: String? = row["name"]
+        let birth: Int64? = row["birth"]
+        var vote: MemberID?
+        if let name, let birth { vote = MemberID(name: name, birth: UInt64(bitPattern: birth)) }
+        return HardState(term: UInt64(bitPattern: row["term"]), vote: vote)
+    }
+
+    private static func snapshot(_ database: Database) throws -> ControlSnapshot? {
+        guard let bytes = try Data.fetchOne(database, sql: "SELECT bytes FROM snapshot") else {
+            return nil
+        }
+        return try StorageCodec.decodeSnapshot(Array(bytes))
+    }
+
+    private static func entries(_ database: Database) throws -> [ControlEntry] {
+        try Data.fetchAll(database, sql: "SELECT entry FROM log ORDER BY place")
+            .map { try StorageCodec.decodeEntry(Array($0)) }
+    }
+}
+
+// MARK: - Writing
+
+extension StateFile {
+    /// All of it in one transaction, durable on return; after an error nothing of it was written.
+    func write(_ jobs: [Storage.Job]) throws {
+        try database.write { database in
+            for job in jobs {
+                switch job {
+                case .store(let request): try Self.apply(request, to: database)
+                case .recordIncarnation(let incarnation):
+                    try database.execute(
+                        sql: "UPDATE identity SET incarnation = ?",
+                        arguments: [Int64(bitPattern: incarnation)])
+                }
+            }
+        }
+    }
+
+    /// In the order `StoreRequest` gives.
+    private static func apply(
+        _ request: StoreRequest<StampedCommand, ControlState>, to database: Database
+    ) throws {
+        if let snapshot = request.snapshot {
+            try database.execute(sql: "DELETE FROM snapshot")
+            try database.execute(
+                sql: "INSERT INTO snapshot VALUES (?)", arguments: [Data(StorageCodec.encode(snapshot))])
+        }
+        if let first = request.truncateFrom {
+            try database.execute(
+                sql: "DELETE FROM log WHERE place >= ?", arguments: [Int64(bitPattern: first)])
+        }
+        if let first = request.firstIndexKept {
+            try database.execute(
+                sql: "DELETE FROM log WHERE place < ?", arguments: [Int64(bitPattern: first)])
+        }
+        for entry in request.entries {
+            try database.execute(
+                sql: "INSERT INTO log VALUES (?, ?)",
+                arguments: [Int64(bitPattern: entry.index), Data(StorageCodec.encode(entry))])
+        }
+        if let hardState = request.hardState {
+            try database.execute(
+                sql: "UPDATE vote SET term = ?, name = ?, birth = ?",
+                arguments: [
+                    Int64(bitPattern: hardState.term), hardState.vote?.name,
+                    hardState.vote.map { Int64(bitPattern: $0.birth) },
+                ])
+        }
+    }
+}
