@@ -76,6 +76,12 @@ extension ControlState {
             guard !members[at].isActive else {
                 return .refused("\(members[at].holder) has not been fenced")
             }
+            // Its wish may still be on record when a newer life of it is already heard.
+            if members[at].holder.member == admission.holder.member,
+                admission.holder.incarnation <= members[at].holder.incarnation
+            {
+                return .refused("\(admission.holder) has been fenced; only a newer life can join")
+            }
             members[at].holder = admission.holder
             members[at].kind = admission.kind
             members[at].standing = .active
