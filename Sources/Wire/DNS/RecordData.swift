@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 
 /// What a record says, typed for the types fsdns keeps; equality ignores the case of names within.
 package enum RecordData: Hashable, Sendable {

@@ -1,4 +1,4 @@
-package import Cluster
+import Cluster
 
 /// An update as a script for `nsupdate` that does exactly the same; the key is given to `nsupdate -k`.
 package struct UpdateScript: Hashable, Sendable, CustomStringConvertible {
