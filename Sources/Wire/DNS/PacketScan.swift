@@ -1,6 +1,7 @@
 /// A first look at a message's bytes, in bounded time: header, counts, and where its one TSIG record lies.
 ///
-/// libldns leaks memory when a packet carries a second TSIG or OPT record, so such packets never reach it.
+/// libldns takes any number of TSIG and OPT records and keeps the last (some versions leak the others:
+/// NLnetLabs/ldns#317), so packets that are not as RFC 8945 and RFC 6891 want never reach it.
 package struct PacketScan: Hashable, Sendable {
     package let id: UInt16
     package let isReply: Bool
