@@ -8,7 +8,7 @@ import ZoneServer
 @Suite(
     "The zone server with dig and nsupdate", .serialized,
     .enabled(if: Programs.areExpected, "dig and nsupdate are not installed (apt: bind9-dnsutils)"))
-struct ZoneServerTests {
+final class ZoneServerTests {
     private let directory: String
     private let zonePath: String
     private let keyPath: String
@@ -25,12 +25,13 @@ struct ZoneServerTests {
         key = try KeyFile.parse(keyText, file: keyPath)
     }
 
+    deinit { try? FileManager.default.removeItem(atPath: directory) }
+
     /// Runs a server on a free port of 127.0.0.1 (and ::1 when told to) while `body` runs.
     private func serving(
         _ addresses: [String] = ["127.0.0.1"], limits: ZoneServer.Limits = .init(),
         _ body: (ZoneServer, [Endpoint]) async throws -> Void
     ) async throws {
-        defer { try? FileManager.default.removeItem(atPath: directory) }
         let file = ZoneFile(path: zonePath)
         let listen = try addresses.map { Endpoint(ip: try #require(IPAddress($0)), port: 0) }
         let server = ZoneServer(zone: try file.load(), key: key, listen: listen, file: file, limits: limits)
