@@ -23,6 +23,15 @@ extension Node {
                 return membership
             }
         }
+        // A fenced member that is heard again but was removed must learn from the log that it is out.
+        for member in scratch.members where !member.isActive {
+            let id = member.holder.member
+            guard !membership.contains(id), membership.members.count < Limits.nodes,
+                neighbours.isHeard(id, within: timing.deadAfter, at: now)
+            else { continue }
+            membership.learners = (membership.learners + [id]).sorted()
+            return membership
+        }
         // An admitted member that has caught up votes.
         for member in scratch.members where member.isActive {
             let id = member.holder.member
