@@ -80,7 +80,8 @@ extension World {
         machines[machine].service = nil
         machines[machine].tickDue = .never
         let pending = machines[machine].disk.underWay.count
-        let kept = blueprint.sabotage == .lyingDisk ? 0 : chance.disks.draw(0...pending)
+        let losesAll = blueprint.sabotage == .lyingDisk || machines[machine].disk.isFailing
+        let kept = losesAll ? 0 : chance.disks.draw(0...pending)
         machines[machine].disk.crash(keeping: kept)
         machines[machine].disk.isFailing = false
         for other in machines.indices where other != machine {
