@@ -143,13 +143,22 @@ extension Node {
             guard pending.fence != nil, pending.epoch.index >= ownFirst else { continue }
             var durable = pending
             durable.ages.removeAll { (raft.matchIndex(of: $0.member) ?? 0) < pending.epoch.index }
-            let until = fences.waitedUntil(durable, me: raft.me, lease: timing.lease)
+            let until =
+                hasComeBack(pending.fence?.holder)
+                ? now : fences.waitedUntil(durable, me: raft.me, lease: timing.lease)
             guard pending.epoch.index <= raft.commitIndex, let until, until <= now else {
                 through = min(through, pending.epoch.index - 1)
                 break
             }
         }
         fences.learn(effectiveThrough: through)
+    }
+
+    /// A newer life of a fenced holder says that its keeper holds nothing: there is nothing left to wait for. When
+    /// the holder is needed for a majority, nobody else could end the wait.
+    private func hasComeBack(_ holder: Holder?) -> Bool {
+        guard let holder, let heartbeat = neighbours[holder.member]?.heartbeat else { return false }
+        return heartbeat.sender.incarnation > holder.incarnation && heartbeat.keeperEmpty
     }
 
     // MARK: - Messages

@@ -18,7 +18,9 @@ extension Node {
             let member = asked.wish.holder.member
             let known = scratch.member(member.name)
             let isFree = known.map { !$0.isActive || $0.holder.member == member } ?? true
-            if isFree, !membership.contains(member), membership.members.count < Limits.nodes {
+            // Heard as well: one that fell silent is removed again, and must not go in and out in turns.
+            let isHeard = member == raft.me || neighbours.isHeard(member, within: timing.deadAfter, at: now)
+            if isFree, isHeard, !membership.contains(member), membership.members.count < Limits.nodes {
                 membership.learners = (membership.learners + [member]).sorted()
                 return membership
             }
