@@ -79,6 +79,9 @@ package enum Simulation {
             takeover = world.loseOneMaster()
             world.run(for: .seconds(1))
         }
+        #if DEBUGDUMP
+        if trace { for m in world.machines { if let n = m.service?.node { print("DUMP", m.name); dump(n, maxDepth: 6) } } }
+        #endif
         return Outcome(
             seed: seed, violation: world.violation, trace: world.trace, lasted: world.now - .zero,
             steps: world.steps, takeovers: world.judge.takeoverCount, takeover: takeover)

@@ -19,7 +19,10 @@ extension World {
     private func unrestOfMembers(_ state: ControlState, _ leader: Node) -> String? {
         for machine in machines {
             guard let service = machine.service else {
-                if state.member(machine.name)?.isActive == true { return "\(machine.name) is not fenced" }
+                // Anti-flap may keep a dead holder where it is until somebody looks.
+                if !isWithholding(state), state.member(machine.name)?.isActive == true {
+                    return "\(machine.name) is not fenced"
+                }
                 continue
             }
             guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
@@ -48,8 +51,7 @@ extension World {
         }
         let covered = coveredSeats(state).count
         let fit = machines.count { $0.isFit && state.member($0.name)?.maintenance == nil }
-        let isWithheld = state.takeovers.count >= blueprint.settings.policy.takeoversPerHour
-        if !isWithheld, covered < min(fit, state.seats.count) {
+        if !isWithholding(state), covered < min(fit, state.seats.count) {
             return "\(covered) of \(state.seats.count) seats are held, \(fit) nodes are fit"
         }
         let spares = state.members.filter { member in
@@ -58,6 +60,10 @@ extension World {
         }
         if spares.map(\.name) != state.slaves.sorted() { return "the slave list is \(state.slaves)" }
         return nil
+    }
+
+    private func isWithholding(_ state: ControlState) -> Bool {
+        state.takeovers.count >= blueprint.settings.policy.takeoversPerHour
     }
 
     /// Seats whose address is on the machine that has the right to it.
