@@ -166,7 +166,7 @@ extension World {
             guard !hasLostADisk else { return }
             hasLostADisk = true
             wipe(machine, restartAfter: pause)
-        case .shutdown: deliver(.shutdownRequested, to: machine)
+        case .shutdown: shutDown(machine)
         case .slowDisk:
             machines[machine].disk.slowness = chance.weather.drawSpan(5 * millisecond ... 500 * millisecond)
             agenda.add(.diskQuickens(machine: machine), at: end)

@@ -25,7 +25,12 @@ extension World {
                 }
                 continue
             }
-            guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
+            if service.isStopping { return "\(machine.name) is stopping" }
+            guard state.isActive(service.node.me) else {
+                // Its former self is kept active by anti-flap.
+                if isWithholding(state), state.member(machine.name)?.isActive == true { continue }
+                return "\(machine.name) is not admitted"
+            }
             if service.node.applied.index != leader.applied.index { return "\(machine.name) is behind" }
             if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }
         }
@@ -77,8 +82,8 @@ extension World {
     private func unrestOfZone(_ state: ControlState) -> String? {
         guard let nameServers, let name = blueprint.serviceName else { return nil }
         let covered = coveredSeats(state)
-        // The last record stays although nobody holds it.
-        guard !covered.isEmpty else { return nil }
+        // The last record stays although nobody holds it, and so does what anti-flap keeps from being moved.
+        guard !covered.isEmpty, !isWithholding(state) else { return nil }
         let wanted = covered.compactMap { state.address($0.address)?.ip }
         guard !nameServers.allServe(wanted, for: name) else { return nil }
         let served = NameServers.addresses(in: nameServers.primary, of: name)

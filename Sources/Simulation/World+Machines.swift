@@ -53,6 +53,14 @@ extension World {
         endService(machine, restartAfter: nanoseconds)
     }
 
+    /// SIGTERM: the node service gives its seats away, then ends.
+    mutating func shutDown(_ machine: Int) {
+        guard machines[machine].isUp else { return }
+        trace.add(now, machines[machine].name, "node service is asked to end")
+        machines[machine].service?.isStopping = true
+        deliver(.shutdownRequested, to: machine)
+    }
+
     /// The disk is replaced by an empty one.
     mutating func wipe(_ machine: Int, restartAfter nanoseconds: Int64?) {
         crash(machine, restartAfter: nil)
