@@ -27,7 +27,10 @@ final class EventLog: Sendable {
     private let queue = DispatchQueue(label: "fsdns.log")
     private let state = Mutex(State())
 
-    init(logger: Logger = Logger(label: "fsdns", factory: { _ in LineHandler() })) { self.logger = logger }
+    /// - Parameter descriptor: where the lines go.
+    init(to descriptor: Int32 = STDERR_FILENO) {
+        logger = Logger(label: "fsdns", factory: { _ in LineHandler(descriptor: descriptor) })
+    }
 
     func event(_ event: ClusterEvent) {
         let epoch = event.epoch.map { " epoch=\($0)" } ?? ""
@@ -99,6 +102,7 @@ final class EventLog: Sendable {
 
 /// `2026-11-21T12:00:00.000Z notice takeover master1 epoch=3.118 "…"`
 struct LineHandler: LogHandler {
+    let descriptor: Int32
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
 
@@ -111,7 +115,7 @@ struct LineHandler: LogHandler {
         let bytes = Array("\(WallClock.text()) \(event.level) \(event.message)\n".utf8)
         var written = 0
         while written < bytes.count {
-            let count = write(STDERR_FILENO, Array(bytes[written...]), bytes.count - written)
+            let count = write(descriptor, Array(bytes[written...]), bytes.count - written)
             if count <= 0 { return }
             written += count
         }

@@ -44,6 +44,8 @@ final class StateFile: Sendable {
         }
     }
 
+    func close() throws { try database.close() }
+
     func explain(_ error: any Error) -> String { Self.explain(error, path: path) }
 
     private static func explain(_ error: any Error, path: String) -> String {

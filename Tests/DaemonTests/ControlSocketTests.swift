@@ -1,0 +1,201 @@
+import Cluster
+import Consensus
+import Glibc
+import NIOPosix
+import Testing
+import Wire
+
+@testable import Daemon
+
+@Suite("Control socket", .serialized)
+struct ControlSocketTests {
+    private let directory = TemporaryDirectory()
+    private var path: String { "\(directory.path)/control.sock" }
+    private let journal = EventJournal(node: "fs1")
+    private let group = MultiThreadedEventLoopGroup.singleton
+    private let asked = Mailbox<UInt64>()
+
+    private func serve(patience: Duration = .seconds(20)) throws -> ControlSocket {
+        let asked = asked
+        let socket = ControlSocket(
+            path: path, journal: journal,
+            asked: ControlSocket.Asked(
+                ask: { id, _ in asked.put(id) },
+                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) }),
+            patience: patience)
+        try socket.start(on: group)
+        return socket
+    }
+
+    /// A connected command: blocking, with a time limit on every read.
+    private final class Client {
+        private let descriptor: Int32
+        private var received: [UInt8] = []
+
+        init(_ path: String) {
+            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            var limit = timeval(tv_sec: 20, tv_usec: 0)
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            var name = sockaddr_un()
+            name.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+            let code = withUnsafePointer(to: name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            #expect(code == 0)
+        }
+
+        deinit { close(descriptor) }
+
+        func say(_ bytes: [UInt8]) {
+            #expect(send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+        }
+
+        func ask(_ body: ControlRequest.Body) { say(ControlJSON.encode(ControlRequest(body)) + [10]) }
+
+        /// The next line; nil at the end.
+        func line() -> [UInt8]? {
+            while true {
+                if let end = received.firstIndex(of: 10) {
+                    defer { received.removeFirst(end + 1) }
+                    return Array(received[..<end])
+                }
+                var buffer = [UInt8](repeating: 0, count: 65_536)
+                let count = recv(descriptor, &buffer, buffer.count, 0)
+                guard count > 0 else { return nil }
+                received += buffer[..<count]
+            }
+        }
+
+        func response() throws -> ControlResponse {
+            try ControlJSON.decode(ControlResponse.self, try #require(line()), field: "response")
+        }
+    }
+
+    @Test("a request reaches the node and its answer the client")
+    func ask() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let client = Client(path)
+        client.ask(.ask(.status))
+        socket.answer(try #require(asked.next()), .refused(["because"]))
+        #expect(try client.response() == .reply(.refused(["because"])))
+    }
+
+    @Test("answers find their own clients, in whatever order they come")
+    func several() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let (one, other) = (Client(path), Client(path))
+        one.ask(.ask(.status))
+        let first = try #require(asked.next())
+        other.ask(.ask(.zone))
+        let second = try #require(asked.next())
+        socket.answer(second, .plan(["second"]))
+        socket.answer(first, .plan(["first"]))
+        #expect(try one.response() == .reply(.plan(["first"])))
+        #expect(try other.response() == .reply(.plan(["second"])))
+    }
+
+    @Test("a node that does not answer in time is unavailable")
+    func timeout() throws {
+        let socket = try serve(patience: .milliseconds(20))
+        defer { socket.stop() }
+        let client = Client(path)
+        client.ask(.ask(.status))
+        #expect(try client.response() == .reply(.unavailable("the node did not answer in time")))
+    }
+
+    @Test("paths and remembered events are told")
+    func ringsAndEvents() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        journal.add(ClusterEvent(.trouble, "fs1", "one"))
+        journal.add(ClusterEvent(.takeover, "fs2", "two", epoch: Epoch(term: 3, index: 4)))
+        let client = Client(path)
+        client.ask(.rings)
+        #expect(
+            try client.response()
+                == .rings(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])))
+        client.ask(.events(follow: false, after: 1))
+        guard case .event(let line) = try client.response() else {
+            Issue.record("an event expected")
+            return
+        }
+        #expect(line.sequence == 2)
+        #expect(line.event == ClusterEvent(.takeover, "fs2", "two", epoch: Epoch(term: 3, index: 4)))
+        #expect(line.time.hasSuffix("Z") && line.time.count == 24)
+        #expect(try client.response() == .end)
+    }
+
+    @Test("a follower hears what was remembered and then what happens")
+    func follow() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        journal.add(ClusterEvent(.trouble, "fs1", "before"))
+        let client = Client(path)
+        client.ask(.events(follow: true, after: 0))
+        guard case .event(let first) = try client.response() else {
+            Issue.record("an event expected")
+            return
+        }
+        journal.add(ClusterEvent(.trouble, "fs1", "after"))
+        guard case .event(let second) = try client.response() else {
+            Issue.record("an event expected")
+            return
+        }
+        #expect([first.event.text, second.event.text] == ["before", "after"])
+    }
+
+    @Test("nonsense, other versions and endless lines are answered with a failure and hung up on")
+    func nonsense() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        var other = ControlRequest(.rings)
+        other.version = 99
+        let endless = [UInt8](repeating: 0x61, count: ControlRequest.maximumLength + 1)
+        for bytes in [Array("nonsense\n".utf8), ControlJSON.encode(other) + [10], endless] {
+            let client = Client(path)
+            client.say(bytes)
+            guard case .failure = try client.response() else {
+                Issue.record("a failure expected")
+                continue
+            }
+            #expect(client.line() == nil)
+        }
+    }
+
+    @Test("the socket is for its owner and group, and goes with its server")
+    func mode() throws {
+        let socket = try serve()
+        var facts = stat()
+        #expect(lstat(path, &facts) == 0)
+        #expect(facts.st_mode & 0o777 == 0o660)
+        socket.stop()
+        #expect(lstat(path, &facts) != 0)
+    }
+
+    @Test("a socket that a dead process left is replaced; one that is served, or no socket, is not")
+    func stale() throws {
+        let abandoned = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        withUnsafePointer(to: name) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(abandoned, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        close(abandoned)
+        let socket = try serve()
+        let failure = #expect(throws: ServiceFailure.self) { try serve() }
+        #expect(failure?.description.contains("served by another node") == true)
+        socket.stop()
+        close(open(path, O_CREAT | O_WRONLY, 0o600))
+        let other = #expect(throws: ServiceFailure.self) { try serve() }
+        #expect(other?.description.contains("is no socket") == true)
+    }
+}

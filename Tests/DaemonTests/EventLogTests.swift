@@ -1,0 +1,54 @@
+import Cluster
+import Consensus
+import Glibc
+import Testing
+
+@testable import Daemon
+
+@Suite("Event log")
+struct EventLogTests {
+    private let directory = TemporaryDirectory()
+
+    /// The lines that `say` makes the log write, without their times.
+    private func lines(_ say: (EventLog) -> Void) -> [String] {
+        let descriptor = open("\(directory.path)/log", O_RDWR | O_CREAT | O_TRUNC, 0o600)
+        defer { close(descriptor) }
+        let log = EventLog(to: descriptor)
+        say(log)
+        log.flush()
+        lseek(descriptor, 0, SEEK_SET)
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = read(descriptor, &bytes, bytes.count)
+        let text = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+        return text.split(separator: "\n").map { String($0.drop { $0 != " " }.dropFirst()) }
+    }
+
+    @Test("an event is one line with level, kind, subject, epoch and reason")
+    func event() {
+        let said = lines { log in
+            log.event(ClusterEvent(.takeover, "master1", "because", epoch: Epoch(term: 3, index: 118)))
+            log.event(ClusterEvent(.leaseLost, "fs1", "no majority"))
+        }
+        #expect(
+            said == [
+                "notice takeover master1 epoch=3.118 \"because\"", "warning lease-lost fs1 \"no majority\"",
+            ])
+    }
+
+    @Test("text from outside cannot begin another line")
+    func control() {
+        let said = lines { $0.event(ClusterEvent(.trouble, "fs1", "one\nnotice takeover\u{1B}[2J")) }
+        #expect(said == ["warning trouble fs1 \"one notice takeover [2J\""])
+    }
+
+    @Test("one kind cannot fill the log, and another is still heard")
+    func rate() {
+        let said = lines { log in
+            for _ in 0..<500 { log.event(ClusterEvent(.nodeSilent, "fs2", "again")) }
+            log.event(ClusterEvent(.takeover, "master1", "heard"))
+        }
+        // A second may end while it is said: twenty lines in each.
+        #expect((20...40).contains(said.count { $0.contains("node-silent") }))
+        #expect(said.last == "notice takeover master1 \"heard\"")
+    }
+}

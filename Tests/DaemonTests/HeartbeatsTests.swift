@@ -1,0 +1,131 @@
+import Cluster
+import Consensus
+import Testing
+import Wire
+
+@testable import Daemon
+
+@Suite("Heartbeat paths", .serialized)
+struct HeartbeatsTests {
+    private static let port: UInt16 = 15_477
+    private let peers = ["127.9.7.1", "127.9.7.2"].compactMap { IPAddress($0) }.map {
+        Endpoint(ip: $0, port: HeartbeatsTests.port)
+    }
+
+    private func paths(_ number: Int, secret: String = "a secret of enough length") -> Heartbeats {
+        let plan = HeartbeatPort.Plan(
+            name: "unicast", network: nil, own: peers[number - 1].ip, port: Self.port, peers: peers,
+            avoided: [])
+        return Heartbeats(
+            plans: [plan], me: "fs\(number)", timing: Timing(),
+            key: ClusterKey(cluster: "pbx", secret: Array(secret.utf8)), log: EventLog.silent)
+    }
+
+    private func heartbeat(_ number: Int, _ sequence: UInt64) -> Heartbeat {
+        Heartbeat(
+            clusterID: 1,
+            sender: Holder(member: MemberID(name: "fs\(number)", birth: 3), incarnation: 1 << 32),
+            sequence: sequence, kind: .full, role: .slave, settingsVersion: 1, term: 1, commit: 1,
+            leader: nil,
+            fenceEpoch: .zero, holding: [], leaseValid: true, keeperEmpty: true, leaving: false,
+            load: SwitchReport(health: .none), founding: 0, acknowledgements: [])
+    }
+
+    /// Everything that waits on the one port; on loopback what was sent has arrived.
+    private func receive(_ paths: Heartbeats) -> [Heartbeats.Heard] {
+        var heard: [Heartbeats.Heard] = []
+        for port in paths.ports { paths.receive(on: port) { heard.append($0) } }
+        return heard
+    }
+
+    @Test("a heartbeat travels to the listed peer and is heard with its path")
+    func travel() {
+        let (one, other) = (paths(1), paths(2))
+        one.tend(at: .zero)
+        other.tend(at: .zero)
+        one.send(heartbeat(1, 1), at: .zero)
+        one.send(heartbeat(1, 2), at: .zero)
+        let heard = receive(other)
+        #expect(heard.map(\.heartbeat) == [heartbeat(1, 1), heartbeat(1, 2)])
+        #expect(heard.map(\.isNew) == [true, true])
+        #expect(heard.map(\.from) == [peers[0], peers[0]])
+        #expect(heard.map(\.local) == [peers[1], peers[1]])
+        let report = other.report(
+            counted: [], warnings: [], expected: ["fs1", "fs2", "fs3"], at: BootClock.now())
+        #expect(report.paths.map(\.peer) == ["fs1", "fs3"])
+        #expect(report.paths.map(\.condition) == ["no faults", "never heard"])
+        #expect(report.paths[0].lossPerMille == 0)
+    }
+
+    @Test("what cannot be opened is counted by its reason and not heard")
+    func wrongKey() {
+        let (one, other) = (paths(1, secret: "another secret of length"), paths(2))
+        one.tend(at: .zero)
+        other.tend(at: .zero)
+        for sequence in UInt64(1)...3 { one.send(heartbeat(1, sequence), at: .zero) }
+        #expect(receive(other).isEmpty)
+        let report = other.report(counted: [], warnings: [], expected: [], at: .zero)
+        #expect(report.dropped == [RingsReport.Count(reason: "wrong-key", count: 3)])
+    }
+
+    @Test("a port whose address is taken says so and opens once it is free")
+    func taken() throws {
+        var blocker: DatagramSocket? = try DatagramSocket(boundTo: peers[0], group: nil)
+        #expect(blocker?.descriptor ?? -1 >= 0)
+        let interface = InterfaceAddress(interface: "lo", index: 0, ip: peers[0].ip, isUp: true)
+        // Another kind of socket without address reuse would refuse; an address no interface has always does.
+        let foreign = try #require(IPAddress("192.0.2.77"))
+        let port = HeartbeatPort(
+            plan: HeartbeatPort.Plan(
+                name: "ring", network: nil, own: foreign, port: Self.port, peers: [], avoided: []))
+        port.tend([interface], at: .zero)
+        #expect(port.local == nil)
+        #expect(port.trouble?.contains("192.0.2.77") == true)
+        blocker = nil
+    }
+}
+
+@Suite("Path statistics")
+struct PathStatisticsTests {
+    private let holder = Holder(member: MemberID(name: "fs1", birth: 1), incarnation: 1 << 32)
+
+    private func at(_ milliseconds: Int) -> Instant { .zero + .milliseconds(milliseconds) }
+
+    @Test("every tenth heartbeat missing is a loss of about a hundred per mille")
+    func loss() {
+        var path = PathStatistics(holder: holder, counter: 1, at: at(25))
+        for counter in 2...200 where counter % 10 != 0 {
+            path.hear(holder, counter: UInt64(counter), at: at(25 * counter))
+        }
+        #expect((90...125).contains(path.lossPerMille))
+        #expect(path.gapMedian == 25)
+        #expect(path.gapMax == 50)
+        #expect(
+            path.condition(at: at(25 * 199), silentAfter: .milliseconds(200))
+                == "loses \(path.lossPerMille) of 1000")
+    }
+
+    @Test("late and repeated heartbeats are neither loss nor arrival twice")
+    func disorder() {
+        var path = PathStatistics(holder: holder, counter: 10, at: at(0))
+        for (counter, time) in [(12, 50), (11, 51), (11, 52), (12, 53), (13, 75)] {
+            path.hear(holder, counter: UInt64(counter), at: at(time))
+        }
+        #expect(path.lossPerMille == 0)
+        #expect(path.lastHeard == at(75))
+        #expect(path.gapMax == 50)
+    }
+
+    @Test("silence is told with its length, and a new start begins anew")
+    func silence() {
+        var path = PathStatistics(holder: holder, counter: 100, at: at(0))
+        path.hear(holder, counter: 140, at: at(25))
+        #expect(path.lossPerMille > 900)
+        #expect(path.condition(at: at(1025), silentAfter: .milliseconds(200)) == "silent for 1000 ms")
+        var reborn = holder
+        reborn.incarnation += 1 << 32
+        path.hear(reborn, counter: 1, at: at(2000))
+        #expect(path.lossPerMille == 0)
+        #expect(path.condition(at: at(2010), silentAfter: .milliseconds(200)) == "no faults")
+    }
+}

@@ -1,0 +1,174 @@
+import Cluster
+import Consensus
+import Glibc
+import Testing
+
+@testable import Daemon
+
+@Suite("Storage")
+struct StorageTests {
+    private typealias Request = StoreRequest<StampedCommand, ControlState>
+    private let directory = TemporaryDirectory()
+    private var path: String { "\(directory.path)/state.sqlite" }
+    private let member = MemberID(name: "fs1", birth: 7)
+
+    private func open() throws(ServiceFailure) -> StateFile {
+        try StateFile(path: path, node: "fs1", birth: { 0xF000_0000_0000_0007 })
+    }
+
+    private func entry(_ index: Index, term: Term = 1) -> ControlEntry {
+        ControlEntry(
+            term: term, index: index,
+            payload: .command(
+                StampedCommand(
+                    time: .zero, command: .maintenance(node: "fs\(index)", nil))))
+    }
+
+    private func snapshot(at index: Index) -> ControlSnapshot {
+        let settings = ClusterSettings(cluster: "pbx", expect: 1, addresses: [], seats: [])
+        return ControlSnapshot(
+            epoch: Epoch(term: 1, index: index), membership: Membership(voters: [member]),
+            membershipEpoch: Epoch(term: 1, index: 1), state: ControlState(clusterID: 9, settings: settings))
+    }
+
+    @Test("a new file gives a birth and nothing else, and keeps the birth")
+    func fresh() throws {
+        let first = try open().contents()
+        #expect(first.birth == 0xF000_0000_0000_0007)
+        #expect(first.incarnation == 0)
+        #expect(first.restored == Raft.Restored())
+        let again = try StateFile(path: path, node: "fs1", birth: { 1 }).contents()
+        #expect(again.birth == first.birth)
+    }
+
+    @Test("what is stored comes back after the file is opened again")
+    func roundTrip() throws {
+        let hardState = HardState(term: 1 << 63 | 5, vote: member)
+        let storage = try open()
+        try storage.write([
+            .store(Request(sequence: 1, hardState: hardState, entries: [entry(1), entry(2), entry(3)])),
+            .store(Request(sequence: 2, truncateFrom: 3, entries: [entry(3, term: 2)])),
+            .recordIncarnation(3 << 32 | 0xFFFF_FFFF),
+        ])
+        let contents = try open().contents()
+        #expect(contents.restored.hardState == hardState)
+        #expect(contents.restored.entries == [entry(1), entry(2), entry(3, term: 2)])
+        #expect(contents.incarnation == 3 << 32 | 0xFFFF_FFFF)
+    }
+
+    @Test("a snapshot replaces the one before and the entries it makes needless")
+    func compaction() throws {
+        let file = try open()
+        let vote = HardState(term: 1, vote: nil)
+        try file.write([.store(Request(sequence: 1, hardState: vote, entries: (1...5).map { entry($0) }))])
+        try file.write([.store(Request(sequence: 2, snapshot: snapshot(at: 2)))])
+        try file.write([.store(Request(sequence: 3, snapshot: snapshot(at: 4), firstIndexKept: 4))])
+        let restored = try open().contents().restored
+        #expect(restored.snapshot == snapshot(at: 4))
+        #expect(restored.entries == [entry(4), entry(5)])
+    }
+
+    @Test("answers come in the order of the requests, one for each, once durable")
+    func answers() throws {
+        let mailbox = Mailbox<Event>()
+        let storage = Storage(file: try open(), answer: { mailbox.put($0) })
+        storage.enqueue(.store(Request(sequence: 1, hardState: HardState(term: 1, vote: nil))))
+        for sequence in UInt64(2)...100 {
+            storage.enqueue(.store(Request(sequence: sequence, entries: [entry(sequence - 1)])))
+        }
+        storage.enqueue(.recordIncarnation(5))
+        for sequence in UInt64(1)...100 { #expect(mailbox.next() == .stored(sequence: sequence)) }
+        #expect(mailbox.next() == .incarnationRecorded(5))
+        #expect(try open().contents().restored.entries.count == 99)
+    }
+
+    @Test("a write that cannot be made is answered as failed, and nothing of it is kept")
+    func failure() throws {
+        let mailbox = Mailbox<Event>()
+        let storage = Storage(file: try open(), answer: { mailbox.put($0) })
+        storage.enqueue(
+            .store(
+                Request(
+                    sequence: 1, hardState: HardState(term: 9, vote: nil), entries: [entry(1), entry(1)])))
+        guard case .storeFailed(let sequence, let reason) = mailbox.next() else {
+            Issue.record("a failure expected")
+            return
+        }
+        #expect(sequence == 1)
+        #expect(reason.contains(path))
+        #expect(try open().contents().restored.hardState.term == 0)
+    }
+
+    @Test("a corrupt file is refused with its name, and not a byte of it changes")
+    func corrupt() throws {
+        let noise = (0..<8192).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ 7) }
+        write(noise, to: path)
+        let failure = #expect(throws: ServiceFailure.self) { try open() }
+        #expect(failure?.description.contains("\(path) is corrupt") == true)
+        #expect(read(path) == noise)
+    }
+
+    @Test("a file with damaged pages is refused, and not a byte of it changes")
+    func damagedPages() throws {
+        let file = try open()
+        try file.write([.store(Request(sequence: 1, hardState: HardState(term: 1, vote: nil)))])
+        for first in stride(from: Index(1), to: 400, by: 100) {
+            let entries = (first..<(first + 100)).map { entry($0) }
+            try file.write([.store(Request(sequence: 2, entries: entries))])
+        }
+        try file.close()
+        var bytes = read(path)
+        #expect(bytes.count > 16_384)
+        for place in 8192..<12_288 { bytes[place] = 0xA5 }
+        write(bytes, to: path)
+        let failure = #expect(throws: ServiceFailure.self) { try open().contents() }
+        #expect(failure?.description.contains("corrupt") == true)
+        #expect(read(path) == bytes)
+    }
+
+    @Test("a log with a hole is refused")
+    func hole() throws {
+        let file = try open()
+        try file.write([
+            .store(
+                Request(sequence: 1, hardState: HardState(term: 1, vote: nil), entries: [entry(1), entry(3)]))
+        ])
+        let failure = #expect(throws: ServiceFailure.self) { try open().contents() }
+        #expect(failure?.description.contains("entry 2 is missing") == true)
+    }
+
+    @Test("a file of another node is refused")
+    func otherNode() throws {
+        _ = try open()
+        let failure = #expect(throws: ServiceFailure.self) {
+            try StateFile(path: path, node: "fs2", birth: { 1 })
+        }
+        #expect(failure?.description.contains("belongs to node fs1, not to fs2") == true)
+    }
+
+    @Test("a state directory serves one at a time")
+    func lock() throws {
+        var first: StateDirectory? = try StateDirectory(path: "\(directory.path)/state")
+        let failure = #expect(throws: ServiceFailure.self) {
+            try StateDirectory(path: "\(directory.path)/state")
+        }
+        #expect(failure?.description.contains("in use by another node service") == true)
+        #expect(first?.stateFile == "\(directory.path)/state/state.sqlite")
+        first = nil
+        #expect(throws: Never.self) { try StateDirectory(path: "\(directory.path)/state") }
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        #expect(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
+        close(descriptor)
+    }
+
+    private func read(_ path: String) -> [UInt8] {
+        let descriptor = Glibc.open(path, O_RDONLY)
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 4 << 20)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        return Array(bytes.prefix(max(count, 0)))
+    }
+}
