@@ -45,14 +45,14 @@ struct DemoCommand: ParsableCommand {
     }
 
     private static func writeStopScript(_ story: DemoStory) throws {
-        let groups = story.processes.children.map { "-\($0.pid)" }.joined(separator: " ")
+        let heads = story.processes.children.filter { $0.ended == nil }.map { "\($0.pid)" }
+        let groups = story.processes.children.map { "-\($0.pid)" }
         let text = """
             #!/bin/sh
             # Ends every process of this demonstration and removes its directory.
-            for signal in TERM KILL; do
-                for group in \(groups); do kill -s $signal -- $group 2>/dev/null; done
-                [ $signal = KILL ] || sleep 2
-            done
+            kill -s TERM -- \(heads.joined(separator: " ")) 2>/dev/null
+            sleep 2
+            kill -s KILL -- \(groups.joined(separator: " ")) 2>/dev/null
             rm -rf \(story.site.directory)
 
             """

@@ -63,9 +63,9 @@ struct DemoProcesses: Sendable {
         return ended
     }
 
-    /// Asks every session to end, then makes it.
+    /// Asks each service to end, which ends what it started; whatever is left of a session then is killed.
     mutating func stop() {
-        for child in children { Glibc.kill(-child.pid, SIGTERM) }
+        for child in children where child.ended == nil { Glibc.kill(child.pid, SIGTERM) }
         let watch = Stopwatch()
         while watch.elapsed < .seconds(3), children.contains(where: { Glibc.kill(-$0.pid, 0) == 0 }) {
             _ = reap()

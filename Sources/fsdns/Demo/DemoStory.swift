@@ -92,7 +92,7 @@ struct DemoStory {
         say("fsdns drain master2")
         let began = narrator.clock.elapsed
         let request = DrainRequest(
-            target: "master2", deadline: .seconds(10), onDeadline: .handover, reason: "demonstration",
+            target: "master2", deadline: nil, onDeadline: .wait, reason: "demonstration",
             dryRun: false, who: Operator.name)
         var watch: MoveWatch
         do throws(CommandFailure) {
@@ -131,6 +131,9 @@ struct DemoStory {
         else { throw DemoFailure("there is no other master to kill") }
         say("SIGKILL to the node service of \(victim), which holds \(seat.name) at \(seat.address)")
         let clock = try TakeoverClock(Endpoint(ip: ip, port: DemoSite.probePort))
+        guard let answering = clock.holder(within: .seconds(1)), answering == victim else {
+            throw DemoFailure("\(victim) does not answer at \(seat.address), port \(DemoSite.probePort)")
+        }
         let processes = processes
         killed = victim
         guard let result = clock.measure(victim, within: .seconds(10), kill: { processes.kill(victim) })

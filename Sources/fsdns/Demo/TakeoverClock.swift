@@ -52,7 +52,8 @@ struct TakeoverClock: ~Copyable {
         if let bytes = probe.receive(within: Self.interval) {
             let left = Self.interval - (clock.elapsed - asked)
             if left > .zero { Stopwatch.sleep(left) }
-            return String(decoding: bytes, as: UTF8.self)
+            // The keeper answers with a line: its node's name.
+            return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
         }
         return nil
     }
