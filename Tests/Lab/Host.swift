@@ -1,5 +1,5 @@
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// A machine with a node service, its keeper and an echo on it, and all that can happen to them.
 package final class Host {
@@ -52,12 +52,14 @@ package final class Host {
     /// The keeper is the node service's child of that name.
     package var keeperPid: pid_t? {
         guard let service else { return nil }
-        return ProcessTable.children(of: service).first { ProcessTable.name(of: $0).hasPrefix("fsdns-keeper") }
+        return ProcessTable.children(of: service).first {
+            ProcessTable.name(of: $0).hasPrefix("fsdns-keeper")
+        }
     }
 
     /// The exit status of the node service once it has ended; nil while it runs.
     package func exitStatus() -> Int32? {
-        guard let service, let status = Launch.exitStatusIfEnded(service) else { return nil }
+        guard let service, let status = machine.exitStatusIfEnded(service) else { return nil }
         self.service = nil
         return status
     }
@@ -79,7 +81,7 @@ package final class Host {
     package func kill(_ target: Target) throws -> BootTime {
         let moment = try send(SIGKILL, try pids(target))
         if target != .keeper, let service {
-            _ = Launch.exitStatus(of: service)
+            _ = machine.exitStatus(of: service)
             self.service = nil
         }
         return moment
@@ -106,7 +108,7 @@ package final class Host {
         let moment = BootTime.now
         try network.setLink(of: machine, up: false)
         machine.cutPower()
-        if let service { _ = Launch.exitStatus(of: service) }
+        if let service { _ = machine.exitStatus(of: service) }
         service = nil
         return moment
     }
@@ -154,7 +156,8 @@ package final class Host {
 package enum ProcessTable {
     package static func children(of parent: pid_t) -> [pid_t] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return entries.compactMap { pid_t($0) }.filter { statistics(of: $0).dropFirst().first == "\(parent)" }.sorted()
+        return entries.compactMap { pid_t($0) }.filter { statistics(of: $0).dropFirst().first == "\(parent)" }
+            .sorted()
     }
 
     package static func name(of pid: pid_t) -> String {
@@ -172,7 +175,9 @@ package enum ProcessTable {
     /// Processor time used until now, in seconds.
     package static func processorSeconds(of pid: pid_t) -> Double {
         let fields = statistics(of: pid)
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
+        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
+            return 0
+        }
         return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 

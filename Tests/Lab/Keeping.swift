@@ -1,5 +1,5 @@
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// What keeps the lab from leaving anything behind, however its own process ends.
 package enum Keeping {

@@ -1,5 +1,5 @@
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// A room full of pretend machines: hosts with node services, a name server and a caller, on one network.
 ///
@@ -54,7 +54,9 @@ package final class Lab {
     /// Ends everything and removes the folder.
     package func close() {
         guard janitor >= 0 else { return }
-        for machine in (hosts + strangers).map(\.machine) + [nameServer.machine, client] { machine.cutPower() }
+        for machine in (hosts + strangers).map(\.machine) + [nameServer.machine, client] {
+            machine.cutPower()
+        }
         Glibc.close(janitor)
         janitor = -1
     }
@@ -89,7 +91,8 @@ package final class Lab {
             ("cluster.key", key), ("fsdns.secret", nameServer.secret + "\n"), ("cluster.xml", plan.text),
         ] {
             try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: folder + "/" + name)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600], ofItemAtPath: folder + "/" + name)
         }
         return folder + "/cluster.xml"
     }
@@ -100,7 +103,8 @@ package final class Lab {
         let folder = directory + "/" + name
         try makeDirectory(folder)
         return try Machine(
-            name: name, number: number, addresses: (0..<rings).map { "10.\(77 + $0).0.\(last)" }, directory: folder,
+            name: name, number: number, addresses: (0..<rings).map { "10.\(77 + $0).0.\(last)" },
+            directory: folder,
             programs: programs)
     }
 
@@ -138,7 +142,9 @@ package final class Lab {
 
     /// Waits until every seat is active and all but `missing` nodes are up; returns that status.
     @discardableResult
-    package func waitUntilSettled(missing: Int = 0, from some: [Host]? = nil, atMost seconds: Double = 30) throws -> Status {
+    package func waitUntilSettled(missing: Int = 0, from some: [Host]? = nil, atMost seconds: Double = 30)
+        throws -> Status
+    {
         var last: Status?
         do {
             try wait(for: "the cluster to settle", atMost: seconds, every: 50) {
@@ -170,7 +176,9 @@ package final class Lab {
 
     /// The machine that has the address now by its kernel's list; nil for none, throws for more than one.
     package func holder(of address: String) throws -> String? {
-        let holders = try hosts.filter { try $0.machine.isPowered && $0.machine.kernelAddresses().contains(address) }
+        let holders = try hosts.filter {
+            try $0.machine.isPowered && $0.machine.kernelAddresses().contains(address)
+        }
         guard holders.count < 2 else { throw LabFailure("\(address) is on \(holders.map(\.name))") }
         return holders.first?.name
     }
@@ -188,14 +196,15 @@ package final class Lab {
 
     // MARK: Calling
 
-    /// Starts to ask the address from the client machine, once a millisecond.
-    package func startProbe(of address: String) throws -> RunningProbe {
+    /// Starts to ask the address from the client (or another) machine, once a millisecond.
+    package func startProbe(of address: String, from machine: Machine? = nil) throws -> RunningProbe {
+        let caller = machine ?? client
         let (end, leash) = try Launch.pipe()
         defer { Glibc.close(end) }
         let file = "probe-\(BootTime.now.nanoseconds)"
-        let pid = try client.start(
+        let pid = try caller.start(
             [programs.lab, "probe", address, "120"], outputFile: file, errorsFile: "probe.log", input: end)
-        return RunningProbe(client: client, file: file, pid: pid, leash: leash)
+        return RunningProbe(caller: caller, file: file, pid: pid, leash: leash)
     }
 
     /// Watches the name's addresses on the name server's own loopback; the file's lines are `nanoseconds a,b,c`.
@@ -208,7 +217,7 @@ package final class Lab {
 
 /// A probe under way.
 package struct RunningProbe {
-    fileprivate let client: Machine
+    fileprivate let caller: Machine
     fileprivate let file: String
     fileprivate let pid: pid_t
     fileprivate let leash: Int32
@@ -216,7 +225,9 @@ package struct RunningProbe {
     /// Ends it and returns what it saw.
     package func stop() throws -> ProbeRecord {
         close(leash)
-        guard Launch.exitStatus(of: pid) == 0 else { throw LabFailure("the probe failed: \(client.text(of: "probe.log"))") }
-        return try ProbeRecord(client.text(of: file))
+        guard caller.exitStatus(of: pid) == 0 else {
+            throw LabFailure("the probe failed: \(caller.text(of: "probe.log"))")
+        }
+        return try ProbeRecord(caller.text(of: file))
     }
 }

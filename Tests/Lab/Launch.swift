@@ -1,6 +1,6 @@
 import CLab
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// Starts programs, also inside a machine's namespaces.
 package enum Launch {
@@ -66,7 +66,8 @@ package enum Launch {
         let result = try run(arguments, inside: namespaces, input: input, seconds: seconds)
         guard result.status == 0 else {
             throw LabFailure(
-                "\(arguments.joined(separator: " ")): status \(result.status): \(result.errors)\(result.output)")
+                "\(arguments.joined(separator: " ")): status \(result.status): \(result.errors)\(result.output)"
+            )
         }
         return result.output
     }
@@ -91,7 +92,9 @@ package enum Launch {
     /// A pipe nobody inherits: reading end, writing end.
     package static func pipe() throws -> (Int32, Int32) {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw LabFailure("pipe: \(String(cString: strerror(errno)))") }
+        guard pipe2(&ends, O_CLOEXEC) == 0 else {
+            throw LabFailure("pipe: \(String(cString: strerror(errno)))")
+        }
         return (ends[0], ends[1])
     }
 
@@ -144,7 +147,9 @@ package enum Launch {
         defer { for pointer in argv + envp { free(pointer) } }
         var pid: pid_t = 0
         let code = posix_spawnp(&pid, arguments[0], &actions, &attributes, &argv, &envp)
-        guard code == 0 else { throw LabFailure("cannot start \(arguments[0]): \(String(cString: strerror(code)))") }
+        guard code == 0 else {
+            throw LabFailure("cannot start \(arguments[0]): \(String(cString: strerror(code)))")
+        }
         return pid
     }
 

@@ -1,5 +1,5 @@
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// One pretend machine: a network namespace that stays, and a process namespace that is its power.
 package final class Machine {
@@ -13,6 +13,10 @@ package final class Machine {
     package let directory: String
     private let programs: Programs
     private var power: Power?
+    /// Programs started and not yet waited for. The first process cannot end before they are.
+    private var running: [pid_t] = []
+    /// Exit statuses of programs that ended with the power.
+    private var ended: [pid_t: Int32] = [:]
 
     private struct Power {
         var namespace: Namespace
@@ -61,6 +65,8 @@ package final class Machine {
         guard let power else { return }
         kill(power.first, SIGKILL)
         close(power.leash)
+        for pid in running { ended[pid] = Launch.exitStatus(of: pid) }
+        running = []
         _ = Launch.exitStatus(of: power.first)
         self.power = nil
         note("\(BootTime.now.nanoseconds) off -\n", in: "addresses")
@@ -76,9 +82,27 @@ package final class Machine {
         let output = try appending(outputFile)
         let errors = try appending(errorsFile)
         defer { for file in [output, errors] { close(file) } }
-        return try Launch.start(
-            arguments, inside: [network, power.namespace], environment: environment, input: input, output: output,
+        let pid = try Launch.start(
+            arguments, inside: [network, power.namespace], environment: environment, input: input,
+            output: output,
             errors: errors)
+        running.append(pid)
+        return pid
+    }
+
+    /// Waits for the end of a program started here.
+    package func exitStatus(of pid: pid_t) -> Int32 {
+        if let status = ended.removeValue(forKey: pid) { return status }
+        running.removeAll { $0 == pid }
+        return Launch.exitStatus(of: pid)
+    }
+
+    /// The exit status of a program started here, nil while it runs; asked again after that it is nil too.
+    package func exitStatusIfEnded(_ pid: pid_t) -> Int32? {
+        if let status = ended.removeValue(forKey: pid) { return status }
+        guard running.contains(pid), let status = Launch.exitStatusIfEnded(pid) else { return nil }
+        running.removeAll { $0 == pid }
+        return status
     }
 
     /// Runs a tool in the machine's network to its end; anything but success throws.
@@ -87,7 +111,8 @@ package final class Machine {
         try Launch.check(arguments, inside: [network], input: input, seconds: seconds)
     }
 
-    package func run(_ arguments: [String], input: String = "", seconds: Double = 15) throws -> Launch.Output {
+    package func run(_ arguments: [String], input: String = "", seconds: Double = 15) throws -> Launch.Output
+    {
         try Launch.run(arguments, inside: [network], input: input, seconds: seconds)
     }
 

@@ -1,5 +1,5 @@
-@preconcurrency import Glibc
 import Foundation
+@preconcurrency import Glibc
 
 /// A real BIND on a machine of its own, with the zone and the rules that are shipped for it.
 package final class NameServer {
@@ -7,7 +7,9 @@ package final class NameServer {
 
     package static let address = "10.77.0.53"
     package let machine: Machine
-    package var secret: String { keyText.split(separator: "\"").map(String.init).last { $0.hasSuffix("=") } ?? "" }
+    package var secret: String {
+        keyText.split(separator: "\"").map(String.init).last { $0.hasSuffix("=") } ?? ""
+    }
     package var keyFile: String { machine.directory + "/fsdns.key" }
     private let keyText: String
     private var pid: pid_t?
@@ -20,7 +22,8 @@ package final class NameServer {
         try zone.write(toFile: machine.directory + "/zone", atomically: true, encoding: .utf8)
         let rules = try String(contentsOfFile: shipped + "/config/bind/named.conf.snippet", encoding: .utf8)
             .replacingOccurrences(of: "/etc/bind/fsdns.key", with: keyFile)
-            .replacingOccurrences(of: "/var/lib/bind/voip.example.net.zone", with: machine.directory + "/zone")
+            .replacingOccurrences(
+                of: "/var/lib/bind/voip.example.net.zone", with: machine.directory + "/zone")
         try write(rules, for: .normal)
         let refusing = rules.replacingOccurrences(
             of: "update-policy \\{[^}]*\\};", with: "", options: .regularExpression)
@@ -45,7 +48,7 @@ package final class NameServer {
     package func kill() {
         guard let pid else { return }
         Glibc.kill(pid, SIGKILL)
-        _ = Launch.exitStatus(of: pid)
+        _ = machine.exitStatus(of: pid)
         self.pid = nil
     }
 

@@ -57,7 +57,8 @@ package final class Network {
         for sender in senders {
             for receiver in receivers {
                 for ring in ring.map({ [$0] }) ?? Array(0..<rings) {
-                    pairs.append("\"\(Self.port(sender.name, ring))\" . \"\(Self.port(receiver.name, ring))\"")
+                    pairs.append(
+                        "\"\(Self.port(sender.name, ring))\" . \"\(Self.port(receiver.name, ring))\"")
                 }
             }
         }

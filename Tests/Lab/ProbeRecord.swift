@@ -47,7 +47,8 @@ package struct ProbeRecord: Sendable {
     /// The longest time without any answer that ended between the two instants, in milliseconds.
     package func longestSilence(after start: BootTime, until end: BootTime) -> Double {
         zip(answers, answers.dropFirst()).filter { $1.answered > start && $1.answered <= end }
-            .map { $1.answered.milliseconds(since: max($0.answered, start)) }.max() ?? end.milliseconds(since: start)
+            .map { $1.answered.milliseconds(since: max($0.answered, start)) }.max()
+            ?? end.milliseconds(since: start)
     }
 
     package var lost: Int { questions - answers.count }

@@ -62,7 +62,8 @@ package struct Status: Decodable, Sendable {
     package func isSettled(missing: Int = 0) -> Bool {
         let up = nodes.filter { ["master", "slave", "maintenance"].contains($0.role) }
         return leader != nil && !seats.isEmpty && maintenance.drain == nil
-            && seats.allSatisfy { $0.state == "active" && $0.holder != nil } && up.count == nodes.count - missing
+            && seats.allSatisfy { $0.state == "active" && $0.holder != nil }
+            && up.count == nodes.count - missing
             && dns?.converged != false
     }
 }

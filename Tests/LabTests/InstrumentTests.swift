@@ -74,7 +74,9 @@ extension LabSuites {
             defer { lab.close() }
             let (one, two, three) = (lab.hosts[0].machine, lab.hosts[1].machine, lab.hosts[2].machine)
             func reaches(_ a: Machine, _ b: Machine, ring: Int = 0) throws -> Bool {
-                try a.run(["ping", "-c1", "-W1", b.addresses[ring]]).status == 0
+                let probe = try lab.startProbe(of: b.addresses[ring], from: a)
+                pause(milliseconds: 50)
+                return try !probe.stop().answers.isEmpty
             }
             #expect(try reaches(one, two) && reaches(one, three) && reaches(one, two, ring: 1))
             try lab.network.partition([one], from: [two])
@@ -101,9 +103,10 @@ extension LabSuites {
             defer { lab.close() }
             let machine = lab.hosts[0].machine
             try add(lab, 0)
-            let sleeper = try machine.start(["sleep", "600"], outputFile: "sleep.log", errorsFile: "sleep.log")
+            let sleeper = try machine.start(
+                ["sleep", "600"], outputFile: "sleep.log", errorsFile: "sleep.log")
             try lab.hosts[0].cutPower()
-            #expect(Launch.exitStatus(of: sleeper) == 128 + 9)
+            #expect(machine.exitStatus(of: sleeper) == 128 + 9)
             #expect(try lab.holder(of: Self.address) == nil)
             let probe = try lab.startProbe(of: Self.address)
             pause(milliseconds: 100)

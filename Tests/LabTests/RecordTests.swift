@@ -31,7 +31,9 @@ struct RecordTests {
         #expect(removal?.at == BootTime(nanoseconds: 3_000_000))
     }
 
-    @Test("what is no record is refused, not skipped", arguments: ["add 10.0.0.1", "1 2", "x add y", "1 put 10.0.0.1"])
+    @Test(
+        "what is no record is refused, not skipped",
+        arguments: ["add 10.0.0.1", "1 2", "x add y", "1 put 10.0.0.1"])
     func badRecord(line: String) {
         var history = AddressHistory()
         #expect(throws: LabFailure.self) { try history.read(line + "\n", of: "a") }

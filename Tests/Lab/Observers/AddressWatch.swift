@@ -18,7 +18,9 @@ package enum AddressWatch {
             guard count > 0 else { continue }
             buffer.withUnsafeBytes { bytes in
                 for event in events(in: UnsafeRawBufferPointer(rebasing: bytes[..<count])) {
-                    let isNews = event.isAdded ? known.insert(event.address).inserted : known.remove(event.address) != nil
+                    let isNews =
+                        event.isAdded
+                        ? known.insert(event.address).inserted : known.remove(event.address) != nil
                     guard isNews else { continue }
                     say("\(now.nanoseconds) \(event.isAdded ? "add" : "del") \(event.address)\n")
                 }
@@ -65,8 +67,11 @@ package enum AddressWatch {
             guard Int(header.nlmsg_len) >= MemoryLayout<nlmsghdr>.size, end <= bytes.count else { break }
             let isAdded = header.nlmsg_type == UInt16(RTM_NEWADDR)
             if isAdded || header.nlmsg_type == UInt16(RTM_DELADDR) {
-                let message = UnsafeRawBufferPointer(rebasing: bytes[(offset + MemoryLayout<nlmsghdr>.size)..<end])
-                if let address = address(in: message) { events.append(Event(isAdded: isAdded, address: address)) }
+                let message = UnsafeRawBufferPointer(
+                    rebasing: bytes[(offset + MemoryLayout<nlmsghdr>.size)..<end])
+                if let address = address(in: message) {
+                    events.append(Event(isAdded: isAdded, address: address))
+                }
             }
             offset = (end + 3) & ~3
         }
@@ -86,7 +91,8 @@ package enum AddressWatch {
             if length - 4 == (family == AF_INET ? 4 : 16) {
                 var text = [CChar](repeating: 0, count: 64)
                 inet_ntop(family, message.baseAddress?.advanced(by: offset + 4), &text, socklen_t(text.count))
-                found[type] = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+                found[type] = String(
+                    decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
             }
             offset += (length + 3) & ~3
         }

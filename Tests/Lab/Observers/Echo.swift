@@ -57,7 +57,9 @@ final class UDPSocket {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard bound == 0 else { throw LabFailure("cannot bind UDP port \(port): \(String(cString: strerror(errno)))") }
+        guard bound == 0 else {
+            throw LabFailure("cannot bind UDP port \(port): \(String(cString: strerror(errno)))")
+        }
     }
 
     deinit { close(descriptor) }
@@ -69,7 +71,9 @@ final class UDPSocket {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard connected == 0 else { throw LabFailure("no way to \(text): \(String(cString: strerror(errno)))") }
+        guard connected == 0 else {
+            throw LabFailure("no way to \(text): \(String(cString: strerror(errno)))")
+        }
     }
 
     func set(_ level: Int32, _ option: Int32, _ value: Int32) throws {

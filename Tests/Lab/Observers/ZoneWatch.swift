@@ -20,7 +20,9 @@ package enum ZoneWatch {
             while poll(&polls, 1, 200) > 0 {
                 let count = recv(socket.descriptor, &buffer, buffer.count, 0)
                 let now = BootTime.now
-                guard count >= 12, buffer[0] == UInt8(id >> 8), buffer[1] == UInt8(id & 0xff) else { continue }
+                guard count >= 12, buffer[0] == UInt8(id >> 8), buffer[1] == UInt8(id & 0xff) else {
+                    continue
+                }
                 let answer = addresses(in: Array(buffer[..<count])).sorted().joined(separator: ",")
                 if answer != last { say("\(now.nanoseconds) \(answer.isEmpty ? "-" : answer)\n") }
                 last = answer

@@ -1,0 +1,118 @@
+import Lab
+import Testing
+
+extension LabSuites {
+    @Suite("Bad days: strangers, doubles, and a name server that will not")
+    struct BadDayTests {
+        @Test("a second cluster of the same name with another key is named in the log and ignored")
+        func otherKey() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let before = try lab.status()
+            var plan = ClusterPlan()
+            plan.nodes = 2
+            let file = try lab.makeCluster(plan, folder: "other")
+            let stranger = try lab.addStranger("x1", clusterFile: file)
+            stranger.nodeName = "fs1"
+            try stranger.startService()
+            try wait(for: "a log line about the stranger's address", atMost: 10) {
+                lab.hosts.contains { $0.log.contains(stranger.machine.addresses[0]) }
+            }
+            pause(milliseconds: 2000)
+            let after = try lab.waitUntilSettled()
+            #expect(after.seats.map(\.holder) == before.seats.map(\.holder))
+            #expect(after.term == before.term)
+            #expect(try stranger.machine.kernelAddresses() == stranger.machine.addresses)
+            let lines = lab.hosts[1].log.split(separator: "\n").filter {
+                $0.contains(stranger.machine.addresses[0])
+            }
+            #expect(lines.count <= 8, "at most one line a second")
+            try cluster.checkNoOverlap()
+        }
+
+        @Test("the second of two nodes with one name refuses to start")
+        func sameName() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let before = try lab.status()
+            let double = try lab.addStranger("x1")
+            double.nodeName = "fs4"
+            try double.startService()
+            var status: Int32?
+            try wait(for: "the second fs4 to end", atMost: 15) {
+                status = double.exitStatus()
+                return status != nil
+            }
+            #expect(status != 0)
+            #expect(double.log.contains("fs4"))
+            let after = try lab.waitUntilSettled()
+            #expect(after.seats.map(\.holder) == before.seats.map(\.holder))
+            try cluster.checkNoOverlap()
+        }
+
+        enum Trouble: CaseIterable { case refusing, dead, frozen }
+
+        @Test("a name server in trouble changes nothing and is made true later", arguments: Trouble.allCases)
+        func nameServer(trouble: Trouble) throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            try cluster.checkAgreement()
+            switch trouble {
+            case .refusing:
+                lab.nameServer.kill()
+                try lab.nameServer.start(.refusing)
+            case .dead: lab.nameServer.kill()
+            case .frozen: lab.nameServer.freeze()
+            }
+            let drained = try cluster.holder(of: "master2")
+            try drained.command("drain", "master2", "--reason", "lab")
+            try wait(for: "a reason in status", atMost: 20, every: 200) {
+                guard let dns = try lab.status().dns, !dns.converged else { return false }
+                return dns.problem != nil || dns.servers.contains { $0.problem != nil }
+            }
+            if trouble == .refusing {
+                #expect(try lab.nameServer.answer(ClusterPlan.serviceName) == ClusterPlan.serviceAddresses)
+            }
+            switch trouble {
+            case .refusing:
+                lab.nameServer.kill()
+                try lab.nameServer.start()
+            case .dead: try lab.nameServer.start()
+            case .frozen: lab.nameServer.thaw()
+            }
+            try lab.waitUntilSettled(atMost: 60)
+            try cluster.checkAgreement()
+            try cluster.checkNoOverlap()
+        }
+
+        @Test("the printed script is taken by nsupdate and does the same")
+        func script() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            lab.nameServer.kill()
+            try lab.nameServer.start(.refusing)
+            for host in lab.hosts { try host.start() }
+            try wait(for: "all seats to be held", atMost: 30, every: 100) {
+                let status = try? lab.status()
+                return status?.seats.isEmpty == false
+                    && status?.seats.allSatisfy { $0.state == "active" } == true
+            }
+            let script = try lab.hosts[0].command("zone", "plan", "--nsupdate")
+            #expect(script.contains("update add"))
+
+            // The nodes cannot reach the server now, so that what it serves can only come from the script.
+            lab.nameServer.kill()
+            try lab.network.partition(lab.hosts.map(\.machine), from: [lab.nameServer.machine])
+            try lab.nameServer.start()
+            try lab.client.check(["nsupdate", "-k", lab.nameServer.keyFile], input: script)
+            #expect(try lab.nameServer.answer(ClusterPlan.serviceName) == ClusterPlan.serviceAddresses)
+            #expect(try lab.nameServer.answer("_sip._udp.voip.example.net", "SRV").count == 3)
+            #expect(try lab.nameServer.answer("_fsdns.sip.voip.example.net", "TXT").count == 1)
+            try lab.network.heal()
+            try lab.waitUntilSettled(atMost: 60)
+        }
+    }
+}
