@@ -36,7 +36,9 @@ extension ControlState {
                         "\(grant.address) goes from \(fence.holder.name) to \(successor.name)", epoch: epoch))
             } else {
                 keepWaiting(for: grant)
-                if let seat = seat(at: grant.address) {
+                if let at = seats.firstIndex(where: { $0.address == grant.address }) {
+                    let seat = seats[at]
+                    seats[at].isLost = fence.basis.isAutomatic
                     events.append(
                         ClusterEvent(
                             .seatUncovered, seat.name, "\(fence.holder.name) is out and no spare took over",
@@ -44,7 +46,7 @@ extension ControlState {
                 }
             }
         }
-        if fence.basis == .silence || fence.basis == .lapse, !fence.grants.isEmpty { takeovers.append(time) }
+        if fence.basis.isAutomatic, !fence.grants.isEmpty { takeovers.append(time) }
         events += settleDrain(without: fence.holder, at: epoch)
         return Applied(events: events)
     }
@@ -66,6 +68,10 @@ extension ControlState {
             return .refused("\(address) is granted to \(grant.holder) since \(grant.epoch)")
         }
         if let unfitness = unfitness(of: to) { return .refused(unfitness) }
+        if let at = seats.firstIndex(where: { $0.address == address && $0.isLost }) {
+            seats[at].isLost = false
+            takeovers.append(time)
+        }
         insert(
             Grant(
                 address: address, holder: to, epoch: epoch, conditions: [.inEffect(epoch.index)],
@@ -140,6 +146,9 @@ extension Grant.Condition {
 }
 
 extension Fence.Basis {
+    /// Found out, not told: what anti-flap counts.
+    package var isAutomatic: Bool { self == .silence || self == .lapse }
+
     /// Why, for people.
     package var sentence: String {
         switch self {

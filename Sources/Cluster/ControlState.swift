@@ -64,6 +64,8 @@ package struct Seat: Hashable, Sendable, Codable {
     package var name: String
     /// The address published for it now.
     package var address: String
+    /// Its holder was fenced without being asked and nobody took over; covering it counts as a takeover.
+    package var isLost = false
 
     package init(name: String, address: String) {
         self.name = name

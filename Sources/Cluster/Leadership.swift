@@ -26,8 +26,6 @@ struct Leadership: Hashable, Sendable {
     var nextSilence: Instant?
     /// What the last proposal came to.
     private(set) var lastProposal: Result = .refused("")
-    /// Holders whose takeover is being withheld, so that it is said once.
-    var withheld: [Holder] = []
     /// Said once: why another cluster file cannot be activated.
     var obstacleTold: String?
     var transferTried: Instant?

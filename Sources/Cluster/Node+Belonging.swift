@@ -94,7 +94,7 @@ extension Node {
         me.incarnation = incarnation
         sequence = 0
         lease.forget()
-        leaseWasValid = false
+        leaseValidSince = nil
         nextBeat = now
     }
 

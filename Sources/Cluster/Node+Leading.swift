@@ -72,10 +72,14 @@ extension Node {
     private mutating func fenceTheLost(_ scratch: inout ControlState, at now: Instant) {
         for member in scratch.members where member.isActive && member.holder != me {
             guard let basis = lostBecause(member, at: now) else { continue }
-            let automatic = basis == .silence || basis == .lapse
             let addresses = addressesToSucceed(of: member.holder, in: scratch)
-            if automatic, mustWithhold(member, addresses: addresses, in: scratch) { continue }
             var spares = spares(in: scratch, at: now).filter { $0 != member.holder }
+            if basis.isAutomatic, !addresses.isEmpty, mustWithhold(in: scratch) {
+                report(
+                    .takeoverWithheld, member.name,
+                    "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+                spares = []
+            }
             var grants: [Succession] = []
             for address in addresses where !spares.isEmpty {
                 grants.append(Succession(address: address, to: spares.removeFirst()))
@@ -100,7 +104,10 @@ extension Node {
         if settings.policy.noQuorum == .hold { return nil }
         if isSilent(holder, at: now) { return .silence }
         let isHolding = state?.grants.contains { $0.holder == holder } ?? false
-        if isHolding, let since = neighbours[holder]?.leaseInvalidSince, now - since >= timing.deadAfter {
+        // While we had no lease ourselves, nobody could be expected to have one.
+        if isHolding, let since = neighbours[holder]?.leaseInvalidSince, let own = leaseValidSince,
+            now - max(since, own) >= timing.deadAfter
+        {
             return .lapse
         }
         return nil
@@ -131,21 +138,9 @@ extension Node {
         }.map(\.address)
     }
 
-    /// Anti-flap: more automatic takeovers than allowed in an hour wait for an operator or for time.
-    private mutating func mustWithhold(
-        _ member: Member, addresses: [String], in scratch: ControlState
-    ) -> Bool {
-        guard !addresses.isEmpty, scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour else {
-            leadership?.withheld.removeAll { $0 == member.holder }
-            return false
-        }
-        if !(leadership?.withheld.contains(member.holder) ?? true) {
-            leadership?.withheld.append(member.holder)
-            report(
-                .takeoverWithheld, member.name,
-                "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
-        }
-        return true
+    /// Anti-flap: after so many automatic takeovers within an hour, a lost seat waits for time or an operator.
+    private func mustWithhold(in scratch: ControlState) -> Bool {
+        scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour
     }
 
     /// Spares that could take an address now, in the order of the slave list.
@@ -244,7 +239,9 @@ extension Node {
             } else if let unwanted = spares.first(where: { !wanted.contains($0.name) }) {
                 spares = [unwanted]
             }
-            guard let to = spares.first else { continue }
+            guard let to = spares.first, !(seat.isLost && mustWithhold(in: scratch)) else {
+                continue
+            }
             propose(
                 .grant(address: seat.address, to: to, reason: "\(seat.name) has no holder"), &scratch, at: now
             )

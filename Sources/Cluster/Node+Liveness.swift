@@ -56,8 +56,8 @@ extension Node {
 
     mutating func watchLease(at now: Instant) {
         let isValid = leaseEnd(at: now) != nil
-        guard isValid != leaseWasValid else { return }
-        leaseWasValid = isValid
+        guard isValid != (leaseValidSince != nil) else { return }
+        leaseValidSince = isValid ? now : nil
         if isValid {
             report(.leaseWon, name, "a majority hears this node")
         } else if state != nil {

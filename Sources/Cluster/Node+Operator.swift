@@ -211,11 +211,16 @@ extension Node {
             answer(asker, .refused(["no seat \(seatName); the seats are \(names)"]))
             return
         }
-        var reasons: [String] = []
-        guard let grant = state.grant(of: seat.address), !grant.revoked else {
-            answer(asker, .refused(["\(seatName) has no holder"]))
+        guard let grant = state.grant(of: seat.address) else {
+            cover(seat, to: target, dryRun: dryRun, who: who, from: asker, at: now)
             return
         }
+        guard !grant.revoked else {
+            answer(
+                asker, .refused(["\(grant.holder.name) is letting go of \(seatName); try again in a moment"]))
+            return
+        }
+        var reasons: [String] = []
         if let drain = state.drain, drain.seat == seatName || drain.to.name == target {
             reasons.append("\(drain.owner) is draining \(drain.seat)")
         }
@@ -246,5 +251,26 @@ extension Node {
         }
         let move = Move(address: seat.address, from: grant.holder, to: to, reason: "switchover by \(who)")
         propose(.move(move), for: asker, lines, at: now)
+    }
+
+    /// A seat nobody holds, by an operator's word: also while automatic takeover is withheld.
+    private mutating func cover(
+        _ seat: Seat, to target: String?, dryRun: Bool, who: String, from asker: PendingRequests.Asker,
+        at now: Instant
+    ) {
+        guard let state else { return }
+        let ready = spares(in: state, at: now)
+        guard let to = target == nil ? ready.first : ready.first(where: { $0.name == target }) else {
+            answer(asker, .refused(["no slave is ready for \(seat.name): " + whyNoSpare(in: state, at: now)]))
+            return
+        }
+        let lines = ["\(to.name) takes \(seat.address), which nobody holds: switchover by \(who)"]
+        if dryRun {
+            answer(asker, .plan(lines))
+        } else {
+            propose(
+                .grant(address: seat.address, to: to, reason: "switchover by \(who)"), for: asker, lines,
+                at: now)
+        }
     }
 }

@@ -29,7 +29,8 @@ package struct Node: Sendable, Equatable {
     var sequence: UInt64 = 0
     var nextBeat: Instant
     var lastHandled: Instant
-    var leaseWasValid = false
+    /// Nil without a lease.
+    var leaseValidSince: Instant?
 
     var membershipPhase = MembershipPhase.discovering
     var leaving: Leaving?

@@ -31,6 +31,8 @@ package enum Simulation {
         package var takeoverTimes: [Duration] = []
         /// The first seed that went wrong.
         package var failure: Outcome?
+
+        package init() {}
     }
 
     /// Runs each seed until one goes wrong.
