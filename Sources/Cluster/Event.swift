@@ -27,6 +27,16 @@ package enum Event: Hashable, Sendable {
     case shutdownRequested
 }
 
+extension Event {
+    /// Whether the zone has to be looked at because of it, apart from what was agreed.
+    var mayTouchZone: Bool {
+        switch self {
+        case .zoneRead, .zoneUpdated, .operatorAsked: true
+        default: false
+        }
+    }
+}
+
 /// What to do about it: plain data, executed in order by the service loop.
 package enum Effect: Hashable, Sendable {
     case beat(Heartbeat)

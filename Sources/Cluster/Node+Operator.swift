@@ -58,11 +58,21 @@ extension Node {
             var reply = reply
             if case .status(var report) = reply {
                 report.node = name
+                for at in report.nodes.indices {
+                    report.nodes[at].lastHeardMs = heardMs(report.nodes[at].name)
+                }
                 reply = .status(report)
             }
             effects.append(.answer(id: id, reply))
         case .peer(let member, let id): effects.append(.send(.response(id: id, reply), to: member))
         }
+    }
+
+    /// How long ago this very node heard another; nil for itself and for those it never heard.
+    private func heardMs(_ node: String) -> Int? {
+        guard node != name else { return nil }
+        let newest = neighbours.all.filter { $0.holder.name == node }.map(\.received).max()
+        return newest.map { Int((lastHandled - $0).milliseconds) }
     }
 
     mutating func answer(_ pending: PendingRequests.Pending, _ reply: OperatorReply) {

@@ -19,6 +19,8 @@ struct ZoneKeeper: Hashable, Sendable {
     /// Deadlines of an answer that may never come.
     var answerDue: Instant?
     var rereads = 0
+    /// What was agreed when the zone was last looked at.
+    var lookedAt: Epoch?
 }
 
 extension Node {
@@ -91,6 +93,7 @@ extension Node {
         guard isLeader, let leadership, leadership.committedOwnFirst != nil, let state,
             let desired = desiredZone(state)
         else { return }
+        zoneKeeper.lookedAt = applied
         if let due = zoneKeeper.answerDue, now >= due {
             zoneKeeper.reading = nil
             zoneKeeper.updating = nil

@@ -166,7 +166,7 @@ package struct Node: Sendable, Equatable {
         if isBeat { form(at: now) }
         plead(at: now, even: isBeat)
         lead(at: now)
-        keepZone(at: now)
+        if isBeat || event.mayTouchZone || zoneKeeper.lookedAt != applied { keepZone(at: now) }
         if leaving != nil { leave(at: now) }
         if case .stopped = membershipPhase { return }
         if isBeat { beat(at: now) }

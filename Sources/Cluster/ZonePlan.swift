@@ -85,10 +85,17 @@ package struct DesiredZone: Hashable, Sendable {
             return plan
         }
         let (delete, add) = difference(from: found)
-        if delete.isEmpty && add.isEmpty { return plan }
+        let expected = found.first { $0.name == epochName && $0.type == "TXT" }
+        if delete.isEmpty && add.isEmpty {
+            guard let mark = mark(in: expected), mark.writer == writer, mark.epoch.term < epoch.term else {
+                return plan
+            }
+            // Until a leader has put its term into the zone, a deposed one's late update would still be taken.
+            plan.steps.append(
+                "claim the zone for term \(epoch.term): late updates of older leaders are refused then")
+        }
         for record in add { plan.steps.append("add \(record): it should be served") }
         for record in delete { plan.steps.append("delete \(record): it should not be served any more") }
-        let expected = found.first { $0.name == epochName && $0.type == "TXT" }
         if let obstacle = obstacle(in: expected, epoch: epoch, adopt: adopt) ?? floorObstacle(found) {
             plan.held = obstacle
             return plan
@@ -100,9 +107,14 @@ package struct DesiredZone: Hashable, Sendable {
         return plan
     }
 
+    private func mark(in record: ZoneRecord?) -> EpochMark? {
+        guard case .txt(let text) = record?.content else { return nil }
+        return EpochMark(text)
+    }
+
     private func obstacle(in record: ZoneRecord?, epoch: Epoch, adopt: Bool) -> String? {
         guard let record, case .txt(let text) = record.content else { return nil }
-        guard let mark = EpochMark(text) else {
+        guard let mark = mark(in: record) else {
             return adopt ? nil : "\(record.name) holds \"\(text)\", which fsdns did not write"
         }
         if mark.writer != writer {

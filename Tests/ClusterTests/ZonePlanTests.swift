@@ -56,6 +56,15 @@ struct ZonePlanTests {
         #expect(desired.plan(from: reading(after), epoch: epoch) == ZonePlan())
     }
 
+    @Test("a new leader puts its term into a zone that is true already")
+    func claim() {
+        let found = [address("10.77.0.11"), mark("v=1 cluster=pbx/1f epoch=2.12")]
+        let plan = desired(["10.77.0.11"]).plan(from: reading(found), epoch: epoch)
+        #expect(plan.update?.expected == mark("v=1 cluster=pbx/1f epoch=2.12"))
+        #expect(plan.update?.add == [mark("v=1 cluster=pbx/1f epoch=3.40")])
+        #expect(plan.update?.delete == [mark("v=1 cluster=pbx/1f epoch=2.12")])
+    }
+
     @Test("a failed read changes nothing")
     func unreadable() {
         let plan = desired(["10.77.0.11"]).plan(
