@@ -47,6 +47,38 @@ struct Service: Sendable {
     var openQuestions: [UInt64] = []
     var isStopping = false
 
+    var isRunning: Bool { !isAsleep }
+
+    struct Handled {
+        var effects: [Effect]
+        /// When the node wants to be ticked.
+        var deadline: Instant?
+        /// The agreed state, when more of it is known than before.
+        var news: (ControlState, Index)?
+    }
+
+    /// Hands an event to the node; nil when it waits in the inbox, or was meant for another life.
+    mutating func take(_ event: Event, at instant: Instant, life meant: Int?) -> Handled? {
+        guard meant == nil || meant == life else { return nil }
+        if isAsleep {
+            let isDatagram = if case .heard = event { true } else { false }
+            if !isDatagram || inbox.count < Self.socketBuffer { inbox.append(event) }
+            return nil
+        }
+        switch event {
+        case .zoneRead(let id, _), .zoneUpdated(let id, _): openQuestions.removeAll { $0 == id }
+        default: break
+        }
+        let effects = node.handle(event, at: instant)
+        var news: (ControlState, Index)?
+        let index = node.applied.index
+        if index != observedIndex, let state = node.state {
+            observedIndex = index
+            news = (state, index)
+        }
+        return Handled(effects: effects, deadline: node.nextDeadline, news: news)
+    }
+
     /// Heartbeats beyond this are lost while the process sleeps, as in a socket's buffer.
     static let socketBuffer = 256
 }

@@ -106,17 +106,6 @@ extension World {
         }
     }
 
-    /// Books the answer a node is about to get.
-    mutating func answered(by event: Event, _ machine: Int) {
-        switch event {
-        case .zoneRead(let id, _), .zoneUpdated(let id, _):
-            machines[machine].service?.openQuestions.removeAll { $0 == id }
-        case .tick, .heard, .received, .stored, .storeFailed, .incarnationRecorded, .keeperReady, .keeperHeld,
-            .keeperReleased, .keeperFailed, .keeperLost, .switchReported, .operatorAsked, .shutdownRequested:
-            break
-        }
-    }
-
     // MARK: - Invariant 3
 
     private mutating func judgeZone(

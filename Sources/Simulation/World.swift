@@ -135,35 +135,22 @@ package struct World: Sendable {
     // MARK: - Node services
 
     mutating func deliver(_ event: Event, to machine: Int, life: Int? = nil) {
-        guard let alive = machines[machine].service?.life, life == nil || life == alive else { return }
-        if machines[machine].service?.isAsleep == true {
-            let isDatagram = if case .heard = event { true } else { false }
-            let waiting = machines[machine].service?.inbox.count ?? 0
-            if isDatagram, waiting >= Service.socketBuffer { return }
-            machines[machine].service?.inbox.append(event)
-            return
-        }
-        steps += 1
-        answered(by: event, machine)
         let instant = machines[machine].clock.instant(at: now)
-        let effects = machines[machine].service?.node.handle(event, at: instant) ?? []
-        if !effects.isEmpty { perform(effects, of: machine) }
-        settle(machine)
+        // In place: a service is large, and copying it would cost more than what it does.
+        guard let handled = machines[machine].service?.take(event, at: instant, life: life) else { return }
+        steps += 1
+        if !handled.effects.isEmpty { perform(handled.effects, of: machine) }
+        settle(machine, handled)
     }
 
     /// After a node handled something: when it wants to be ticked, and what it now believes was agreed.
-    private mutating func settle(_ machine: Int) {
+    private mutating func settle(_ machine: Int, _ handled: Service.Handled) {
         machines[machine].tickDue = .never
-        guard let service = machines[machine].service else { return }
-        if !service.isAsleep, let deadline = service.node.nextDeadline {
+        if let deadline = handled.deadline, machines[machine].service?.isRunning == true {
             machines[machine].tickDue = max(now, machines[machine].clock.moment(reaching: deadline))
         }
-        let index = service.node.applied.index
-        if index != service.observedIndex {
-            machines[machine].service?.observedIndex = index
-            if let state = service.node.state {
-                judge.observe(state, at: index, of: machines[machine].name, now)
-            }
+        if let (state, index) = handled.news {
+            judge.observe(state, at: index, of: machines[machine].name, now)
         }
     }
 
