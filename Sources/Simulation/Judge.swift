@@ -105,7 +105,8 @@ struct Judge: Sendable {
         var used = state.seats.map(\.address)
         used += state.maintenanceAddresses.map(\.name)
         if used.sorted() != addressNames.sorted() {
-            object(moment, .rotation, "at \(index) seats and maintenance have \(used), the file \(addressNames)")
+            object(
+                moment, .rotation, "at \(index) seats and maintenance have \(used), the file \(addressNames)")
         }
         let granted = state.grants.map(\.address)
         if Set(granted).count != granted.count {
@@ -126,7 +127,8 @@ struct Judge: Sendable {
             let member = state.members.first { $0.holder == grant.holder }
             if member?.maintenance != nil, !grant.revoked {
                 object(
-                    moment, .maintenance, "at \(index) \(grant.holder) is given \(grant.address) in maintenance")
+                    moment, .maintenance,
+                    "at \(index) \(grant.holder) is given \(grant.address) in maintenance")
             }
         }
     }
@@ -151,7 +153,8 @@ struct Judge: Sendable {
         if takeoverCount > takeoversPerHour || state.takeovers.count > takeoversPerHour {
             object(
                 moment, .antiFlap,
-                "\(max(takeoverCount, state.takeovers.count)) automatic takeovers, \(takeoversPerHour) are allowed")
+                "\(max(takeoverCount, state.takeovers.count)) automatic takeovers, \(takeoversPerHour) are allowed"
+            )
         }
     }
 
@@ -161,7 +164,8 @@ struct Judge: Sendable {
 
     mutating func added(_ address: ServiceAddress, _ epoch: Epoch, by name: String, _ moment: Moment) {
         guard let holder = rights[Right(address: address.name, epoch: epoch)] else {
-            object(moment, .holdWithoutGrant, "\(name) takes \(address.name) @\(epoch), which was never granted")
+            object(
+                moment, .holdWithoutGrant, "\(name) takes \(address.name) @\(epoch), which was never granted")
             return
         }
         if holder.name != name {
@@ -174,7 +178,8 @@ struct Judge: Sendable {
     // MARK: - The zone
 
     mutating func zoneChanged(
-        from before: PretendZone, to after: PretendZone, _ update: ZoneUpdate, by name: String, _ moment: Moment
+        from before: PretendZone, to after: PretendZone, _ update: ZoneUpdate, by name: String,
+        _ moment: Moment
     ) {
         for record in foreignRecords where !after.records.contains(record) {
             object(moment, .foreignRecords, "\(name) removed \(record)")
@@ -194,7 +199,9 @@ struct Judge: Sendable {
     private static func epoch(in content: ZoneRecord.Content) -> Epoch? {
         guard case .txt(let text) = content, let word = text.split(separator: "=").last else { return nil }
         let numbers = word.split(separator: ".")
-        guard numbers.count == 2, let term = Term(numbers[0]), let index = Index(numbers[1]) else { return nil }
+        guard numbers.count == 2, let term = Term(numbers[0]), let index = Index(numbers[1]) else {
+            return nil
+        }
         return Epoch(term: term, index: index)
     }
 }

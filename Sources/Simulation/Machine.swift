@@ -86,6 +86,8 @@ struct Service: Sendable {
 /// Pretends one machine's FreeSWITCH: its health and the calls that end one after the other.
 struct PretendSwitch: Hashable, Sendable {
     var report: SwitchReport
+    /// Calls neither come nor go by themselves.
+    var isSteady = false
     /// What was told last.
     var told: SwitchReport?
 
@@ -93,7 +95,7 @@ struct PretendSwitch: Hashable, Sendable {
 
     /// A moment passes: calls arrive at published addresses and end everywhere.
     mutating func pass(isPublished: Bool, using chance: inout SeededGenerator) {
-        guard report.health == .healthy else { return }
+        guard report.health == .healthy, !isSteady else { return }
         let ending = report.calls / 3 + (report.calls > 0 ? 1 : 0)
         report.calls -= min(report.calls, UInt32(chance.draw(0...Int(ending))))
         if isPublished { report.calls = min(50, report.calls + UInt32(chance.draw(0...4))) }

@@ -21,7 +21,7 @@ struct Network: Sendable {
     var reordering = 0
     var damage = 0
     /// Of every packet, in nanoseconds.
-    var delay: ClosedRange<Int64> = 60 * microsecond ... 300 * microsecond
+    var delay: ClosedRange<Int64> = 60 * microsecond...300 * microsecond
     /// How late a reordered datagram is at most.
     static let latest = 100 * millisecond
 

@@ -37,7 +37,9 @@ struct PretendZone: Hashable, Sendable {
         } else if !there.isEmpty {
             return .prerequisiteFailed("YXRRSET")
         }
-        guard (update.delete + update.add).allSatisfy({ isInside($0.name) }) else { return .refused("NOTZONE") }
+        guard (update.delete + update.add).allSatisfy({ isInside($0.name) }) else {
+            return .refused("NOTZONE")
+        }
         let before = records
         for gone in update.delete {
             records.removeAll { $0.name == gone.name && $0.content == gone.content }

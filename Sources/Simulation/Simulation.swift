@@ -82,7 +82,11 @@ package enum Simulation {
             world.run(for: .seconds(1))
         }
         #if DEBUGDUMP
-        if trace { for m in world.machines { if let n = m.service?.node { print("DUMP", m.name); dump(n, maxDepth: 6) } } }
+            if trace {
+                for m in world.machines {
+                    if let n = m.service?.node { print("DUMP", m.name); dump(n, maxDepth: 6) }
+                }
+            }
         #endif
         return Outcome(
             seed: seed, violation: world.violation, trace: world.trace, lasted: world.now - .zero,

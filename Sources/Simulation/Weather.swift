@@ -86,7 +86,7 @@ extension World {
         network.duplication = 0
         network.reordering = 0
         network.damage = 0
-        network.delay = 60 * microsecond ... 300 * microsecond
+        network.delay = 60 * microsecond...300 * microsecond
         for server in nameServers?.servers.indices ?? 0..<0 { setServer(server, .well) }
         for machine in machines.indices { mend(machine) }
     }
@@ -129,7 +129,7 @@ extension World {
         switch fault {
         case .brokenLink: disconnect(link)
         case .slowLink:
-            network.slow(link, by: chance.weather.drawSpan(5 * millisecond ... 600 * millisecond))
+            network.slow(link, by: chance.weather.drawSpan(5 * millisecond...600 * millisecond))
             let end = now.after(nanoseconds: chance.weather.draw(100...2000) * millisecond)
             agenda.add(.quicken(link), at: end)
         default:
@@ -143,14 +143,14 @@ extension World {
             }
             guard !cut.links.isEmpty else { return }
             self.cut(cut)
-            let end = now.after(nanoseconds: chance.weather.drawSpan(20 * millisecond ... 4000 * millisecond))
+            let end = now.after(nanoseconds: chance.weather.drawSpan(20 * millisecond...4000 * millisecond))
             agenda.add(.heal(cut), at: end)
         }
     }
 
     private mutating func strike(_ fault: Fault, machine: Int) {
-        let nap = chance.weather.drawSpan(5 * millisecond ... 3000 * millisecond)
-        let pause = chance.weather.drawSpan(100 * millisecond ... 3000 * millisecond)
+        let nap = chance.weather.drawSpan(5 * millisecond...3000 * millisecond)
+        let pause = chance.weather.drawSpan(100 * millisecond...3000 * millisecond)
         let end = now.after(nanoseconds: nap)
         switch fault {
         case .serviceSleep: sleep(.service, of: machine, nanoseconds: nap)
@@ -168,7 +168,7 @@ extension World {
             wipe(machine, restartAfter: pause)
         case .shutdown: shutDown(machine)
         case .slowDisk:
-            machines[machine].disk.slowness = chance.weather.drawSpan(5 * millisecond ... 500 * millisecond)
+            machines[machine].disk.slowness = chance.weather.drawSpan(5 * millisecond...500 * millisecond)
             agenda.add(.diskQuickens(machine: machine), at: end)
         case .diskFailure: machines[machine].disk.isFailing = true
         case .switchFailure:
@@ -185,7 +185,7 @@ extension World {
         let trouble: [NameServers.Condition] =
             server == 0 ? [.refusing, .silent, .forgetful, .tardy, .unreadable] : [.silent, .unreadable]
         setServer(server, chance.weather.pick(trouble))
-        let end = now.after(nanoseconds: chance.weather.drawSpan(100 * millisecond ... 3000 * millisecond))
+        let end = now.after(nanoseconds: chance.weather.drawSpan(100 * millisecond...3000 * millisecond))
         agenda.add(.serverRecovers(server), at: end)
     }
 }

@@ -65,7 +65,8 @@ extension World {
             return .switchover(
                 seat: seat, to: chance.workload.happens(perMille: 500) ? node : nil, dryRun: false,
                 who: "ops@simulation")
-        default: return chance.workload.pick([.status, .zone, .zoneApply(adopt: false, who: "ops@simulation")])
+        default:
+            return chance.workload.pick([.status, .zone, .zoneApply(adopt: false, who: "ops@simulation")])
         }
     }
 
@@ -110,7 +111,8 @@ extension World {
         case .accepted(let epoch, let lines): "accepted @\(epoch): \(lines.joined(separator: "; "))"
         case .plan(let lines): "plan: \(lines.joined(separator: "; "))"
         case .refused(let reasons): "refused: \(reasons.joined(separator: "; "))"
-        case .zone(let report): "zone, \(report.steps.count) steps\(report.held.map { ", held: \($0)" } ?? "")"
+        case .zone(let report):
+            "zone, \(report.steps.count) steps\(report.held.map { ", held: \($0)" } ?? "")"
         case .unavailable(let reason): "unavailable: \(reason)"
         }
     }

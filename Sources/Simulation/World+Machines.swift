@@ -223,7 +223,7 @@ extension World {
         return machines[machine].keeper.held.contains { published.contains($0.address.ip) }
     }
 
-    private mutating func tellSwitch(_ machine: Int) {
+    mutating func tellSwitch(_ machine: Int) {
         guard let life = machines[machine].service?.life else { return }
         let report = machines[machine].phones.report
         guard machines[machine].phones.told != report else { return }

@@ -82,7 +82,9 @@ extension World {
     }
 
     private static func text(of update: ZoneUpdate) -> String {
-        let words = update.delete.map { "-\($0.name)/\($0.dataText)" } + update.add.map { "+\($0.name)/\($0.dataText)" }
+        let words =
+            update.delete.map { "-\($0.name)/\($0.dataText)" }
+            + update.add.map { "+\($0.name)/\($0.dataText)" }
         return words.joined(separator: " ")
     }
 

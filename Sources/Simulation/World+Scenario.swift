@@ -1,0 +1,179 @@
+import Cluster
+import Consensus
+
+// The verbs of a scenario, and what it may expect.
+
+extension World {
+    private var leaderIndex: Int? { machines.firstIndex { $0.service?.node.isLeader == true } }
+
+    /// A machine by its name, or `leader`.
+    private func machine(_ act: Scenario.Act, _ place: Int) throws(Scenario.Failure) -> Int {
+        let name = try act.word(place)
+        guard let machine = name == "leader" ? leaderIndex : index(of: name) else {
+            throw Scenario.Failure(line: act.line, text: "there is no \(name)")
+        }
+        return machine
+    }
+
+    mutating func play(_ act: Scenario.Act, _ cuts: inout [Cut]) throws(Scenario.Failure) {
+        switch act.words[0] {
+        case "run": run(until: now.after(nanoseconds: try act.nanoseconds(1)))
+        case "rest":
+            // What was just asked must have begun before there can be an end to it.
+            run(for: .milliseconds(60))
+            awaitRest()
+        case "crash", "kill", "wipe", "restart", "stop", "pause", "resume", "keeper-dies":
+            try playOnMachine(act)
+        case "isolate", "cut", "heal": try playOnNetwork(act, &cuts)
+        case "drain", "abort", "undrain", "switchover": try playOperator(act)
+        case "calls":
+            let number = try machine(act, 1)
+            machines[number].phones.isSteady = true
+            machines[number].phones.report = SwitchReport(health: .healthy, calls: UInt32(try act.number(2)))
+            passSwitchNow(number)
+        case "switch-fails":
+            let number = try machine(act, 1)
+            machines[number].phones.report = SwitchReport(health: .unhealthy)
+            passSwitchNow(number)
+        case "dns": try playOnServer(act)
+        default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")
+        }
+    }
+
+    private mutating func playOnMachine(_ act: Scenario.Act) throws(Scenario.Failure) {
+        let number = try machine(act, 1)
+        switch act.words[0] {
+        case "crash":
+            machines[number].staysDown = true
+            crash(number, restartAfter: nil)
+        case "kill":
+            machines[number].staysDown = true
+            kill(number, restartAfter: nil)
+        case "wipe":
+            machines[number].staysDown = true
+            wipe(number, restartAfter: nil)
+        case "restart":
+            machines[number].staysDown = false
+            planBoot(number, after: millisecond)
+        case "stop":
+            machines[number].staysDown = true
+            shutDown(number)
+        case "pause":
+            let span = try act.nanoseconds(2)
+            let who = act.words.count > 3 ? act.words[3] : "service"
+            if who != "service" { sleep(.keeper, of: number, nanoseconds: span) }
+            if who != "keeper" { sleep(.service, of: number, nanoseconds: span) }
+        case "keeper-dies": killKeeper(of: number)
+        default:
+            if machines[number].keeper.condition == .asleep { wakeKeeper(number) }
+            if machines[number].service?.isAsleep == true { wakeService(number) }
+        }
+    }
+
+    private mutating func playOnNetwork(_ act: Scenario.Act, _ cuts: inout [Cut]) throws(Scenario.Failure) {
+        switch act.words[0] {
+        case "isolate":
+            let cut = network.boundary(of: [try machine(act, 1)])
+            cuts.append(cut)
+            self.cut(cut)
+        case "cut":
+            let ends = try act.word(1).split(separator: ">").map(String.init)
+            guard ends.count == 2, let from = index(of: ends[0]), let to = index(of: ends[1]) else {
+                throw Scenario.Failure(line: act.line, text: "a cut is written A>B")
+            }
+            let cut = Cut(links: [Link(from: from, to: to)])
+            cuts.append(cut)
+            self.cut(cut)
+        default:
+            for cut in cuts { heal(cut) }
+            cuts = []
+        }
+    }
+
+    private mutating func playOperator(_ act: Scenario.Act) throws(Scenario.Failure) {
+        guard let asked = machines.indices.first(where: { machines[$0].service?.isAsleep == false }) else {
+            throw Scenario.Failure(line: act.line, text: "no node runs")
+        }
+        let who = "ops@console"
+        switch act.words[0] {
+        case "drain":
+            let deadline: Duration? = act.words.count > 2 ? .nanoseconds(try act.nanoseconds(2)) : nil
+            let wanted = act.words.count > 3 ? Drain.OnDeadline(rawValue: act.words[3]) : .wait
+            guard let onDeadline = wanted else {
+                throw Scenario.Failure(line: act.line, text: "\(act.words[3]) is not what a deadline does")
+            }
+            ask(
+                .drain(
+                    DrainRequest(
+                        target: try act.word(1), deadline: deadline, onDeadline: onDeadline,
+                        reason: "kernel update", dryRun: false, who: who)), of: asked)
+        case "abort": ask(.abortDrain(who: who), of: asked)
+        case "undrain": ask(.undrain(node: try act.word(1), who: who), of: asked)
+        default:
+            let to = act.words.count > 2 ? act.words[2] : nil
+            ask(.switchover(seat: try act.word(1), to: to, dryRun: false, who: who), of: asked)
+        }
+    }
+
+    private mutating func playOnServer(_ act: Scenario.Act) throws(Scenario.Failure) {
+        let conditions: [(String, NameServers.Condition)] = [
+            ("refuses", .refusing), ("silent", .silent), ("forgetful", .forgetful), ("tardy", .tardy),
+            ("unreadable", .unreadable), ("recovers", .well),
+        ]
+        let word = try act.word(1)
+        guard let found = conditions.first(where: { $0.0 == word }) else {
+            throw Scenario.Failure(line: act.line, text: "\(word) is nothing a name server does")
+        }
+        setServer(0, found.1)
+    }
+
+    private mutating func passSwitchNow(_ machine: Int) {
+        machines[machine].phones.told = nil
+        tellSwitch(machine)
+    }
+
+    // MARK: - Expecting
+
+    /// Why the world is not as the scenario says; nil when it is.
+    func objection(to act: Scenario.Act) throws(Scenario.Failure) -> String? {
+        let rest = Array(act.words.dropFirst(2))
+        let text = rest.joined(separator: " ")
+        switch try act.word(1) {
+        case "told": return trace.lines.contains { $0.contains(text) } ? nil : "nobody said \"\(text)\""
+        case "never-told": return trace.lines.first { $0.contains(text) }.map { "it was said: \($0)" }
+        default: break
+        }
+        guard let state = judge.newestState else { return "no cluster was formed" }
+        switch try act.word(1) {
+        case "holder":
+            guard let seat = state.seat(try act.word(2)) else { return "no seat \(act.words[2])" }
+            let holders = holders(of: seat.address)
+            let wanted = try act.word(3)
+            let isRight = wanted == "none" ? holders.isEmpty : holders == [wanted]
+            return isRight ? nil : "\(seat.name) (\(seat.address)) is held by \(holders)"
+        case "held":
+            for name in rest where holders(of: state.seat(name)?.address ?? "").count != 1 {
+                return "\(name) is held by \(holders(of: state.seat(name)?.address ?? ""))"
+            }
+            return nil
+        case "nobody-holds":
+            let holders = holders(of: try act.word(2))
+            return holders.isEmpty ? nil : "\(act.words[2]) is held by \(holders)"
+        case "address":
+            let address = state.seat(try act.word(2))?.address ?? "nothing"
+            return try act.word(3) == address ? nil : "\(act.words[2]) is at \(address)"
+        case "published":
+            guard let nameServers, let name = blueprint.serviceName else { return "there is no zone" }
+            let served = NameServers.addresses(in: nameServers.primary, of: name).map { "\($0)" }
+            return served == rest.sorted() ? nil : "the zone serves \(served)"
+        case "role":
+            let role = state.member(try act.word(2)).map { state.role(of: $0).rawValue } ?? "unknown"
+            return try act.word(3) == role ? nil : "\(act.words[2]) is \(role)"
+        case "drain":
+            let phase = state.drain?.phase.rawValue ?? "none"
+            return try act.word(2) == phase ? nil : "the drain is \(phase)"
+        case "slaves": return state.slaves == rest ? nil : "the slaves are \(state.slaves)"
+        default: throw Scenario.Failure(line: act.line, text: "nothing like that can be expected")
+        }
+    }
+}
