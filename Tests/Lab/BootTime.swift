@@ -36,7 +36,8 @@ package struct LabFailure: Error, CustomStringConvertible {
     package init(_ description: String) { self.description = description }
 }
 
-/// Waits until the condition holds, looking every few milliseconds; throws with `what` when it does not in time.
+/// Waits until the condition holds, looking every few milliseconds; throws with `what` when it does not in
+/// time.
 package func wait(
     for what: String, atMost seconds: Double, every milliseconds: UInt32 = 20, _ condition: () throws -> Bool
 ) throws {

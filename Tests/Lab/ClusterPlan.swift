@@ -32,7 +32,8 @@ package struct ClusterPlan: Sendable {
             <?xml version="1.0" encoding="UTF-8"?>
             <cluster xmlns="urn:fsdns:cluster:1" name="\(name)">
               <key file="cluster.key"/>
-              <heartbeat interval="\(interval)" lease="\(lease)" dead-after="\(deadAfter)" discovery="\(discovery)">
+              <heartbeat interval="\(interval)" lease="\(lease)" dead-after="\(deadAfter)"
+                  discovery="\(discovery)">
             \(networks)  </heartbeat>
               <nodes expect="\(nodes)">
             \(nodeLines)  </nodes>

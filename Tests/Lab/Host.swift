@@ -68,7 +68,8 @@ package final class Host {
         guard let service else { throw LabFailure("no node service runs on \(name)") }
         if target == .service { return [service] }
         guard let keeper = keeperPid else { throw LabFailure("no keeper runs on \(name)") }
-        // The keeper first: a node service that sees its keeper die may act, a keeper that is stopped may not.
+        // The keeper first: a node service that sees its keeper die may act, a keeper that is stopped may
+        // not.
         return target == .keeper ? [keeper] : [keeper, service]
     }
 
@@ -181,7 +182,8 @@ package enum ProcessTable {
         return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// The fields of /proc/PID/stat from the third (state) on; the second may contain anything in parentheses.
+    /// The fields of /proc/PID/stat from the third (state) on; the second may contain anything in
+    /// parentheses.
     private static func statistics(of pid: pid_t) -> [Substring] {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
         guard let end = text.lastIndex(of: ")") else { return [] }

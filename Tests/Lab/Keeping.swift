@@ -3,7 +3,8 @@ import Foundation
 
 /// What keeps the lab from leaving anything behind, however its own process ends.
 package enum Keeping {
-    /// The first process of a machine: reaps what is left to it and ends with its input, which ends the machine.
+    /// The first process of a machine: reaps what is left to it and ends with its input, which ends the
+    /// machine.
     package static func hold() {
         signal(SIGCHLD, SIG_IGN)
         waitForEndOfInput()

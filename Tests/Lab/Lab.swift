@@ -3,7 +3,9 @@ import Foundation
 
 /// A room full of pretend machines: hosts with node services, a name server and a caller, on one network.
 ///
-/// Everything lives in namespaces without names, so any number of labs can stand side by side, and all of it ends
+/// With FSDNS_LAB_KEEP set its folder (logs, state, records) is not removed.
+/// Everything lives in namespaces without names, so any number of labs can stand side by side, and all of
+/// it ends
 /// with this process, however that ends.
 package final class Lab {
     package let plan: ClusterPlan
@@ -78,7 +80,9 @@ package final class Lab {
     private static func startJanitor(of directory: String, _ programs: Programs) throws -> Int32 {
         let (end, leash) = try Launch.pipe()
         defer { Glibc.close(end) }
-        _ = try Launch.start([programs.lab, "janitor", directory], input: end)
+        if ProcessInfo.processInfo.environment["FSDNS_LAB_KEEP"] == nil {
+            _ = try Launch.start([programs.lab, "janitor", directory], input: end)
+        }
         return leash
     }
 
@@ -207,7 +211,8 @@ package final class Lab {
         return RunningProbe(caller: caller, file: file, pid: pid, leash: leash)
     }
 
-    /// Watches the name's addresses on the name server's own loopback; the file's lines are `nanoseconds a,b,c`.
+    /// Watches the name's addresses on the name server's own loopback; the file's lines are `nanoseconds
+    /// a,b,c`.
     package func startZoneWatch() throws {
         try nameServer.machine.start(
             [programs.lab, "watch-zone", "127.0.0.1", ClusterPlan.serviceName], outputFile: "answers",

@@ -12,7 +12,8 @@ package enum Launch {
 
     /// Starts a program in its own process group and returns its pid as this process sees it.
     ///
-    /// `input`, `output` and `errors` are file descriptors; nil is /dev/null. Throws when the program cannot be
+    /// `input`, `output` and `errors` are file descriptors; nil is /dev/null. Throws when the program
+    /// cannot be
     /// started.
     package static func start(
         _ arguments: [String], inside namespaces: [Namespace] = [], environment: [String: String] = [:],

@@ -72,7 +72,8 @@ package final class Machine {
         note("\(BootTime.now.nanoseconds) off -\n", in: "addresses")
     }
 
-    /// Starts a program that runs until it is stopped or the power goes; its output is appended to files of that name.
+    /// Starts a program that runs until it is stopped or the power goes; its output is appended to files of
+    /// that name.
     @discardableResult
     package func start(
         _ arguments: [String], environment: [String: String] = [:], outputFile: String, errorsFile: String,

@@ -27,7 +27,8 @@ package final class Namespace: Sendable {
         }
     }
 
-    /// The namespace of processes whose first one `start` starts (on the calling thread); when that one dies, the
+    /// The namespace of processes whose first one `start` starts (on the calling thread); when that one
+    /// dies, the
     /// kernel kills all.
     package static func processes(
         first start: @escaping @Sendable () throws -> pid_t

@@ -141,7 +141,8 @@ struct RunningCluster {
         #expect(try lab.nameServer.answer("_fsdns.sip.voip.example.net", "TXT").count == 1)
     }
 
-    /// Cuts the power of the seat's holder; the primary slave has its address afterwards. Returns the dead host.
+    /// Cuts the power of the seat's holder; the primary slave has its address afterwards. Returns the dead
+    /// host.
     @discardableResult
     func powerLoss(of seat: String) throws -> Host {
         let victim = try holder(of: seat)

@@ -37,6 +37,7 @@ enum Tool {
         case ("watch-announcements", 1): try AnnouncementWatch.run()
         case ("watch-zone", 3):
             try ZoneWatch.run(server: arguments[1], name: arguments[2], periodMicroseconds: 300)
+        case ("bench", _): try Bench.run(Array(arguments.dropFirst()))
         default:
             FileHandle.standardError.write(Data((usage + "\n").utf8))
             exit(2)

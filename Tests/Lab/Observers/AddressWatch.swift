@@ -3,7 +3,8 @@ import CLab
 
 /// Writes down every appearing and vanishing address of one network namespace, as the kernel tells it.
 package enum AddressWatch {
-    /// Runs until killed; one line an event on standard output: `nanoseconds add|del address` (boot time). What is
+    /// Runs until killed; one line an event on standard output: `nanoseconds add|del address` (boot time).
+    /// What is
     /// there at the start is written as added then; renewals of what is there are not written.
     package static func run() throws -> Never {
         let socket = try openSocket()

@@ -4,7 +4,8 @@
 package enum AnnouncementWatch {
     private static let arp: UInt16 = 0x0806
 
-    /// Runs until killed; one line each on standard output: `nanoseconds address hardware-address` (boot time).
+    /// Runs until killed; one line each on standard output: `nanoseconds address hardware-address` (boot
+    /// time).
     package static func run() throws -> Never {
         let socket = Glibc.socket(
             AF_PACKET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), Int32(arp.bigEndian))
@@ -14,7 +15,8 @@ package enum AnnouncementWatch {
         while true {
             let count = recv(socket, &buffer, buffer.count, 0)
             let now = BootTime.now
-            // RFC 826 for Ethernet and IPv4: sender hardware at 8, sender protocol at 14, target protocol at 24.
+            // RFC 826 for Ethernet and IPv4: sender hardware at 8, sender protocol at 14, target protocol
+            // at 24.
             guard count >= 28, buffer[14..<18] == buffer[24..<28] else { continue }
             let address = buffer[14..<18].map { "\($0)" }.joined(separator: ".")
             let hardware = buffer[8..<14].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }

@@ -22,7 +22,8 @@ package enum Echo {
         }
     }
 
-    /// One question, one answer. The packet information received (destination address) is sent back as it came: for
+    /// One question, one answer. The packet information received (destination address) is sent back as it
+    /// came: for
     /// a sender it names the source address.
     private static func answer(
         _ socket: Int32, _ bytes: UnsafeMutableRawBufferPointer, _ control: UnsafeMutableRawBufferPointer,

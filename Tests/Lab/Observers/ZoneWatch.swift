@@ -3,7 +3,8 @@ import CLab
 
 /// Asks a name server for the addresses of one name without pause and writes down every change of the answer.
 package enum ZoneWatch {
-    /// Runs until killed; one line a change on standard output: `nanoseconds address,address,…` (boot time when the
+    /// Runs until killed; one line a change on standard output: `nanoseconds address,address,…` (boot time
+    /// when the
     /// first answer with them arrived; sorted; `-` for none).
     package static func run(server: String, name: String, periodMicroseconds: UInt32) throws -> Never {
         let socket = try UDPSocket()
