@@ -52,6 +52,7 @@ final class KeeperGuard {
     }
 
     var descriptor: Int32? { process?.descriptor }
+    var pid: pid_t? { process?.pid }
 
     /// Starts the keeper when there is none and it is time to.
     func tend(at now: Instant) {

@@ -12,22 +12,32 @@ final class ZoneUpdater: Sendable {
         var key: TSIGKey?
     }
 
-    private static let attemptTime: Duration = .milliseconds(300)
+    /// How long servers are waited for.
+    struct Patience: Sendable {
+        /// For the answers to all questions by UDP, each of two times.
+        var attempt: Duration = .milliseconds(300)
+        /// For the answers by TCP.
+        var stream: Duration = .seconds(1)
+        /// For an update, which waits for the primary's disk.
+        var update: Duration = .seconds(2)
+    }
+
     private static let attempts = 2
-    private static let streamTime: Duration = .seconds(1)
-    /// An update waits for the primary's disk.
-    private static let updateTime: Duration = .seconds(2)
     private static let largestDatagram = 1200
 
     private let servers: [Server]
+    private let patience: Patience
     private let queue = DispatchQueue(label: "fsdns.zone", attributes: .concurrent)
     private let answer: @Sendable (Event) -> Void
 
     /// - Parameters:
     ///   - servers: the first is the primary.
     ///   - answer: gets one `.zoneRead` or `.zoneUpdated` for each call.
-    init(servers: [Server], answer: @escaping @Sendable (Event) -> Void) {
+    init(
+        servers: [Server], patience: Patience = Patience(), answer: @escaping @Sendable (Event) -> Void
+    ) {
         self.servers = servers
+        self.patience = patience
         self.answer = answer
     }
 
@@ -35,9 +45,9 @@ final class ZoneUpdater: Sendable {
         let collected = Collected(count: servers.count)
         let group = DispatchGroup()
         for (place, server) in servers.enumerated() {
-            queue.async(group: group) {
+            queue.async(group: group) { [self] in
                 let reading = ServerReading(
-                    endpoint: server.endpoint, outcome: Self.read(server.endpoint, questions))
+                    endpoint: server.endpoint, outcome: read(server.endpoint, questions))
                 collected.put(reading, at: place)
             }
         }
@@ -65,7 +75,7 @@ extension ZoneUpdater {
         var wire: [UInt8]
     }
 
-    private static func read(_ server: Endpoint, _ questions: [ZoneQuestion]) -> ServerReading.Outcome {
+    private func read(_ server: Endpoint, _ questions: [ZoneQuestion]) -> ServerReading.Outcome {
         var answers: [DNSMessage] = []
         var unread: [Unread] = []
         for question in questions {
@@ -88,19 +98,19 @@ extension ZoneUpdater {
         if let first = unread.first {
             return .failed("no answer for \(first.question.name) \(first.question.type)")
         }
-        return outcome(of: answers)
+        return Self.outcome(of: answers)
     }
 
     /// Asks all that is unread at once; a truncated answer leaves its question for TCP.
-    private static func ask(
+    private func ask(
         _ server: Endpoint, by transport: ServerConversation.Transport, _ unread: inout [Unread],
         _ answers: inout [DNSMessage]
     ) throws(ServerConversation.Failure) {
         var truncated: [UInt16] = []
-        for _ in 0..<(transport == .udp ? attempts : 1) {
+        for _ in 0..<(transport == .udp ? Self.attempts : 1) {
             let asked = unread.filter { !truncated.contains($0.message.id) }
             if asked.isEmpty { return }
-            let deadline = BootClock.now() + (transport == .udp ? attemptTime : streamTime)
+            let deadline = BootClock.now() + (transport == .udp ? patience.attempt : patience.stream)
             do throws(ServerConversation.Failure) {
                 let conversation = try ServerConversation(to: server, by: transport, until: deadline)
                 for one in asked { try conversation.send(one.wire, until: deadline) }
@@ -114,7 +124,7 @@ extension ZoneUpdater {
                         truncated.append(reply.id)
                         continue
                     }
-                    try check(reply, unread[place].question)
+                    try Self.check(reply, unread[place].question)
                     answers.append(reply)
                     unread.remove(at: place)
                 }
@@ -168,7 +178,7 @@ extension ZoneUpdater {
         let signed = key.sign(wire, at: WallClock.seconds())
         let transport: ServerConversation.Transport =
             signed.wire.count <= Self.largestDatagram ? .udp : .tcp
-        let deadline = BootClock.now() + Self.updateTime
+        let deadline = BootClock.now() + patience.update
         do throws(ServerConversation.Failure) {
             let conversation = try ServerConversation(to: primary.endpoint, by: transport, until: deadline)
             try conversation.send(signed.wire, until: deadline)

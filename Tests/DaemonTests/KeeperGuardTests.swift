@@ -1,0 +1,104 @@
+import Cluster
+import Config
+import Consensus
+import Glibc
+import Testing
+
+@testable import Daemon
+
+@Suite("Keeper guard", .serialized)
+struct KeeperGuardTests {
+    private let directory = TemporaryDirectory()
+
+    /// The built keeper, which stands beside the test bundle.
+    private var executable: String {
+        var link = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &link, link.count - 1)
+        let path = String(decoding: link.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            + "/fsdns-keeper"
+    }
+
+    private func file(port: UInt16) throws -> ClusterFile {
+        let text = """
+            <cluster xmlns="urn:fsdns:cluster:1" name="pbx">
+              <key file="cluster.key"/>
+              <heartbeat interval="25ms" lease="150ms" dead-after="200ms" discovery="1s">
+                <peer address="127.0.1.1"/>
+              </heartbeat>
+              <nodes expect="1"><node name="fs1" address="127.0.1.1"/></nodes>
+              <addresses mode="loopback" probe-port="\(port)">
+                <address name="alpha" ip="127.0.78.11/8"/>
+                <address name="beta" ip="127.0.78.12/8"/>
+              </addresses>
+              <seats><seat name="master1" address="alpha"/></seats>
+              <freeswitch kind="none"/>
+            </cluster>
+            """
+        return try ClusterFile.load(text: Array(text.utf8), path: "\(directory.path)/cluster.xml")
+    }
+
+    /// The next events, asked for until one comes or twenty seconds are over.
+    private func events(of keeper: KeeperGuard) -> [Event] {
+        let end = BootClock.now() + .seconds(20)
+        while BootClock.now() < end {
+            let now = BootClock.now()
+            keeper.tend(at: now)
+            if let descriptor = keeper.descriptor {
+                var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                poll(&entry, 1, 100)
+            }
+            let events = keeper.receive(at: now)
+            if !events.isEmpty { return events }
+        }
+        return []
+    }
+
+    @Test("a keeper is started, holds, lets go, dies, and its successor answers what it left open")
+    func life() throws {
+        let file = try file(port: UInt16(20_000 + getpid() % 20_000))
+        let keeper = try KeeperGuard(executable: executable, file: file, node: "fs1", log: .silent)
+        defer { keeper.finish() }
+        let alpha = file.settings.addresses[0]
+        let beta = file.settings.addresses[1]
+        let epoch = Epoch(term: 1, index: 5)
+        #expect(
+            keeper.hold(alpha, until: .zero, epoch: epoch)
+                == .keeperFailed(address: "alpha", epoch: epoch, reason: "the keeper does not run"))
+        #expect(events(of: keeper) == [.keeperReady])
+
+        #expect(keeper.hold(alpha, until: BootClock.now() + .seconds(30), epoch: epoch) == nil)
+        #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
+        keeper.release(alpha, epoch: epoch)
+        #expect(events(of: keeper) == [.keeperReleased(address: "alpha", epoch: epoch, cause: "asked")])
+        keeper.release(beta, epoch: epoch)
+        #expect(events(of: keeper) == [.keeperReleased(address: "beta", epoch: epoch, cause: "asked")])
+
+        let pid = try #require(keeper.pid)
+        kill(pid, SIGSTOP)
+        keeper.release(alpha, epoch: epoch)
+        kill(pid, SIGKILL)
+        #expect(events(of: keeper) == [.keeperLost])
+        #expect(
+            events(of: keeper)
+                == [
+                    .keeperReady,
+                    .keeperReleased(address: "alpha", epoch: epoch, cause: "the keeper began anew"),
+                ])
+    }
+
+    @Test("a hold that is not renewed ends by itself and is reported")
+    func expiry() throws {
+        let file = try file(port: UInt16(20_000 + (getpid() + 1) % 20_000))
+        let keeper = try KeeperGuard(executable: executable, file: file, node: "fs1", log: .silent)
+        defer { keeper.finish() }
+        let epoch = Epoch(term: 2, index: 9)
+        #expect(events(of: keeper) == [.keeperReady])
+        #expect(
+            keeper.hold(file.settings.addresses[0], until: BootClock.now() + .milliseconds(300), epoch: epoch)
+                == nil)
+        #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
+        #expect(
+            events(of: keeper) == [.keeperReleased(address: "alpha", epoch: epoch, cause: "the lease ended")])
+    }
+}

@@ -1,0 +1,184 @@
+import Cluster
+import Consensus
+import Glibc
+import Testing
+import Wire
+import ZoneServer
+
+@testable import Daemon
+
+@Suite("Zone updater", .serialized)
+struct ZoneUpdaterTests {
+    private static let text = """
+        $ORIGIN voip.example.net.
+        $TTL 60
+        @ IN SOA ns1 hostmaster 7 3600 600 1209600 5
+        @ IN NS ns1
+        ns1 IN A 127.0.0.1
+        sip IN A 10.77.0.11
+        _fsdns.sip IN TXT "epoch 3.117"
+        """
+    private let questions = [
+        ZoneQuestion(name: "voip.example.net", type: "SOA"),
+        ZoneQuestion(name: "sip.voip.example.net", type: "A"),
+        ZoneQuestion(name: "_fsdns.sip.voip.example.net", type: "TXT"),
+        ZoneQuestion(name: "nothing.voip.example.net", type: "SRV"),
+    ]
+    private let mailbox = Mailbox<Event>()
+    private let server: MoodyServer
+    private let key: TSIGKey
+
+    init() throws {
+        let records = try ZoneText.parse(Self.text, origin: .root, file: "test.zone")
+        key = try #require(
+            TSIGKey(
+                name: try DNSName("fsdns."), algorithm: .hmacSHA256, secret: Array(repeating: 7, count: 32)))
+        server = try MoodyServer(ZoneResponder(zone: try Zone(records), key: key))
+    }
+
+    /// Short for servers that say nothing; what answers on this machine does so at once.
+    private var patience: ZoneUpdater.Patience {
+        let isQuiet = server.isQuiet
+        return ZoneUpdater.Patience(
+            attempt: isQuiet || server.isDeafByUDP ? .milliseconds(30) : .seconds(10),
+            stream: isQuiet ? .milliseconds(100) : .seconds(10),
+            update: isQuiet ? .milliseconds(100) : .seconds(10))
+    }
+
+    private func updater(signing other: TSIGKey? = nil) -> ZoneUpdater {
+        let mailbox = mailbox
+        return ZoneUpdater(
+            servers: [.init(endpoint: server.endpoint, key: other ?? key)], patience: patience,
+            answer: { mailbox.put($0) })
+    }
+
+    private func record(_ text: String) throws -> ZoneRecord {
+        ZoneRecord(
+            name: "sip.voip.example.net", ttl: 60, content: .address(try #require(IPAddress(text))))
+    }
+
+    private func epoch(_ text: String) -> ZoneRecord {
+        ZoneRecord(name: "_fsdns.sip.voip.example.net", ttl: 60, content: .txt("epoch \(text)"))
+    }
+
+    private func update(expecting: String = "3.117") throws -> ZoneUpdate {
+        ZoneUpdate(
+            zone: "voip.example.net", expected: epoch(expecting), epochName: "_fsdns.sip.voip.example.net",
+            delete: [epoch("3.117"), try record("10.77.0.11")],
+            add: [epoch("3.118"), try record("10.77.0.12")])
+    }
+
+    private var readings: [ServerReading]? {
+        guard case .zoneRead(_, let readings) = mailbox.next() else { return nil }
+        return readings
+    }
+
+    private var outcome: ZoneUpdateOutcome? {
+        guard case .zoneUpdated(_, let outcome) = mailbox.next() else { return nil }
+        return outcome
+    }
+
+    @Test(
+        "a zone is read whole, by UDP or, where that does not do, by TCP",
+        arguments: [MoodyServer.Mood.helpful, .deafByUDP, .truncating])
+    func read(mood: MoodyServer.Mood) throws {
+        defer { server.stop() }
+        server.be(mood)
+        updater().read(5, questions)
+        let expected = [epoch("3.117"), try record("10.77.0.11")].sorted()
+        #expect(
+            readings == [
+                ServerReading(endpoint: server.endpoint, outcome: .read(serial: 7, records: expected))
+            ])
+    }
+
+    @Test(
+        "what does not speak for the zone is a failed read, never an absence",
+        arguments: [
+            MoodyServer.Mood.silent, .half, .forwarding, .code(.refused), .code(.servFail), .code(.notAuth),
+        ])
+    func failedRead(mood: MoodyServer.Mood) {
+        defer { server.stop() }
+        server.be(mood)
+        updater().read(5, questions)
+        guard case .failed(let reason) = readings?.first?.outcome else {
+            Issue.record("a failed read expected")
+            return
+        }
+        #expect(!reason.isEmpty)
+    }
+
+    @Test("an update whose expected epoch is there is done, as a whole")
+    func done() throws {
+        defer { server.stop() }
+        updater().update(1, try update())
+        #expect(outcome == .done)
+        updater().read(2, questions)
+        let expected = [epoch("3.118"), try record("10.77.0.12")].sorted()
+        #expect(readings?.first?.outcome == .read(serial: 8, records: expected))
+    }
+
+    @Test("an update whose expected epoch is not there changes nothing")
+    func prerequisite() throws {
+        defer { server.stop() }
+        let before = server.zone
+        updater().update(1, try update(expecting: "3.116"))
+        #expect(outcome == .prerequisiteFailed("NXRRSET"))
+        #expect(server.zone == before)
+    }
+
+    @Test("a large update goes by TCP")
+    func large() throws {
+        defer { server.stop() }
+        server.be(.deafByUDP)
+        var update = try update()
+        for number in 0..<100 { update.add.append(try record("10.78.0.\(number)")) }
+        updater().update(1, update)
+        #expect(outcome == .done)
+    }
+
+    @Test("a server that does not accept the signature has refused")
+    func wrongKey() throws {
+        defer { server.stop() }
+        let other = TSIGKey(
+            name: try DNSName("fsdns."), algorithm: .hmacSHA256, secret: Array(repeating: 8, count: 32))
+        updater(signing: other).update(1, try update())
+        guard case .refused(let reason) = outcome else {
+            Issue.record("a refusal expected")
+            return
+        }
+        #expect(reason.contains("BADSIG"))
+    }
+
+    @Test(
+        "an update whose answer is lost or not to be trusted is unknown",
+        arguments: [MoodyServer.Mood.forgetful, .silent, .half, .forging])
+    func unknown(mood: MoodyServer.Mood) throws {
+        defer { server.stop() }
+        server.be(mood)
+        updater().update(1, try update())
+        guard case .unknown(let reason) = outcome else {
+            Issue.record("an unknown outcome expected")
+            return
+        }
+        #expect(reason.contains("\(server.endpoint)"))
+    }
+
+    @Test("several servers are read together, each with its own outcome")
+    func several() throws {
+        let mailbox = mailbox
+        // Port 9: nobody listens there.
+        let nobody = Endpoint(ip: server.endpoint.ip, port: 9)
+        let updater = ZoneUpdater(
+            servers: [.init(endpoint: server.endpoint, key: key), .init(endpoint: nobody, key: nil)],
+            answer: { mailbox.put($0) })
+        defer { server.stop() }
+        updater.read(3, questions)
+        let found = try #require(readings)
+        #expect(found.map(\.endpoint) == [server.endpoint, nobody])
+        guard case .read(7, _) = found[0].outcome, case .failed = found[1].outcome else {
+            Issue.record("one reading and one failure expected")
+            return
+        }
+    }
+}
