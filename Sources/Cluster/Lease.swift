@@ -8,6 +8,8 @@ struct Lease: Hashable, Sendable {
     /// When heartbeat `sequence` was sent, at `sequence % capacity`.
     private var sent: [Sent] = []
     private var vouchers: [Voucher] = []
+    /// Acknowledgements from logs that knew more than ours, one for each member: worth something once ours knows as much.
+    private var deferred: [Deferred] = []
 
     private struct Sent: Hashable {
         var sequence: UInt64
@@ -16,6 +18,12 @@ struct Lease: Hashable, Sendable {
     private struct Voucher: Hashable {
         var member: MemberID
         var heardSentAt: Instant
+    }
+
+    private struct Deferred: Hashable {
+        var member: MemberID
+        var sequence: UInt64
+        var epoch: Epoch
     }
 
     mutating func beat(_ sequence: UInt64, at now: Instant) {
@@ -27,9 +35,25 @@ struct Lease: Hashable, Sendable {
         sent[slot] = entry
     }
 
-    /// A peer says that it heard heartbeat `sequence`. The caller has checked that the peer's fence epoch is not
-    /// newer than ours.
-    mutating func acknowledged(_ sequence: UInt64, by member: MemberID) {
+    /// A peer whose log's newest fence is `epoch` says that it heard heartbeat `sequence`. It counts at once when our own
+    /// log knows as much (`known`), and otherwise when it does, just as if it had arrived only then.
+    mutating func acknowledged(_ sequence: UInt64, by member: MemberID, epoch: Epoch, known: Epoch) {
+        deferred.removeAll { $0.member == member }
+        if epoch <= known {
+            count(sequence, by: member)
+        } else if deferred.count < Limits.nodes {
+            deferred.append(Deferred(member: member, sequence: sequence, epoch: epoch))
+        }
+    }
+
+    /// Our log grew: what waited for it counts now.
+    mutating func learned(_ known: Epoch) {
+        guard deferred.contains(where: { $0.epoch <= known }) else { return }
+        for entry in deferred where entry.epoch <= known { count(entry.sequence, by: entry.member) }
+        deferred.removeAll { $0.epoch <= known }
+    }
+
+    private mutating func count(_ sequence: UInt64, by member: MemberID) {
         guard sequence > 0, !sent.isEmpty else { return }
         let entry = sent[Int(sequence % UInt64(Limits.rememberedHeartbeats))]
         guard entry.sequence == sequence else { return }

@@ -160,6 +160,7 @@ extension Node {
             if leaving != nil { return "\(name) is stopping" }
             if !load.isFit { return "FreeSWITCH on \(name) is \(load.health.rawValue)" }
             if !holdings.isEmpty { return "the keeper on \(name) is not ready" }
+            if leaseValidSince == nil { return "\(name) has no lease" }
             return settings.version == scratch.settings.version ? nil : "\(name) has another cluster file"
         }
         guard let neighbour = neighbours[holder] else { return "\(holder.name) was not heard yet" }
@@ -172,6 +173,7 @@ extension Node {
             return "FreeSWITCH on \(holder.name) is \(heartbeat.load.health.rawValue)"
         }
         if !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
+        if !heartbeat.leaseValid { return "\(holder.name) has no lease" }
         if heartbeat.settingsVersion != scratch.settings.version {
             return "\(holder.name) has another cluster file"
         }
@@ -236,6 +238,8 @@ extension Node {
             }.compactMap(\.prefer)
             if let preferred = spares.first(where: { $0.name == prefer }) {
                 spares = [preferred]
+            } else if let prefer, mayStillCome(prefer, in: scratch, at: now) {
+                continue
             } else if let unwanted = spares.first(where: { !wanted.contains($0.name) }) {
                 spares = [unwanted]
             }
@@ -246,6 +250,14 @@ extension Node {
                 .grant(address: seat.address, to: to, reason: "\(seat.name) has no holder"), &scratch, at: now
             )
         }
+    }
+
+    /// A preferred node that is admitted and heard gets `discovery` to become ready.
+    private func mayStillCome(_ node: String, in scratch: ControlState, at now: Instant) -> Bool {
+        guard let leadership, now - leadership.since < timing.discovery, scratch.slaves.contains(node),
+            let holder = scratch.member(node)?.holder
+        else { return false }
+        return holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
     }
 
     /// Holders that asked to be rid of their addresses.

@@ -15,11 +15,9 @@ extension Node {
         case .again: break
         }
         leadership?.heard(sender.member)
-        // An acknowledgement is worth something only from a log that knows no later fence than ours.
-        if heartbeat.fenceEpoch <= fenceEpoch,
-            let mine = heartbeat.acknowledgements.first(where: { $0.holder == me })
-        {
-            lease.acknowledged(mine.sequence, by: sender.member)
+        if let mine = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
+            lease.acknowledged(
+                mine.sequence, by: sender.member, epoch: heartbeat.fenceEpoch, known: fenceEpoch)
         }
     }
 
@@ -55,6 +53,7 @@ extension Node {
     }
 
     mutating func watchLease(at now: Instant) {
+        lease.learned(fenceEpoch)
         let isValid = leaseEnd(at: now) != nil
         guard isValid != (leaseValidSince != nil) else { return }
         leaseValidSince = isValid ? now : nil

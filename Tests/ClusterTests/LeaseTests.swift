@@ -12,11 +12,11 @@ struct LeaseTests {
     func majority() {
         var lease = Lease()
         for sequence in 1...4 { lease.beat(UInt64(sequence), at: at(Int64(sequence) * 25)) }
-        lease.acknowledged(4, by: voters[1])
+        lease.acknowledged(4, by: voters[1], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == nil)
-        lease.acknowledged(2, by: voters[2])
+        lease.acknowledged(2, by: voters[2], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == at(50))
-        lease.acknowledged(3, by: voters[3])
+        lease.acknowledged(3, by: voters[3], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == at(75))
     }
 
@@ -25,17 +25,29 @@ struct LeaseTests {
         var lease = Lease()
         lease.beat(1, at: at(25))
         lease.beat(2, at: at(50))
-        lease.acknowledged(2, by: voters[1])
-        lease.acknowledged(1, by: voters[1])
+        lease.acknowledged(2, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(1, by: voters[1], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(60)) == at(50))
+    }
+
+    @Test("an acknowledgement from a log that knows a later fence counts once ours knows it too")
+    func deferred() {
+        var lease = Lease()
+        let fence = Epoch(term: 2, index: 9)
+        lease.beat(1, at: at(25))
+        lease.acknowledged(1, by: voters[1], epoch: fence, known: .zero)
+        lease.learned(Epoch(term: 2, index: 8))
+        #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(30)) == nil)
+        lease.learned(fence)
+        #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(30)) == at(25))
     }
 
     @Test("a heartbeat that was never sent, or is forgotten, proves nothing")
     func unknownHeartbeat() {
         var lease = Lease()
         for sequence in 1...300 { lease.beat(UInt64(sequence), at: at(Int64(sequence))) }
-        lease.acknowledged(20, by: voters[1])
-        lease.acknowledged(400, by: voters[1])
+        lease.acknowledged(20, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(400, by: voters[1], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(300)) == nil)
     }
 
@@ -43,9 +55,9 @@ struct LeaseTests {
     func learner() {
         var lease = Lease()
         lease.beat(1, at: at(25))
-        lease.acknowledged(1, by: voters[1])
+        lease.acknowledged(1, by: voters[1], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[1...3]), me: voters[0], now: at(30)) == nil)
-        lease.acknowledged(1, by: voters[2])
+        lease.acknowledged(1, by: voters[2], epoch: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[1...3]), me: voters[0], now: at(30)) == at(25))
     }
 }
