@@ -13,6 +13,8 @@ struct ZoneKeeper: Hashable, Sendable {
     var problem: String?
     var failures = 0
     var adopt = false
+    /// An update of ours with unknown end may still arrive.
+    var isContested = false
     /// What was wanted when the readings were found to agree with it.
     var converged: [ZoneRecord]?
     var told: String?
@@ -105,7 +107,9 @@ extension Node {
             return
         }
         let epoch = Epoch(term: raft.term, index: applied.index)
-        let plan = desired.plan(from: zoneKeeper.readings.first, epoch: epoch, adopt: zoneKeeper.adopt)
+        let plan = desired.plan(
+            from: zoneKeeper.readings.first, epoch: epoch, adopt: zoneKeeper.adopt,
+            isContested: zoneKeeper.isContested)
         note(plan)
         guard let update = plan.update, zoneKeeper.failures == 0 || zoneKeeper.rereads > 0 else { return }
         zoneKeeper.rereads = 0
@@ -170,6 +174,7 @@ extension Node {
         zoneKeeper.rereads = 0
         switch outcome {
         case .done:
+            zoneKeeper.isContested = false
             zoneKeeper.failures = 0
             zoneKeeper.problem = nil
             zoneKeeper.nextRead = now
@@ -182,6 +187,7 @@ extension Node {
             zoneKeeper.problem = "the primary refused the update: \(reason)"
             backOff(at: now)
         case .unknown(let reason):
+            zoneKeeper.isContested = true
             zoneKeeper.problem = "the update may or may not have happened: \(reason)"
             backOff(at: now)
         }

@@ -72,7 +72,12 @@ package struct DesiredZone: Hashable, Sendable {
     }
 
     /// The one update that makes the primary true, or why there is none.
-    package func plan(from reading: ServerReading?, epoch: Epoch, adopt: Bool = false) -> ZonePlan {
+    ///
+    /// With `isContested`, a zone that is true already is still moved to our epoch, so that an update on its way from
+    /// before finds its prerequisite gone.
+    package func plan(
+        from reading: ServerReading?, epoch: Epoch, adopt: Bool = false, isContested: Bool = false
+    ) -> ZonePlan {
         var plan = ZonePlan()
         guard let reading else {
             plan.held = "the zone was not read yet"
@@ -87,12 +92,11 @@ package struct DesiredZone: Hashable, Sendable {
         let (delete, add) = difference(from: found)
         let expected = found.first { $0.name == epochName && $0.type == "TXT" }
         if delete.isEmpty && add.isEmpty {
-            guard let mark = mark(in: expected), mark.writer == writer, mark.epoch.term < epoch.term else {
-                return plan
-            }
-            // Until a leader has put its term into the zone, a deposed one's late update would still be taken.
-            plan.steps.append(
-                "claim the zone for term \(epoch.term): late updates of older leaders are refused then")
+            guard let mark = mark(in: expected), mark.writer == writer,
+                mark.epoch.term < epoch.term || isContested && mark.epoch < epoch
+            else { return plan }
+            // Until then a late update, of a deposed leader or of our own with unknown end, would be taken.
+            plan.steps.append("claim the zone for epoch \(epoch): updates from before are refused then")
         }
         for record in add { plan.steps.append("add \(record): it should be served") }
         for record in delete { plan.steps.append("delete \(record): it should not be served any more") }
