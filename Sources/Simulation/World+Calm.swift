@@ -34,6 +34,7 @@ extension World {
             if service.node.applied.index != leader.applied.index { return "\(machine.name) is behind" }
             if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }
         }
+        if isWithholding(state) { return nil }
         for voter in leader.raft.membership.voters
         where !machines.contains(where: { $0.staysDown || $0.service?.member == voter }) {
             return "\(voter) votes and is no more"
