@@ -24,7 +24,8 @@ import ZoneServer
     func zone() async throws {
         let records = try ZoneText.parse(site.zoneText, origin: .root, file: "demo.zone")
         let key = try #require(
-            TSIGKey(name: DNSName("fsdns."), algorithm: .hmacSHA256, secret: [UInt8](repeating: 1, count: 32)))
+            TSIGKey(name: DNSName("fsdns."), algorithm: .hmacSHA256, secret: [UInt8](repeating: 1, count: 32))
+        )
         let anyPort = Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0)
         let server = ZoneServer(zone: try Zone(records), key: key, listen: [anyPort])
         let lookup = Lookup(server: try #require(try await server.start().first))

@@ -24,6 +24,10 @@ struct DemoCommand: ParsableCommand {
             try story.run()
         } catch {
             story.stop()
+            if error == .interrupted {
+                DemoDirectory.remove(site.directory)
+                throw CommandFailure.refused(["demo: interrupted; everything was stopped and removed"])
+            }
             throw CommandFailure.refused(Self.complaint(error, story))
         }
         if keep {
@@ -76,9 +80,10 @@ enum DemoSummary {
         }
         guard keep else { return lines + ["  everything was stopped and removed again"] }
         let program = Local.program
-        lines += ["", "The cluster is running. Try:", "  export FSDNS_CONTROL=\(site.control("fs4"))"]
+        lines += ["", "The cluster is running. Try:", "  export FSDNS_CONTROL=\(site.control(story.asked))"]
         for command in [
-            "status --watch", "events --follow", "rings", "members", "undrain fs2", "drain master3 --wait",
+            "status --watch", "events --follow", "rings", "members", "undrain \(story.drained ?? "NODE")",
+            "drain master3 --wait",
             "zone show", "zone plan --nsupdate",
         ] {
             lines.append("  \(program) \(command)")

@@ -133,4 +133,7 @@ struct DemoFailure: Error, Hashable, Sendable {
     var text: String
 
     init(_ text: String) { self.text = text }
+
+    /// Somebody wants it to end.
+    static let interrupted = DemoFailure("interrupted")
 }

@@ -11,6 +11,8 @@ struct DemoStory {
     private let signals: SignalWait
     /// Facts for the summary, in the order they were found.
     private(set) var facts: [(String, String)] = []
+    /// The node that was sent into maintenance.
+    private(set) var drained: String?
     /// Ended on purpose.
     private(set) var killed: String?
 
@@ -19,11 +21,11 @@ struct DemoStory {
         self.signals = signals
     }
 
-    /// The node that is asked; it lives through the whole story.
-    private static let witness = "fs4"
+    /// The node that is asked; never the one that is killed.
+    private(set) var asked = "fs4"
 
     private var client: ControlClient {
-        ControlClient(path: site.control(Self.witness), patience: .seconds(2))
+        ControlClient(path: site.control(asked), patience: .seconds(2))
     }
 
     private var lookup: Lookup {
@@ -89,6 +91,7 @@ struct DemoStory {
     }
 
     private mutating func drain() throws(DemoFailure) {
+        let holder = try status().seats.first { $0.name == "master2" }?.holder
         say("fsdns drain master2")
         let began = narrator.clock.elapsed
         let request = DrainRequest(
@@ -100,7 +103,7 @@ struct DemoStory {
                 throw CommandFailure.refused(["an answer that is no acceptance"])
             }
             for line in lines { say("  \(line)") }
-            watch = MoveWatch(.drained(seat: "master2", from: "fs2"), accepted: epoch)
+            watch = MoveWatch(.drained(seat: "master2", from: holder), accepted: epoch)
         } catch {
             throw DemoFailure("the drain was refused: \(error.lines.joined(separator: "; "))")
         }
@@ -114,10 +117,11 @@ struct DemoStory {
             return watch.outcome != nil
         }
         if case .aborted(let why)? = watch.outcome { throw DemoFailure(why) }
+        drained = holder
         let took = WaitOptions.elapsed(narrator.clock.elapsed - began)
-        say(
-            "master2 is drained: \(site.address(12)) is now the maintenance address, fs2 is in maintenance (\(took))"
-        )
+        if case .finished(let text)? = watch.outcome {
+            say("\(text); \(site.address(12)) is now the maintenance address (\(took))")
+        }
         facts.append(("drain of master2", took))
         try showAnswer(expecting: [11, 13, 19])
     }
@@ -136,6 +140,7 @@ struct DemoStory {
         }
         let processes = processes
         killed = victim
+        if victim == asked { asked = "fs5" }
         guard let result = clock.measure(victim, within: .seconds(10), kill: { processes.kill(victim) })
         else {
             throw DemoFailure("no other node answered at \(seat.address) within 10s of the kill")
@@ -180,7 +185,7 @@ struct DemoStory {
             if narrator.clock.elapsed - began > bound {
                 throw DemoFailure("waited \(OperatorDuration.text(bound)) in vain for \(what)")
             }
-            if signals.next(within: .milliseconds(100)) != nil { throw DemoFailure("interrupted") }
+            if signals.next(within: .milliseconds(100)) != nil { throw .interrupted }
         }
     }
 
