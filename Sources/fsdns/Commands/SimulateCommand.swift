@@ -31,21 +31,28 @@ struct SimulateCommand: ParsableCommand {
             return
         }
         let end = seed + seeds
-        var total = Simulation.Sweep()
+        var sum: Simulation.Sweep?
         var next = seed
         while next < end {
             let last = min(end, next + Self.portion)
             let sweep = Simulation.sweep(seeds: next..<last)
             if let failure = sweep.failure { try Self.judge(failure) }
-            total.runs += sweep.runs
-            total.steps += sweep.steps
-            total.takeovers += sweep.takeovers
-            total.lasted += sweep.lasted
-            total.takeoverTimes += sweep.takeoverTimes
+            let total = sum.map { Self.joined($0, sweep) } ?? sweep
+            sum = total
             Output.error("\(total.runs) of \(seeds) seeds, \(total.takeovers) takeovers, no law broken")
             next = last
         }
-        Output.line(Self.summary(total))
+        if let sum { Output.line(Self.summary(sum)) }
+    }
+
+    private static func joined(_ first: Simulation.Sweep, _ second: Simulation.Sweep) -> Simulation.Sweep {
+        var sum = first
+        sum.runs += second.runs
+        sum.steps += second.steps
+        sum.takeovers += second.takeovers
+        sum.lasted += second.lasted
+        sum.takeoverTimes += second.takeoverTimes
+        return sum
     }
 
     /// - Throws: exit 1 with the law that was broken and the command that shows it again.
