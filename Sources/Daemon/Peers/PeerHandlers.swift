@@ -29,16 +29,20 @@ final class OutgoingLink: ChannelInboundHandler {
 
     private let links: PeerLinks
     private let member: MemberID
+    private let attempt: UInt64
     private var decoder = PeerFrameDecoder()
     private var isStanding = false
+    private var isEncrypted = false
 
-    init(links: PeerLinks, member: MemberID) {
+    init(links: PeerLinks, member: MemberID, attempt: UInt64) {
         self.links = links
         self.member = member
+        self.attempt = attempt
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted = event as? TLSUserEvent {
+            isEncrypted = true
             let hello = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello))
             context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
         }
@@ -61,7 +65,7 @@ final class OutgoingLink: ChannelInboundHandler {
                     return
                 }
                 isStanding = true
-                links.stand(member, context.channel)
+                links.stand(member, attempt, context.channel)
             }
         } catch {
             refuse(context, error.description)
@@ -74,12 +78,13 @@ final class OutgoingLink: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        links.lose(member, context.channel)
+        links.lose(member, attempt)
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is NIOSSLError || error is BoringSSLError {
+        // Afterwards it is only a link that broke, which the heartbeats tell better.
+        if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
             links.log.warning("peer-link", member.name, "the handshake failed: \(error)")
         }
         context.close(promise: nil)

@@ -18,8 +18,8 @@ final class PeerLinks: Sendable {
 
     private enum Link {
         case idle
-        case dialing
-        case ready(any Channel)
+        case dialing(attempt: UInt64)
+        case ready(attempt: UInt64, any Channel)
     }
 
     private struct Way {
@@ -49,12 +49,16 @@ final class PeerLinks: Sendable {
         var incomingCount = 0
         var dropped: UInt64 = 0
         var isStopped = false
+        var attempts: UInt64 = 0
     }
 
     private static let firstBackOff: TimeAmount = .milliseconds(20)
     private static let longestBackOff: TimeAmount = .seconds(1)
     /// A peer not heard for so long is not dialed.
     private static let silence: TimeAmount = .seconds(1)
+    /// A link to a peer that comes back after so long is made anew rather than waited for: TCP repeats what was lost
+    /// ever more slowly.
+    private static let stall: TimeAmount = .milliseconds(500)
     private static let waitingLimit = 256
     private static let waitingBytesLimit = 2 * FrameLimits.peerFrame
     private static let peerLimit = 2 * Limits.nodes
@@ -123,7 +127,7 @@ final class PeerLinks: Sendable {
             for listener in self.state.value.listeners { listener.channel?.close(promise: nil) }
             for link in self.state.value.incoming { link.channel.close(promise: nil) }
             for peer in self.state.value.peers {
-                if case .ready(let channel) = peer.link { channel.close(promise: nil) }
+                if case .ready(_, let channel) = peer.link { channel.close(promise: nil) }
             }
         }
         try? closing.wait()
@@ -148,9 +152,12 @@ extension PeerLinks {
         }
         var peer = state.value.peers[place]
         let isReborn = holder.incarnation > peer.incarnation
+        let isBack = way.heardAt - heardAt(peer) > Self.stall
         if isReborn {
             peer.incarnation = holder.incarnation
             peer.ways = []
+        }
+        if isReborn || isBack {
             peer.backOff = Self.firstBackOff
             peer.dialAt = .uptimeNanoseconds(0)
         }
@@ -158,7 +165,7 @@ extension PeerLinks {
         if peer.ways.count == Self.waysLimit { peer.ways.removeFirst() }
         peer.ways.append(way)
         state.value.peers[place] = peer
-        if isReborn, case .ready(let channel) = peer.link { channel.close(promise: nil) }
+        if isReborn || isBack, case .ready(_, let channel) = peer.link { channel.close(promise: nil) }
         dial(holder.member)
     }
 
@@ -167,7 +174,7 @@ extension PeerLinks {
             heardAt(state.value.peers[a]) < heardAt(state.value.peers[b])
         }
         guard let oldest else { return }
-        if case .ready(let channel) = state.value.peers[oldest].link { channel.close(promise: nil) }
+        if case .ready(_, let channel) = state.value.peers[oldest].link { channel.close(promise: nil) }
         state.value.peers.remove(at: oldest)
     }
 
@@ -184,11 +191,13 @@ extension PeerLinks {
         guard !fresh.isEmpty, now >= state.value.peers[place].dialAt else { return }
         let way = fresh[state.value.peers[place].nextWay % fresh.count]
         state.value.peers[place].nextWay += 1
-        state.value.peers[place].link = .dialing
-        connect(to: member, by: way).whenFailure { [self] _ in lose(member, nil) }
+        state.value.attempts += 1
+        let attempt = state.value.attempts
+        state.value.peers[place].link = .dialing(attempt: attempt)
+        connect(to: member, by: way, attempt).whenFailure { [self] _ in lose(member, attempt) }
     }
 
-    private func connect(to member: MemberID, by way: Way) -> EventLoopFuture<Void> {
+    private func connect(to member: MemberID, by way: Way, _ attempt: UInt64) -> EventLoopFuture<Void> {
         do {
             let remote = try SocketAddress(ipAddress: "\(way.remote.ip)", port: Int(way.remote.port))
             // From the ring's own address: a service address may leave this machine at any time.
@@ -203,7 +212,7 @@ extension PeerLinks {
                     channel.eventLoop.makeCompletedFuture {
                         let tls = try NIOSSLClientHandler(context: client, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandlers(
-                            tls, OutgoingLink(links: self, member: member))
+                            tls, OutgoingLink(links: self, member: member, attempt: attempt))
                     }
                 }
                 .connect(to: remote)
@@ -221,21 +230,22 @@ extension PeerLinks {
     var hello: PeerFrame { .hello(PeerHello(cluster: cluster, holder: state.value.me)) }
 
     /// The other end introduced itself as who it should be.
-    func stand(_ member: MemberID, _ channel: any Channel) {
-        guard let place = place(of: member) else {
+    func stand(_ member: MemberID, _ attempt: UInt64, _ channel: any Channel) {
+        guard let place = place(of: member), case .dialing(attempt) = state.value.peers[place].link else {
             channel.close(promise: nil)
             return
         }
-        state.value.peers[place].link = .ready(channel)
+        state.value.peers[place].link = .ready(attempt: attempt, channel)
         state.value.peers[place].backOff = Self.firstBackOff
         pour(member)
     }
 
-    /// A link that was being made, or stood, is gone.
-    func lose(_ member: MemberID, _ channel: (any Channel)?) {
+    /// The link of that attempt, made or only begun, is gone.
+    func lose(_ member: MemberID, _ attempt: UInt64) {
         guard let place = place(of: member) else { return }
-        if case .ready(let standing) = state.value.peers[place].link, let channel, standing !== channel {
-            return
+        switch state.value.peers[place].link {
+        case .dialing(attempt), .ready(attempt, _): break
+        case .idle, .dialing, .ready: return
         }
         let backOff = state.value.peers[place].backOff
         state.value.peers[place].link = .idle
@@ -265,7 +275,8 @@ extension PeerLinks {
 
     /// Writes what waits, as long as the link takes it.
     func pour(_ member: MemberID) {
-        guard let place = place(of: member), case .ready(let channel) = state.value.peers[place].link else {
+        guard let place = place(of: member), case .ready(_, let channel) = state.value.peers[place].link
+        else {
             return
         }
         var hasWritten = false
