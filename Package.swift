@@ -100,7 +100,7 @@ let package = Package(
         .testTarget(
             name: "FsdnsTests",
             dependencies: [
-                "Cluster", "Consensus", "Wire", "fsdns",
+                "Cluster", "Config", "Consensus", "Wire", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
