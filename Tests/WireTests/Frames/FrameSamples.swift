@@ -97,7 +97,9 @@ extension FrameSamples {
         state.grants = list(0...3) {
             Grant(
                 address: $0.name(), holder: $0.holder(), epoch: $0.epoch(),
-                condition: $0.flag() ? .inEffect($0.number()) : .released(by: $0.holder(), epoch: $0.epoch()),
+                conditions: $0.list(0...3) {
+                    $0.flag() ? .inEffect($0.number()) : .released(by: $0.holder(), epoch: $0.epoch())
+                },
                 reason: $0.name())
         }
         state.drain = flag() ? drain() : nil
