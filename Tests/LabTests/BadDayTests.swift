@@ -10,9 +10,7 @@ extension LabSuites {
             defer { lab.close() }
             let cluster = try RunningCluster(lab)
             let before = try lab.status()
-            var plan = ClusterPlan()
-            plan.nodes = 2
-            let file = try lab.makeCluster(plan, folder: "other")
+            let file = try lab.makeCluster(ClusterPlan(), folder: "other")
             let stranger = try lab.addStranger("x1", clusterFile: file)
             stranger.nodeName = "fs1"
             try stranger.startService()
