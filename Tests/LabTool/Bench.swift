@@ -44,15 +44,14 @@ struct Bench {
         if let obstacle = Lab.obstacle { throw LabFailure(obstacle) }
         if metrics.isEmpty { metrics = Metric.allCases }
         var failures = 0
-        print(Self.heading)
+        Self.show(Self.heading)
         for metric in metrics {
             do {
-                for row in try bench.measure(metric) { print(Self.line(row)) }
+                for row in try bench.measure(metric) { Self.show(Self.line(row)) }
             } catch {
                 failures += 1
-                print("\(metric.rawValue): failed: \(error)")
+                Self.show("\(metric.rawValue): failed: \(error)")
             }
-            fflush(nil)
         }
         if failures > 0 { throw LabFailure("\(failures) of \(metrics.count) benchmarks failed") }
     }
@@ -102,6 +101,9 @@ struct Bench {
     private static func right(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
+
+    /// A line of the table, at once.
+    private static func show(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
 
     /// What happens meanwhile, for whoever waits; the table itself is standard output.
     static func tell(_ text: String) {
