@@ -19,22 +19,14 @@ extension World {
     private func unrestOfMembers(_ state: ControlState, _ leader: Node) -> String? {
         for machine in machines {
             guard let service = machine.service else {
-                // Anti-flap may keep a dead holder where it is until somebody looks.
-                if !isWithholding(state), state.member(machine.name)?.isActive == true {
-                    return "\(machine.name) is not fenced"
-                }
+                if state.member(machine.name)?.isActive == true { return "\(machine.name) is not fenced" }
                 continue
             }
             if service.isStopping { return "\(machine.name) is stopping" }
-            guard state.isActive(service.node.me) else {
-                // Its former self is kept active by anti-flap.
-                if isWithholding(state), state.member(machine.name)?.isActive == true { continue }
-                return "\(machine.name) is not admitted"
-            }
+            guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
             if service.node.applied.index != leader.applied.index { return "\(machine.name) is behind" }
             if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }
         }
-        if isWithholding(state) { return nil }
         for voter in leader.raft.membership.voters
         where !machines.contains(where: { $0.staysDown || $0.service?.member == voter }) {
             return "\(voter) votes and is no more"
@@ -83,8 +75,8 @@ extension World {
     private func unrestOfZone(_ state: ControlState) -> String? {
         guard let nameServers, let name = blueprint.serviceName else { return nil }
         let covered = coveredSeats(state)
-        // The last record stays although nobody holds it, and so does what anti-flap keeps from being moved.
-        guard !covered.isEmpty, !isWithholding(state) else { return nil }
+        // The last record stays although nobody holds it.
+        guard !covered.isEmpty else { return nil }
         let wanted = covered.compactMap { state.address($0.address)?.ip }
         guard !nameServers.allServe(wanted, for: name) else { return nil }
         let served = NameServers.addresses(in: nameServers.primary, of: name)
