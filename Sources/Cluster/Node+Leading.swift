@@ -92,6 +92,10 @@ extension Node {
     /// Why a member must be fenced now; nil when it need not.
     private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
         let holder = member.holder
+        // An earlier life of our own: nobody else can hear us be reborn on our behalf.
+        if holder.member == me.member {
+            return holder.incarnation < me.incarnation && holdings.isEmpty ? .reborn : nil
+        }
         if let neighbour = neighbours[holder.member] {
             let heartbeat = neighbour.heartbeat
             if heartbeat.sender.incarnation > holder.incarnation, heartbeat.keeperEmpty { return .reborn }
