@@ -108,6 +108,11 @@ package enum NodeService {
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
                     timing: setting.file.settings.timing, key: setting.key, log: doers.log)
+                heartbeats.tend(at: BootClock.now())
+                if let taken = heartbeats.takenAddress {
+                    throw ServiceFailure(
+                        "another process on this machine uses \(taken) already; is this node running twice?")
+                }
                 let node = Node(
                     name: setting.name, birth: start.me.member.birth, incarnation: start.me.incarnation,
                     kind: setting.kind, settings: setting.file.settings, restored: start.restored,

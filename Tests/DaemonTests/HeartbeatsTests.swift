@@ -68,20 +68,48 @@ struct HeartbeatsTests {
         #expect(report.dropped == [RingsReport.Count(reason: "wrong-key", count: 3)])
     }
 
-    @Test("a port whose address is taken says so and opens once it is free")
+    @Test("our own heartbeat that comes back is not heard, a namesake's is")
+    func own() throws {
+        let one = paths(1)
+        one.tend(at: .zero)
+        let datagrams = try DatagramSocket(boundTo: peers[1], group: nil)
+        var buffer = [UInt8](repeating: 0, count: 2000)
+        one.send(heartbeat(1, 1), at: .zero)
+        let mine = try #require(datagrams.receive(into: &buffer)).bytes
+        #expect(datagrams.send(mine, to: peers[0]) == 0)
+        #expect(receive(one).isEmpty)
+        var sealer = HeartbeatSealer(
+            key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
+            session: HeartbeatSession(high: 5, low: 6))
+        #expect(datagrams.send(sealer.seal(heartbeat(1, 7)), to: peers[0]) == 0)
+        #expect(receive(one).map(\.heartbeat) == [heartbeat(1, 7)])
+    }
+
+    @Test("an own address that is taken is told, and opened once it is free")
     func taken() throws {
-        var blocker: DatagramSocket? = try DatagramSocket(boundTo: peers[0], group: nil)
-        #expect(blocker?.descriptor ?? -1 >= 0)
-        let interface = InterfaceAddress(interface: "lo", index: 0, ip: peers[0].ip, isUp: true)
-        // Another kind of socket without address reuse would refuse; an address no interface has always does.
+        var first: DatagramSocket? = try DatagramSocket(boundTo: peers[0], group: nil)
+        #expect(first?.descriptor ?? -1 >= 0)
+        let one = paths(1)
+        one.tend(at: .zero)
+        #expect(one.takenAddress == peers[0])
+        first = nil
+        one.tend(at: .zero + .milliseconds(100))
+        #expect(one.ports[0].local == nil, "it waits a little before it tries again")
+        one.tend(at: .zero + .seconds(1))
+        #expect(one.takenAddress == nil)
+        #expect(one.ports[0].local == peers[0])
+    }
+
+    @Test("an address this machine does not have is a trouble that is told")
+    func foreign() throws {
         let foreign = try #require(IPAddress("192.0.2.77"))
         let port = HeartbeatPort(
             plan: HeartbeatPort.Plan(
                 name: "ring", network: nil, own: foreign, port: Self.port, peers: [], avoided: []))
-        port.tend([interface], at: .zero)
+        port.tend([], at: .zero)
         #expect(port.local == nil)
+        #expect(port.taken == nil)
         #expect(port.trouble?.contains("192.0.2.77") == true)
-        blocker = nil
     }
 }
 

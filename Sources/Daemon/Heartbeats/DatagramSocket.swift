@@ -27,7 +27,8 @@ final class DatagramSocket {
         let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(isV4 ? AF_INET : AF_INET6, kind, 0)
         guard descriptor >= 0 else { throw Failure(what: "socket", code: errno) }
-        try set(SOL_SOCKET, SO_REUSEADDR, Int32(1), "SO_REUSEADDR")
+        // Several nodes of one machine may hear one group; an own address has one owner, or it would be deaf.
+        if endpoint.ip == group?.address { try set(SOL_SOCKET, SO_REUSEADDR, Int32(1), "SO_REUSEADDR") }
         // What the system's limit takes away is not missed: a full second of sixty-four nodes fits anyway.
         try set(SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer, "SO_RCVBUF")
         if !isV4 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, Int32(1), "IPV6_V6ONLY") }

@@ -44,6 +44,8 @@ final class HeartbeatPort {
     private var nextAttempt = Instant.zero
     /// Why the port is closed, or what the last sending met; nil when all is well.
     private(set) var trouble: String?
+    /// The own address, when it could not be bound because another process has it.
+    private(set) var taken: Endpoint?
 
     init(plan: Plan) { self.plan = plan }
 
@@ -72,7 +74,9 @@ final class HeartbeatPort {
             open = try opened(at: place)
             backOff = Self.firstBackOff
             trouble = nil
+            taken = nil
         } catch {
+            if error.code == EADDRINUSE { taken = place(among: interfaces).map(endpoint) }
             postpone(error.description, at: now)
         }
     }
@@ -96,14 +100,17 @@ final class HeartbeatPort {
         return chosen.map { ($0.ip, $0.index) }
     }
 
+    private func endpoint(_ place: (ip: IPAddress, interface: UInt32)) -> Endpoint {
+        Endpoint(ip: place.ip, port: plan.port)
+    }
+
     private func opened(
         at place: (ip: IPAddress, interface: UInt32)
     ) throws(DatagramSocket.Failure) -> Open {
-        let endpoint = Endpoint(ip: place.ip, port: plan.port)
         let group = plan.network?.group.map {
             DatagramSocket.Group(address: $0, interface: place.interface, local: place.ip)
         }
-        let own = try DatagramSocket(boundTo: endpoint, group: group, scope: place.interface)
+        let own = try DatagramSocket(boundTo: endpoint(place), group: group, scope: place.interface)
         var receiver: DatagramSocket?
         if let group {
             receiver = try DatagramSocket(

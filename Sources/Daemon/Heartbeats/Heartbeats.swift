@@ -23,11 +23,12 @@ final class Heartbeats {
     /// Peers times networks, and some that changed their address.
     private static let pathLimit = 512
     /// So many datagrams are read before the clock is looked at again.
-    static let burst = 4096
+    static let burst = 1024
 
     let ports: [HeartbeatPort]
     private let me: String
     private let timing: Timing
+    private let session: HeartbeatSession
     private var sealer: HeartbeatSealer
     private var opener: HeartbeatOpener
     private var paths: [Path] = []
@@ -41,9 +42,13 @@ final class Heartbeats {
         self.timing = timing
         self.log = log
         var random = SystemRandomNumberGenerator()
-        sealer = HeartbeatSealer(key: key, session: HeartbeatSession(high: random.next(), low: random.next()))
+        session = HeartbeatSession(high: random.next(), low: random.next())
+        sealer = HeartbeatSealer(key: key, session: session)
         opener = HeartbeatOpener(key: key)
     }
+
+    /// The address of ours that somebody else on this machine speaks from already.
+    var takenAddress: Endpoint? { ports.lazy.compactMap(\.taken).first }
 
     func tend(at now: Instant) {
         let interfaces = InterfaceAddress.all()
@@ -72,8 +77,8 @@ final class Heartbeats {
             do throws(FrameFailure) {
                 let opened = try opener.open(arrival.bytes)
                 let sender = opened.heartbeat.sender
-                // An own heartbeat comes back over multicast loop; a namesake has another birth or start.
-                if arrival.from == local, sender.name == me { continue }
+                // Our own comes back by multicast; a namesake's does not look like it.
+                if opened.session == session { continue }
                 note(sender, opened.counter, port.plan.name, arrival.from, at: now)
                 hear(
                     Heard(

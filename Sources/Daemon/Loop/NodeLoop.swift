@@ -31,6 +31,8 @@ final class NodeLoop {
     private static let tellInterval: Duration = .milliseconds(200)
 
     private var node: Node
+    /// The node's, asked once after every event: asking copies the node.
+    private var deadline: Instant?
     private let inbox: Inbox
     private let heartbeats: Heartbeats
     private let keeper: KeeperGuard
@@ -72,7 +74,7 @@ final class NodeLoop {
             if let descriptor = keeper.descriptor, readiness.isReady(descriptor) { readKeeper() }
             if readiness.isReady(inbox.descriptor) { readInbox() }
             // Last: what waited while this process did not run is news older than the deadline.
-            if let deadline = node.nextDeadline, deadline <= BootClock.now() { feed(.tick) }
+            if let deadline, deadline <= BootClock.now() { feed(.tick) }
         }
     }
 
@@ -83,7 +85,7 @@ final class NodeLoop {
         for port in heartbeats.ports {
             for descriptor in port.descriptors { readiness.add(descriptor) }
         }
-        readiness.wait(until: min(node.nextDeadline ?? nextKeeperTend, nextKeeperTend))
+        readiness.wait(until: min(deadline ?? nextKeeperTend, nextKeeperTend))
     }
 
     private func tend(at now: Instant) {
@@ -155,6 +157,7 @@ final class NodeLoop {
         let before = node.me
         let now = BootClock.now()
         for effect in node.handle(event, at: now) { perform(effect, at: now) }
+        deadline = node.nextDeadline
         if node.me != before { doers.links.become(node.me) }
     }
 

@@ -95,6 +95,8 @@ package struct HeartbeatOpener: Sendable {
         package var heartbeat: Heartbeat
         /// Whether it had not been opened before; the same datagram comes once over every network.
         package var isNew: Bool
+        /// The start of a service that sealed it.
+        package var session: HeartbeatSession
         /// Of its session; what is missing between two was lost on the way.
         package var counter: UInt64
     }
@@ -126,7 +128,8 @@ package struct HeartbeatOpener: Sendable {
         let heartbeat = try HeartbeatCodec.decode(try Self.body(of: datagram, header, key))
         uses += 1
         let isNew = remember(header, key, at: place)
-        return Opened(heartbeat: heartbeat, isNew: isNew, counter: header.counter)
+        return Opened(
+            heartbeat: heartbeat, isNew: isNew, session: header.session, counter: header.counter)
     }
 
     private static func body(
