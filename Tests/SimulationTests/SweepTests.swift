@@ -33,7 +33,7 @@ import Testing
             (Sabotage.keeperIgnoresExpiry, Law.twoHolders, 20), (.wildClocks, .twoHolders, 300),
             (.inflatedAges, .twoHolders, 400), (.epochlessAcknowledgements, .twoHolders, 400),
             (.carelessPrimary, .zoneEpoch, 300),
-        ])
+        ] as [(Sabotage, Law, UInt64)])
     func notices(_ sabotage: Sabotage, _ law: Law, within seeds: UInt64) {
         var found: Violation?
         for seed in 0..<seeds {
