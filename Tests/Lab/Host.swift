@@ -116,9 +116,13 @@ package final class Host {
 
     /// Power on again: nothing of before is left except the disk.
     package func powerOn(startingService: Bool = true) throws {
-        let leftovers = try machine.kernelAddresses().filter(ClusterPlan.managedAddresses.contains)
-        let batch = leftovers.map { "addr del \($0)/24 dev eth0\n" }.joined()
-        try machine.check(["ip", "-force", "-batch", "-"], input: batch)
+        // The kernel may remove one of these by itself meanwhile, when its lifetime ends.
+        for address in try machine.kernelAddresses() where ClusterPlan.managedAddresses.contains(address) {
+            _ = try machine.run(["ip", "addr", "del", address + "/24", "dev", "eth0"])
+        }
+        guard try machine.kernelAddresses() == machine.addresses else {
+            throw LabFailure("\(name) has addresses left from before its power was cut")
+        }
         try machine.switchPowerOn()
         try network.setLink(of: machine, up: true)
         try startEcho()
