@@ -4,8 +4,8 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     case admit(Admission)
     /// An incarnation is out; each address it held goes to a named slave, once the fence is in effect.
     case fence(Fence)
-    /// An address nobody holds goes to a node.
-    case grant(address: String, to: Holder, reason: String)
+    /// An address nobody holds goes to a node; anti-flap counts it when nobody asked for it and the seat was lost.
+    case grant(address: String, to: Holder, reason: String, isAutomatic: Bool)
     /// The holder lets go, then `to` takes the address: no waiting, because the holder says so itself.
     case move(Move)
     /// The holder lets go and nobody takes the address.

@@ -19,8 +19,8 @@ extension ControlState {
         switch stamped.command {
         case .admit(let admission): applied = admit(admission, at: epoch)
         case .fence(let fence): applied = apply(fence, at: epoch)
-        case .grant(let address, let to, let reason):
-            applied = give(address, to: to, reason: reason, at: epoch)
+        case .grant(let address, let to, let reason, let isAutomatic):
+            applied = give(address, to: to, reason: reason, isAutomatic: isAutomatic, at: epoch)
         case .move(let move): applied = apply(move, at: epoch)
         case .revoke(let address, let from, let reason):
             applied = revoke(address, from: from, reason: reason, at: epoch)

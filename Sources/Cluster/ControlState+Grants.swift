@@ -62,7 +62,9 @@ extension ControlState {
         }
     }
 
-    mutating func give(_ address: String, to: Holder, reason: String, at epoch: Epoch) -> Applied {
+    mutating func give(
+        _ address: String, to: Holder, reason: String, isAutomatic: Bool, at epoch: Epoch
+    ) -> Applied {
         guard self.address(address) != nil else { return .refused("no address \(address)") }
         if let grant = grant(of: address) {
             return .refused("\(address) is granted to \(grant.holder) since \(grant.epoch)")
@@ -70,7 +72,7 @@ extension ControlState {
         if let unfitness = unfitness(of: to) { return .refused(unfitness) }
         if let at = seats.firstIndex(where: { $0.address == address && $0.isLost }) {
             seats[at].isLost = false
-            takeovers.append(time)
+            if isAutomatic { takeovers.append(time) }
         }
         insert(
             Grant(

@@ -53,6 +53,10 @@ struct Leadership: Hashable, Sendable {
         Self.note(relinquishment, in: &relinquishments, at: now) { $0.holder == relinquishment.holder }
     }
 
+    mutating func fulfilled(_ wish: Relinquishment) {
+        relinquishments.removeAll { $0.wish.holder == wish.holder }
+    }
+
     private static func note<Wish>(
         _ wish: Wish, in list: inout [Asked<Wish>], at now: Instant, where same: (Wish) -> Bool
     ) {

@@ -109,11 +109,11 @@ extension Node {
             leadership = Leadership(
                 since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,
                 vouchesAtOnce: fences.effectiveThrough >= lastFenceIndex)
-            zoneKeeper = ZoneKeeper()
+            zoneKeeper.startOver()
             report(.leaderChanged, name, "leads in term \(term)")
         } else if leadership != nil {
             leadership = nil
-            zoneKeeper = ZoneKeeper()
+            zoneKeeper.startOver()
             for pending in requests.abandoned() {
                 answer(pending, .unavailable("leadership moved before it was agreed; look, then repeat"))
             }

@@ -251,8 +251,9 @@ extension Node {
                 continue
             }
             propose(
-                .grant(address: seat.address, to: to, reason: "\(seat.name) has no holder"), &scratch, at: now
-            )
+                .grant(
+                    address: seat.address, to: to, reason: "\(seat.name) has no holder", isAutomatic: true),
+                &scratch, at: now)
         }
     }
 
@@ -280,6 +281,10 @@ extension Node {
                         .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,
                         at: now)
                 }
+            }
+            // What is given to it later it did not ask to be rid of.
+            if !scratch.grants.contains(where: { $0.holder == wish.holder && !$0.revoked }) {
+                leadership?.fulfilled(wish)
             }
         }
     }

@@ -279,8 +279,9 @@ extension Node {
             answer(asker, .plan(lines))
         } else {
             propose(
-                .grant(address: seat.address, to: to, reason: "switchover by \(who)"), for: asker, lines,
-                at: now)
+                .grant(
+                    address: seat.address, to: to, reason: "switchover by \(who)", isAutomatic: false),
+                for: asker, lines, at: now)
         }
     }
 }

@@ -23,6 +23,19 @@ struct ZoneKeeper: Hashable, Sendable {
     var rereads = 0
     /// What was agreed when the zone was last looked at.
     var lookedAt: Epoch?
+    /// Questions of an earlier leadership are waited for (one of each kind at most), and their answers not believed.
+    var isOutdated = false
+
+    /// Another term knows nothing of the zone yet.
+    mutating func startOver() {
+        var fresh = ZoneKeeper()
+        fresh.nextID = nextID
+        fresh.reading = reading
+        fresh.updating = updating
+        fresh.answerDue = answerDue
+        fresh.isOutdated = reading != nil || updating != nil
+        self = fresh
+    }
 }
 
 extension Node {
@@ -100,6 +113,7 @@ extension Node {
             zoneKeeper.reading = nil
             zoneKeeper.updating = nil
             zoneKeeper.answerDue = nil
+            zoneKeeper.isOutdated = false
         }
         guard zoneKeeper.reading == nil, zoneKeeper.updating == nil else { return }
         if zoneKeeper.readings.isEmpty || now >= zoneKeeper.nextRead ?? now {
@@ -137,9 +151,14 @@ extension Node {
     }
 
     mutating func zoneRead(_ id: UInt64, _ readings: [ServerReading], at now: Instant) {
-        guard zoneKeeper.reading == id, let state, let desired = desiredZone(state) else { return }
+        guard zoneKeeper.reading == id else { return }
         zoneKeeper.reading = nil
         zoneKeeper.answerDue = nil
+        if zoneKeeper.isOutdated {
+            zoneKeeper.isOutdated = false
+            return
+        }
+        guard let state, let desired = desiredZone(state) else { return }
         zoneKeeper.readings = readings
         zoneKeeper.rereads += 1
         let isConverged = readings.allSatisfy { serverProblem($0, desired) == nil }
@@ -168,9 +187,14 @@ extension Node {
     }
 
     mutating func zoneUpdated(_ id: UInt64, _ outcome: ZoneUpdateOutcome, at now: Instant) {
-        guard zoneKeeper.updating == id, let zone = state?.settings.dns?.zone else { return }
+        guard zoneKeeper.updating == id else { return }
         zoneKeeper.updating = nil
         zoneKeeper.answerDue = nil
+        if zoneKeeper.isOutdated {
+            zoneKeeper.isOutdated = false
+            return
+        }
+        guard let zone = state?.settings.dns?.zone else { return }
         zoneKeeper.rereads = 0
         switch outcome {
         case .done:

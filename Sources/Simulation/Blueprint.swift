@@ -88,7 +88,7 @@ extension Blueprint {
                     drift: drifts ? chance.draw(-wrongness...wrongness) : 0,
                     clockOffset: chance.draw(0...3_600_000 * millisecond)))
         }
-        let isFast = chance.happens(perMille: 250)
+        let isFast = chance.happens(perMille: 250) || sabotage == .inflatedAges
         var timing = Timing(discovery: .milliseconds(chance.draw(200...600)))
         if isFast {
             timing.interval = .milliseconds(10)

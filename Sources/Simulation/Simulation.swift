@@ -60,13 +60,16 @@ package enum Simulation {
         let blueprint = Blueprint.draw(using: &chance.workload, sabotage: sabotage)
         var world = World(blueprint, seed: seed, keepsTrace: trace)
         world.weather = Weather.draw(using: &chance.weather)
+        // The ages matter only where a leader may misjudge a silence: when many heartbeats are lost.
+        if sabotage == .inflatedAges { world.weather[.loss] = .common }
         for machine in world.machines.indices {
             world.planBoot(machine, after: chance.machines.draw(0...300) * millisecond)
         }
         if chance.weather.happens(perMille: 800) { world.awaitRest() }
         world.beginStorm()
         world.run(for: .milliseconds(chance.weather.draw(6000...12_000)))
-        let mayLoseOne = !world.hasLostADisk
+        // Without a disk, or before everybody met once, no node can be missed for good.
+        let mayLoseOne = !world.hasLostADisk && world.judge.formedAt != nil
         if mayLoseOne, chance.weather.happens(perMille: 300) {
             let machine = chance.weather.draw(0...(world.machines.count - 1))
             world.machines[machine].staysDown = true
@@ -81,13 +84,6 @@ package enum Simulation {
             takeover = world.loseOneMaster()
             world.run(for: .seconds(1))
         }
-        #if DEBUGDUMP
-            if trace {
-                for m in world.machines {
-                    if let n = m.service?.node { print("DUMP", m.name); dump(n, maxDepth: 6) }
-                }
-            }
-        #endif
         return Outcome(
             seed: seed, violation: world.violation, trace: world.trace, lasted: world.now - .zero,
             steps: world.steps, takeovers: world.judge.takeoverCount, takeover: takeover)

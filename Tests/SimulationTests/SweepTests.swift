@@ -17,8 +17,8 @@ import Testing
     }
 
     @Test("the same seed gives the same trace") func repeatable() {
-        let once = Simulation.replay(seed: 7, trace: true)
-        let again = Simulation.replay(seed: 7, trace: true)
+        let once = Simulation.replay(seed: 3, trace: true)
+        let again = Simulation.replay(seed: 3, trace: true)
         #expect(once.trace.lines.count > 100)
         #expect(once.trace == again.trace)
         #expect(once.steps == again.steps)

@@ -122,7 +122,7 @@ extension FrameSamples {
                 Fence(
                     holder: holder(), basis: .lapse,
                     grants: list(0...3) { Succession(address: $0.name(), to: $0.holder()) })),
-            .grant(address: name(), to: holder(), reason: name()),
+            .grant(address: name(), to: holder(), reason: name(), isAutomatic: flag()),
             .move(Move(address: name(), from: holder(), to: holder(), reason: name())),
             .revoke(address: name(), from: holder(), reason: name()),
             .released(ReleaseNotice(address: name(), holder: holder(), epoch: epoch())),
