@@ -58,7 +58,7 @@ struct NodeSetting: Sendable {
             return ZoneUpdater.Server(endpoint: server.endpoint, key: nil)
         }
         guard let algorithm = TSIGKey.Algorithm(rawValue: server.algorithm),
-            let name = ZoneWords.name(keyName)
+            let name = try? DNSName(keyName)
         else {
             throw ServiceFailure("key \(keyName) of \(server.endpoint) has no valid name or algorithm")
         }

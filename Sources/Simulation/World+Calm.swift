@@ -23,6 +23,10 @@ extension World {
                 continue
             }
             if service.isStopping { return "\(machine.name) is stopping" }
+            // What a slow disk was given in the storm it still has to write.
+            if machine.disk.busyUntil > now.after(nanoseconds: 10 * millisecond) {
+                return "the disk of \(machine.name) is behind"
+            }
             guard state.isActive(service.node.me) else { return "\(machine.name) is not admitted" }
             if service.node.applied.index != leader.applied.index { return "\(machine.name) is behind" }
             if service.node.isLeader, service.node.name != leader.name { return "two nodes lead" }

@@ -168,7 +168,8 @@ struct ControlStateTests {
             .move(Move(address: "alpha", from: old.holder, to: Five.holder("fs5"), reason: "asked")))
         five.fence("fs5")
         #expect(five.text == "alpha:fs1! beta:fs2 gamma:fs3 | slaves fs4 fs1 | spare delta")
-        let refused = five.apply(.grant(address: "alpha", to: Five.holder("fs4"), reason: "early", isAutomatic: true))
+        let refused = five.apply(
+            .grant(address: "alpha", to: Five.holder("fs4"), reason: "early", isAutomatic: true))
         #expect(refused.refusal == "alpha is granted to fs1/1 since 1.7")
         five.apply(.released(ReleaseNotice(address: "alpha", holder: old.holder, epoch: old.epoch)))
         #expect(five.state.grant(of: "alpha") == nil)

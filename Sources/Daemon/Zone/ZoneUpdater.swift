@@ -79,7 +79,7 @@ extension ZoneUpdater {
         var answers: [DNSMessage] = []
         var unread: [Unread] = []
         for question in questions {
-            guard let (name, type) = ZoneWords.question(question) else {
+            guard let name = try? DNSName(question.name), let type = RecordType(question.type) else {
                 return .failed("\(question.name) \(question.type) is no question of DNS")
             }
             let message = DNSMessage.query(id: .random(in: .min ... .max), name: name, type: type)
@@ -156,7 +156,7 @@ extension ZoneUpdater {
             for record in found {
                 if case .soa(let soa) = record.data {
                     serial = soa.serial.value
-                } else if let ours = ZoneWords.record(record) {
+                } else if let ours = ZoneRecord(record) {
                     records.append(ours)
                 }
             }
@@ -172,7 +172,7 @@ extension ZoneUpdater {
     private func carryOut(_ update: ZoneUpdate) -> ZoneUpdateOutcome {
         guard let primary = servers.first else { return .refused("no server is configured") }
         guard let key = primary.key else { return .refused("no key is configured for \(primary.endpoint)") }
-        guard let request = ZoneWords.update(update)?.message(id: .random(in: .min ... .max)),
+        guard let request = (try? DNSUpdate(update))?.message(id: .random(in: .min ... .max)),
             let wire = try? request.wire()
         else { return .refused("the update cannot be written as a DNS message") }
         let signed = key.sign(wire, at: WallClock.seconds())
