@@ -3,7 +3,7 @@ import Foundation
 import Testing
 import Wire
 
-/// Feeds the decoders what no honest peer sends; `FSDNS_FUZZ_SECONDS` makes it last.
+/// Feeds the decoders what no honest peer sends; `FSDNS_FUZZ_SECONDS` makes each last.
 @Suite("Hostile DNS bytes", .serialized)
 struct DNSFuzzTests {
     private static let seconds = ProcessInfo.processInfo.environment["FSDNS_FUZZ_SECONDS"].flatMap(

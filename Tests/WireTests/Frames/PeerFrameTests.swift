@@ -84,35 +84,4 @@ struct PeerFrameTests {
         var other = FrameSamples(seed: 11)
         #expect(StorageCodec.encode(one.snapshot()) == StorageCodec.encode(other.snapshot()))
     }
-
-    @Test("damaged and random peer frames never trap")
-    func fuzz() {
-        let rounds = Fuzzing.run { samples in
-            _ = try? PeerFrameCodec.decodeFrame(samples.damaged(PeerFrameCodec.encode(samples.frame())))
-            let noise = (0..<samples.int(0...200)).map { _ in UInt8(truncatingIfNeeded: samples.number32()) }
-            let body = [1, UInt8(samples.int(0...8))] + noise
-            _ = try? PeerFrameCodec.decodeFrame([0, 0, 0, UInt8(body.count)] + body)
-        }
-        #expect(rounds >= 1000)
-    }
-
-    @Test("damaged and random streams never trap")
-    func fuzzStream() {
-        let rounds = Fuzzing.run { samples in
-            var decoder = PeerFrameDecoder()
-            decoder.append(samples.damaged(PeerFrameCodec.encode(samples.frame())))
-            decoder.append(PeerFrameCodec.encode(samples.frame()))
-            while let frame = (try? decoder.next()) ?? nil { _ = frame }
-        }
-        #expect(rounds >= 1000)
-    }
-
-    @Test("damaged and random stored values never trap")
-    func fuzzStorage() {
-        let rounds = Fuzzing.run { samples in
-            _ = try? StorageCodec.decodeEntry(samples.damaged(StorageCodec.encode(samples.entry())))
-            _ = try? StorageCodec.decodeSnapshot(samples.damaged(StorageCodec.encode(samples.snapshot())))
-        }
-        #expect(rounds >= 1000)
-    }
 }
