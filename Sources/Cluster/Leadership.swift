@@ -16,6 +16,9 @@ struct Leadership: Hashable, Sendable {
     /// Whether it knows itself that every older grant is in effect.
     var vouchesAtOnce: Bool
 
+    /// The newest effect the others were told of.
+    var effectTold: Index = 0
+
     private(set) var admissions: [Asked<Admission>] = []
     private(set) var relinquishments: [Asked<Relinquishment>] = []
     /// Proposals that are in the log and not applied yet.

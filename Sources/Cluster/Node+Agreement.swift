@@ -43,10 +43,18 @@ extension Node {
     }
 
     /// What rides on a consensus message: the leader's word on effects, a replier's ages.
-    private func rider(at now: Instant) -> Rider {
-        Rider(
-            effectiveThrough: isLeader ? min(fences.effectiveThrough, raft.commitIndex) : 0,
-            ages: isLeader ? [] : fences.silenceAges(at: now))
+    private mutating func rider(at now: Instant) -> Rider {
+        guard isLeader else { return Rider(effectiveThrough: 0, ages: fences.silenceAges(at: now)) }
+        let effect = effectToTell
+        leadership?.effectTold = effect
+        return Rider(effectiveThrough: effect, ages: [])
+    }
+
+    private var effectToTell: Index { min(fences.effectiveThrough, raft.commitIndex) }
+
+    /// What came into effect by time alone rides on no message of its own accord.
+    mutating func tellEffects(at now: Instant) {
+        if isLeader, let told = leadership?.effectTold, told < effectToTell { agree(.remind, at: now) }
     }
 
     /// An entry decides what acknowledgements are worth from the moment it is in the log.
@@ -206,7 +214,7 @@ extension Raft.Input {
     var mayBeginMembership: Bool {
         switch self {
         case .message, .stored, .storeFailed: true
-        case .tick, .propose, .changeMembership, .transferLeadership, .compact: false
+        case .tick, .propose, .changeMembership, .transferLeadership, .remind, .compact: false
         }
     }
 }

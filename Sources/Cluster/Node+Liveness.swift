@@ -15,6 +15,11 @@ extension Node {
         case .again: break
         }
         leadership?.heard(sender.member)
+        if heartbeat.term == raft.term, let leader = raft.leader, heartbeat.leader == leader,
+            isLeader || sender.member == leader
+        {
+            raft.isAlive(sender.member, at: now)
+        }
         if let mine = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
             lease.acknowledged(
                 mine.sequence, by: sender.member, epoch: heartbeat.fenceEpoch, known: fenceEpoch)

@@ -21,10 +21,22 @@ struct ZoneKeeper: Hashable, Sendable {
     /// Deadlines of an answer that may never come.
     var answerDue: Instant?
     var rereads = 0
-    /// What was agreed when the zone was last looked at.
-    var lookedAt: Epoch?
+    /// What there was to publish when the zone was last looked at.
+    var looked: Look?
     /// Questions of an earlier leadership are waited for (one of each kind at most), and their answers not believed.
     var isOutdated = false
+
+    struct Look: Hashable, Sendable {
+        var applied: Epoch
+        /// Of each seat.
+        var published: [[IPAddress]]
+    }
+
+    /// Whether time alone makes it worth another look.
+    func isDue(at now: Instant) -> Bool {
+        if let answerDue { return now >= answerDue }
+        return now >= nextRead ?? now
+    }
 
     /// Another term knows nothing of the zone yet.
     mutating func startOver() {
@@ -104,11 +116,16 @@ extension Node {
 
     // MARK: - Making it so
 
-    mutating func keepZone(at now: Instant) {
+    /// - Parameter asked: something about the zone itself happened.
+    mutating func keepZone(at now: Instant, asked: Bool) {
         guard isLeader, let leadership, leadership.committedOwnFirst != nil, let state,
-            let desired = desiredZone(state)
+            state.settings.dns != nil
         else { return }
-        zoneKeeper.lookedAt = applied
+        let look = ZoneKeeper.Look(
+            applied: applied, published: state.seats.map { publishedAddresses(of: $0, in: state) })
+        if !asked, look == zoneKeeper.looked, !zoneKeeper.isDue(at: now) { return }
+        zoneKeeper.looked = look
+        guard let desired = desiredZone(state) else { return }
         if let due = zoneKeeper.answerDue, now >= due {
             zoneKeeper.reading = nil
             zoneKeeper.updating = nil

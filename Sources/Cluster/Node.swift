@@ -29,6 +29,8 @@ package struct Node: Sendable, Equatable {
     var sequence: UInt64 = 0
     var nextBeat: Instant
     var lastHandled: Instant
+    /// When `.tick` is wanted next, as of the last event; nil when nothing is wanted any more.
+    package private(set) var nextDeadline: Instant?
     /// Nil without a lease.
     var leaseValidSince: Instant?
 
@@ -90,6 +92,7 @@ package struct Node: Sendable, Equatable {
         startedAt = now
         generator = SeededGenerator(seed: seed ^ 0x6E6F_6465)
         nextBeat = now
+        nextDeadline = now
         lastHandled = now
         nextPlea = now
         localBase = now
@@ -104,7 +107,7 @@ package struct Node: Sendable, Equatable {
         let lower = timing.deadAfter * 6 / 10
         let upper = timing.deadAfter * 9 / 10
         return ControlRaft.Settings(
-            electionTimeout: lower...upper, heartbeatInterval: min(timing.interval * 2, lower / 3))
+            electionTimeout: lower...upper, heartbeatInterval: lower / 2, idleInterval: upper * 2)
     }
 
     /// The agreed durations, or those of the file before there is an agreement.
@@ -116,7 +119,11 @@ package struct Node: Sendable, Equatable {
 
     package mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
         effects = []
-        if case .stopped = membershipPhase { return [] }
+        if case .stopped = membershipPhase {
+            nextDeadline = nil
+            return []
+        }
+        defer { nextDeadline = deadline }
         wakeUp(at: now)
         switch event {
         case .tick: agree(.tick, at: now)
@@ -145,8 +152,7 @@ package struct Node: Sendable, Equatable {
         return effects
     }
 
-    /// When `.tick` is wanted next.
-    package var nextDeadline: Instant? {
+    private var deadline: Instant? {
         if case .stopped = membershipPhase { return nil }
         var deadline = nextBeat
         if state != nil, let raftDeadline = raft.nextDeadline { deadline = min(deadline, raftDeadline) }
@@ -166,7 +172,10 @@ package struct Node: Sendable, Equatable {
         if isBeat { form(at: now) }
         plead(at: now, even: isBeat)
         lead(at: now)
-        if isBeat || event.mayTouchZone || zoneKeeper.lookedAt != applied { keepZone(at: now) }
+        tellEffects(at: now)
+        if isBeat || event.mayTouchZone || zoneKeeper.looked?.applied != applied {
+            keepZone(at: now, asked: event.mayTouchZone)
+        }
         if leaving != nil { leave(at: now) }
         if case .stopped = membershipPhase { return }
         if isBeat { beat(at: now) }

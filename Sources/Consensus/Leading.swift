@@ -43,7 +43,7 @@ extension Raft {
         let needed = membership.majority - (voters.contains(me) ? 1 : 0)
         guard needed > 0 else { return nil }
         var heard: [Instant] = []
-        for peer in peers where voters.contains(peer.id) { heard.append(peer.heardAt) }
+        for peer in peers where voters.contains(peer.id) { heard.append(peer.seenAt) }
         heard.sort(by: >)
         return heard[needed - 1]
     }
@@ -59,6 +59,11 @@ extension Raft {
         }
         guard now >= heartbeatDue else { return }
         heartbeatDue = now + settings.heartbeatInterval
+        for i in peers.indices where !isIdle(i) { beat(i) }
+    }
+
+    mutating func remind() {
+        guard role == .leader else { return }
         for i in peers.indices { beat(i) }
     }
 
@@ -67,7 +72,7 @@ extension Raft {
         let patience = settings.electionTimeout.upperBound
         switch peers[i].mode {
         case .replicating:
-            if now - peers[i].heardAt >= patience { peers[i].probe(from: peers[i].matched + 1, sent: true) }
+            if now - peers[i].seenAt >= patience { peers[i].probe(from: peers[i].matched + 1, sent: true) }
         case .probing:
             peers[i].mode = .probing(sent: true)
         case .snapshotting(let sentAt):
@@ -112,6 +117,7 @@ extension Raft {
     private mutating func sendAppend(_ i: Int, entries: [Entry<Command>]) {
         let previous = log.epoch(at: peers[i].next - 1) ?? .zero
         peers[i].commitSent = commitIndex
+        peers[i].toldAt = now
         send(.append(previous: previous, entries: entries, commit: commitIndex), to: peers[i].id)
     }
 

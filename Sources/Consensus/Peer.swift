@@ -21,6 +21,13 @@ struct Peer: Hashable, Sendable {
     var inflight: [Index] = []
     /// When it last replied to an append or snapshot; at first, when feeding it began.
     var heardAt: Instant
+    /// When it was last known to follow by other means.
+    var aliveAt: Instant?
+    /// When it was last sent an append.
+    var toldAt: Instant?
+
+    /// The newest sign of life.
+    var seenAt: Instant { max(heardAt, aliveAt ?? heardAt) }
 
     init(id: MemberID, next: Index, at now: Instant) {
         self.id = id

@@ -8,6 +8,8 @@ extension Raft {
         /// Wanted from now on: at most one voter more or fewer than now; learners as they please.
         case changeMembership(Membership)
         case transferLeadership(to: MemberID)
+        /// Send everyone an append now: the owner has something to say that rides on it.
+        case remind
         /// The write of this sequence, and so every write before it, is durable.
         case stored(sequence: UInt64)
         case storeFailed(sequence: UInt64)
@@ -69,6 +71,8 @@ extension Raft {
         /// leader that was heard is protected; a leader that hears no majority for the upper bound resigns.
         package var electionTimeout: ClosedRange<Duration>
         package var heartbeatInterval: Duration
+        /// How long a member that has everything, and is alive by other means, is left without an append.
+        package var idleInterval: Duration
         package var maxEntriesPerAppend: Int
         /// Appends under way to one member without a reply.
         package var maxInflight: Int
@@ -80,8 +84,9 @@ extension Raft {
 
         package init(
             electionTimeout: ClosedRange<Duration> = .milliseconds(200) ... .milliseconds(400),
-            heartbeatInterval: Duration = .milliseconds(50), maxEntriesPerAppend: Int = 64,
-            maxInflight: Int = 64, maxUncommitted: Int = 1024, entriesKept: Int = 256, maxMembers: Int = 64
+            heartbeatInterval: Duration = .milliseconds(50), idleInterval: Duration = .zero,
+            maxEntriesPerAppend: Int = 64, maxInflight: Int = 64, maxUncommitted: Int = 1024,
+            entriesKept: Int = 256, maxMembers: Int = 64
         ) {
             precondition(
                 heartbeatInterval > .zero && heartbeatInterval < electionTimeout.lowerBound,
@@ -91,6 +96,7 @@ extension Raft {
                     && maxMembers > 0, "limits must be positive")
             self.electionTimeout = electionTimeout
             self.heartbeatInterval = heartbeatInterval
+            self.idleInterval = idleInterval
             self.maxEntriesPerAppend = maxEntriesPerAppend
             self.maxInflight = maxInflight
             self.maxUncommitted = maxUncommitted

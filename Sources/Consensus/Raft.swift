@@ -49,6 +49,8 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     var generator: SeededGenerator
     var electionDeadline: Instant
     var leaderHeardAt: Instant?
+    /// When the leader's last append or snapshot came; what else is heard of it counts only for a while after.
+    var leaderWroteAt: Instant?
     var votes: [MemberID] = []
     var heartbeatDue: Instant
     /// Of a leader: everyone it feeds, sorted by id.
@@ -98,6 +100,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
         case .propose(let command): propose(command)
         case .changeMembership(let membership): changeMembership(to: membership)
         case .transferLeadership(let target): transferLeadership(to: target)
+        case .remind: remind()
         case .stored(let sequence): finishWrite(sequence)
         case .storeFailed: breakDown()
         case .compact(let index, let state): compact(through: index, state: state)
@@ -138,7 +141,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     private func refusalOfTheBroken(_ input: Input) -> [Output] {
         switch input {
         case .propose, .changeMembership, .transferLeadership: [.refused(.broken)]
-        case .tick, .message, .stored, .storeFailed, .compact: []
+        case .tick, .message, .remind, .stored, .storeFailed, .compact: []
         }
     }
 

@@ -53,6 +53,7 @@ extension Raft {
         guard role == .follower, leader == nil || leader == sender else { return false }
         leader = sender
         leaderHeardAt = now
+        leaderWroteAt = now
         drawElectionDeadline()
         announceLeader()
         return true

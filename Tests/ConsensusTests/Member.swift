@@ -66,6 +66,9 @@ struct Member {
         applied = disk.snapshot?.state ?? Tally()
     }
 
+    /// Hears of another member by other means than messages.
+    mutating func hears(_ other: MemberID, at now: Instant) { raft?.isAlive(other, at: now) }
+
     /// Writes under way reach the disk or not, the oldest first.
     mutating func crash(writesSurviving: Int = 0) {
         for request in writes.prefix(writesSurviving) { disk.apply(request) }

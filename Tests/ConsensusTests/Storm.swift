@@ -59,7 +59,8 @@ struct Storm {
     private var founders: Int
     private let settings = Machine.Settings(
         electionTimeout: .milliseconds(150) ... .milliseconds(300), heartbeatInterval: .milliseconds(40),
-        maxEntriesPerAppend: 4, maxInflight: 3, maxUncommitted: 40, entriesKept: 3)
+        idleInterval: .milliseconds(200), maxEntriesPerAppend: 4, maxInflight: 3, maxUncommitted: 40,
+        entriesKept: 3)
 
     init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)
@@ -170,11 +171,23 @@ struct Storm {
             for i in sides.indices { sides[i] = Int.random(in: 0..<parts, using: &generator) }
         }
         if chance(weather.compaction), members[i].raft != nil { finish(i, members[i].compact(at: now)) }
+        listen(i)
         guard members[i].raft?.role == .leader else { return }
         if chance(300) { propose(i) }
         if chance(weather.change) { change(i) }
         if chance(weather.transfer) {
             act(i, .transferLeadership(to: members[Int.random(in: members.indices, using: &generator)].id))
+        }
+        if chance(20) { act(i, .remind) }
+    }
+
+    /// Hears of the others by other means than messages.
+    private mutating func listen(_ i: Int) {
+        for j in members.indices where j != i && sides[j] == sides[i] && !chance(weather.loss) {
+            guard let mine = members[i].raft, let other = members[j].raft, mine.term == other.term,
+                let leader = mine.leader, other.leader == leader, leader == mine.me || leader == other.me
+            else { continue }
+            members[i].hears(other.me, at: now)
         }
     }
 

@@ -153,11 +153,16 @@ final class HeartbeatPort {
         }
     }
 
-    /// The next datagram on any of its sockets.
-    func receive(into buffer: inout [UInt8]) -> Arrival? {
+    /// The next datagram on those of its sockets that are said to have one.
+    func receive(into buffer: inout [UInt8], where isReady: (Int32) -> Bool) -> Arrival? {
         guard let open else { return nil }
-        if let (bytes, from) = open.group?.receive(into: &buffer) { return Arrival(bytes: bytes, from: from) }
-        if let (bytes, from) = open.own.receive(into: &buffer) { return Arrival(bytes: bytes, from: from) }
+        if let group = open.group, isReady(group.descriptor), let (bytes, from) = group.receive(into: &buffer)
+        {
+            return Arrival(bytes: bytes, from: from)
+        }
+        if isReady(open.own.descriptor), let (bytes, from) = open.own.receive(into: &buffer) {
+            return Arrival(bytes: bytes, from: from)
+        }
         return nil
     }
 }

@@ -70,15 +70,21 @@ final class Heartbeats {
     }
 
     /// Everything that waits on one port, up to a bound; heartbeats of our own that come back are left out.
-    func receive(on port: HeartbeatPort, _ hear: (Heard) -> Void) {
+    ///
+    /// - Parameter isReady: whether a descriptor has something to read.
+    func receive(
+        on port: HeartbeatPort, where isReady: (Int32) -> Bool = { _ in true }, _ hear: (Heard) -> Void
+    ) {
         for _ in 0..<Self.burst {
-            guard let local = port.local, let arrival = port.receive(into: &buffer) else { return }
+            guard let local = port.local, let arrival = port.receive(into: &buffer, where: isReady) else {
+                return
+            }
+            // Our own comes back by multicast; a namesake's does not look like it.
+            if session.isNamed(by: arrival.bytes) { continue }
             let now = BootClock.now()
             do throws(FrameFailure) {
                 let opened = try opener.open(arrival.bytes)
                 let sender = opened.heartbeat.sender
-                // Our own comes back by multicast; a namesake's does not look like it.
-                if opened.session == session { continue }
                 note(sender, opened.counter, port.plan.name, arrival.from, at: now)
                 hear(
                     Heard(

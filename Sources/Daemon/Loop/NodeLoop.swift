@@ -31,8 +31,6 @@ final class NodeLoop {
     private static let tellInterval: Duration = .milliseconds(200)
 
     private var node: Node
-    /// The node's, asked once after every event: asking copies the node.
-    private var deadline: Instant?
     private let inbox: Inbox
     private let heartbeats: Heartbeats
     private let keeper: KeeperGuard
@@ -74,7 +72,7 @@ final class NodeLoop {
             if let descriptor = keeper.descriptor, readiness.isReady(descriptor) { readKeeper() }
             if readiness.isReady(inbox.descriptor) { readInbox() }
             // Last: what waited while this process did not run is news older than the deadline.
-            if let deadline, deadline <= BootClock.now() { feed(.tick) }
+            if let deadline = node.nextDeadline, deadline <= BootClock.now() { feed(.tick) }
         }
     }
 
@@ -85,7 +83,9 @@ final class NodeLoop {
         for port in heartbeats.ports {
             for descriptor in port.descriptors { readiness.add(descriptor) }
         }
-        readiness.wait(until: min(deadline ?? nextKeeperTend, nextKeeperTend))
+        // The keeper may be tended a little late, together with the next heartbeat.
+        let latest = nextKeeperTend + Self.keeperTendInterval / 2
+        readiness.wait(until: min(node.nextDeadline ?? latest, latest))
     }
 
     private func tend(at now: Instant) {
@@ -107,7 +107,7 @@ final class NodeLoop {
 
     private func readHeartbeats() {
         for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
-            heartbeats.receive(on: port) { heard in
+            heartbeats.receive(on: port, where: { readiness.isReady($0) }) { heard in
                 tell(heard)
                 if heard.isNew { feed(.heard(heard.heartbeat)) }
             }
@@ -157,7 +157,6 @@ final class NodeLoop {
         let before = node.me
         let now = BootClock.now()
         for effect in node.handle(event, at: now) { perform(effect, at: now) }
-        deadline = node.nextDeadline
         if node.me != before { doers.links.become(node.me) }
     }
 

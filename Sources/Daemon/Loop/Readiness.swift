@@ -15,18 +15,13 @@ struct Readiness {
         entries.contains { $0.fd == descriptor && $0.revents != 0 }
     }
 
-    /// poll(2) counts in milliseconds; the rest of the last one is slept away, so that a heartbeat of 10 ms
-    /// is not one of 11.
+    /// Wakes at the deadline or less than a millisecond after it, as poll(2) counts; deadlines that follow one
+    /// another by a fixed step do not drift by that.
     mutating func wait(until deadline: Instant) {
-        let milliseconds = max((deadline - BootClock.now()).nanoseconds, 0) / 1_000_000
-        let count = poll(&entries, UInt(entries.count), Int32(min(milliseconds, 60_000)))
-        if count < 0 {
+        let rest = max((deadline - BootClock.now()).nanoseconds, 0)
+        let milliseconds = min((rest + 999_999) / 1_000_000, 60_000)
+        if poll(&entries, UInt(entries.count), Int32(milliseconds)) < 0 {
             for place in entries.indices { entries[place].revents = 0 }
         }
-        let rest = (deadline - BootClock.now()).nanoseconds
-        guard count == 0, (1..<1_000_000).contains(rest) else { return }
-        var time = timespec(tv_sec: 0, tv_nsec: Int(rest))
-        nanosleep(&time, nil)
-        poll(&entries, UInt(entries.count), 0)
     }
 }

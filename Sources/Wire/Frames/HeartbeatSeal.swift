@@ -10,6 +10,8 @@ import FoundationEssentials
 struct HeartbeatHeader: Hashable, Sendable {
     static let version: UInt8 = 1
     static let length = 37
+    static let sessionStart = 13
+    static let counterStart = 29
     static let tagLength = 16
 
     var clusterHash: UInt64
@@ -56,6 +58,14 @@ struct HeartbeatHeader: Hashable, Sendable {
             preconditionFailure("twelve bytes make a nonce")
         }
         return nonce
+    }
+}
+
+extension HeartbeatSession {
+    /// Whether a datagram says that it was sealed in this session; nothing but opening it proves that.
+    package func isNamed(by datagram: [UInt8]) -> Bool {
+        var reader = FrameReader(datagram, from: HeartbeatHeader.sessionStart)
+        return (try? reader.fixed64()) == high && (try? reader.fixed64()) == low
     }
 }
 
@@ -125,7 +135,7 @@ package struct HeartbeatOpener: Sendable {
         guard header.keyID == clusterKey.keyID else { throw .wrongKey }
         let place = known.firstIndex { $0.session == header.session }
         let key = place.map { known[$0].key } ?? clusterKey.sessionKey(header.session)
-        let heartbeat = try HeartbeatCodec.decode(try Self.body(of: datagram, header, key))
+        let heartbeat = try HeartbeatCodec.decode(try Self.body(of: datagram, key))
         uses += 1
         let isNew = remember(header, key, at: place)
         return Opened(
@@ -133,13 +143,12 @@ package struct HeartbeatOpener: Sendable {
     }
 
     private static func body(
-        of datagram: [UInt8], _ header: HeartbeatHeader, _ key: SymmetricKey
+        of datagram: [UInt8], _ key: SymmetricKey
     ) throws(FrameFailure) -> [UInt8] {
-        let tagStart = datagram.count - HeartbeatHeader.tagLength
         do {
-            let box = try ChaChaPoly.SealedBox(
-                nonce: header.nonce(), ciphertext: datagram[HeartbeatHeader.length..<tagStart],
-                tag: datagram[tagStart...])
+            // The counter stands before the ciphertext: with four zeros it is the nonce, in one buffer.
+            let combined = Data([0, 0, 0, 0] + datagram[HeartbeatHeader.counterStart...])
+            let box = try ChaChaPoly.SealedBox(combined: combined)
             let opened = try ChaChaPoly.open(
                 box, using: key, authenticating: datagram[..<HeartbeatHeader.length])
             return Array(opened)
