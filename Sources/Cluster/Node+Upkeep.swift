@@ -125,7 +125,14 @@ extension Node {
         case .raising:
             return holds(drain.to, drain.newAddress)
                 ? nil : "\(drain.to.name) to hold \(drain.newAddress)"
-        case .publishing, .withdrawing, .aborting:
+        case .publishing, .withdrawing:
+            // While the new address is not there, a zone without it is no sign that callers find it.
+            return holds(drain.to, drain.newAddress)
+                ? zoneObstacle : "\(drain.to.name) to hold \(drain.newAddress) again"
+        case .aborting:
+            if let grant = state.grant(of: drain.oldAddress), !holds(grant.holder, drain.oldAddress) {
+                return "\(grant.holder.name) to hold \(drain.oldAddress) again"
+            }
             return zoneObstacle
         case .waitingForCalls:
             let since = drain.waitingSince ?? state.time

@@ -1,11 +1,23 @@
 // Elections: who asks, who answers, who wins.
 
 extension Raft {
+    /// When a member without a leader campaigns.
     mutating func drawElectionDeadline() {
+        attempts = 0
+        drawDeadline(from: settings.electionTimeout.lowerBound)
+    }
+
+    /// When one that campaigned tries again: soon after votes were split, then later each time, until it waits as
+    /// long as everybody.
+    private mutating func drawRetryDeadline() {
+        let lower = settings.electionTimeout.lowerBound
+        drawDeadline(from: min(lower, lower / 6 * (1 << (attempts - 1))))
+    }
+
+    private mutating func drawDeadline(from lower: Duration) {
         let range = settings.electionTimeout
-        let drawn = Int64.random(
-            in: range.lowerBound.nanoseconds...range.upperBound.nanoseconds, using: &generator)
-        electionDeadline = now + .nanoseconds(drawn)
+        let spread = (range.upperBound - range.lowerBound).nanoseconds
+        electionDeadline = now + lower + .nanoseconds(Int64.random(in: 0...spread, using: &generator))
     }
 
     /// A leader that was heard is not to be disturbed.
@@ -46,7 +58,8 @@ extension Raft {
     /// Asks whether an election could be won before disturbing anyone with one.
     mutating func startPreVote() {
         leader = nil
-        drawElectionDeadline()
+        attempts = min(attempts + 1, 8)
+        drawRetryDeadline()
         guard mayCampaign else {
             role = .follower
             announceLeader()
@@ -67,7 +80,8 @@ extension Raft {
         vote = me
         votes = []
         rememberHardState()
-        drawElectionDeadline()
+        attempts = max(attempts, 1)
+        drawRetryDeadline()
         announceLeader()
         // The requests wait too: a log lost in a crash must not have won votes.
         sendWhenDurable(.voteReply(granted: true), to: me)

@@ -36,7 +36,11 @@ show
   c: to a, term 3: would you vote for me? log 2.2
   c: to b, term 3: would you vote for me? log 2.2
   b: to c, term 2: I would not
+  c: to a, term 3: would you vote for me? log 2.2
+  c: to b, term 3: would you vote for me? log 2.2
+  b: to c, term 2: I would not
   b: leader unknown, term 2
+  b: to a, term 3: would you vote for me? log 2.3
   b: to a, term 3: would you vote for me? log 2.3
 > tick c
   c: to a, term 3: would you vote for me? log 2.2

@@ -23,15 +23,11 @@ show
   c: follower term 3, leader b, log 2...3.4, durable 4, commit 4, members a,b,c
 > loud
 > run 60
-  a: to b, term 3: would you vote for me? log 2.4
-  a: to c, term 3: would you vote for me? log 2.4
-  b: to a, term 3: I would not
-  c: to a, term 3: I would not
-  a: write 5: term 3 vote -
   b: to a, term 3: after 2.2, commit 4
   b: to c, term 3: after 3.4, commit 4
   a: leader b, term 3
   a: to b, term 3: agreed 2, durable 2
+  a: write 5: term 3 vote -
   c: to b, term 3: agreed 4, durable 4
   b: to a, term 3: after 2.2 add 3.3 empty, 3.4 "kept", commit 4
   a: truncated from 3
