@@ -101,6 +101,8 @@ extension Node {
         guard let end, let state else { return }
         for grant in grants {
             guard let address = state.address(grant.address) else { continue }
+            // Who says that it leaves with empty hands is believed at once: it may take nothing any more.
+            if leaving != nil, holdings[grant.address] == nil { continue }
             if holdings.want(address, epoch: grant.epoch, until: end, step: timing.interval / 2) {
                 effects.append(.hold(address, until: end, epoch: grant.epoch))
             }

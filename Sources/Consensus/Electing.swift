@@ -2,16 +2,13 @@
 
 extension Raft {
     /// When a member without a leader campaigns.
-    mutating func drawElectionDeadline() {
-        attempts = 0
-        drawDeadline(from: settings.electionTimeout.lowerBound)
-    }
+    mutating func drawElectionDeadline() { drawDeadline(from: settings.electionTimeout.lowerBound) }
 
     /// When one that campaigned tries again: soon after votes were split, then later each time, until it waits as
     /// long as everybody.
     private mutating func drawRetryDeadline() {
         let lower = settings.electionTimeout.lowerBound
-        drawDeadline(from: min(lower, lower / 6 * (1 << (attempts - 1))))
+        drawDeadline(from: min(lower, lower / 6 * (1 << max(attempts - 1, 0))))
     }
 
     private mutating func drawDeadline(from lower: Duration) {
@@ -57,6 +54,8 @@ extension Raft {
 
     /// Asks whether an election could be won before disturbing anyone with one.
     mutating func startPreVote() {
+        // A candidate whose disk is still busy with its last vote gains nothing by another.
+        if role == .candidate, held.contains(where: { $0.receiver == me }) { return drawElectionDeadline() }
         leader = nil
         attempts = min(attempts + 1, 8)
         drawRetryDeadline()
@@ -80,7 +79,6 @@ extension Raft {
         vote = me
         votes = []
         rememberHardState()
-        attempts = max(attempts, 1)
         drawRetryDeadline()
         announceLeader()
         // The requests wait too: a log lost in a crash must not have won votes.

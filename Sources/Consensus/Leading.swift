@@ -4,6 +4,7 @@ extension Raft {
     mutating func becomeLeader() {
         role = .leader
         leader = me
+        attempts = 0
         votes = []
         heartbeatDue = now + settings.heartbeatInterval
         peers = []

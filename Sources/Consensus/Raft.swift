@@ -48,7 +48,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     var now: Instant
     var generator: SeededGenerator
     var electionDeadline: Instant
-    /// Elections begun since a leader or a better candidate was heard.
+    /// Elections begun since a leader was heard.
     var attempts = 0
     var leaderHeardAt: Instant?
     /// When the leader's last append or snapshot came; what else is heard of it counts only for a while after.

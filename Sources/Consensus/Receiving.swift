@@ -54,6 +54,7 @@ extension Raft {
         leader = sender
         leaderHeardAt = now
         leaderWroteAt = now
+        attempts = 0
         drawElectionDeadline()
         announceLeader()
         return true

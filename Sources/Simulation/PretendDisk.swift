@@ -17,7 +17,9 @@ struct PretendDisk: Sendable {
     private(set) var restored = Restored()
     /// Not yet durable, oldest first.
     private(set) var underWay: [Write] = []
-    /// When the newest write will be durable.
+    /// How many of them are written together now; what comes meanwhile is written together afterwards.
+    private(set) var flushing = 0
+    /// When the flush under way ends.
     var busyUntil = Moment.zero
     /// How much longer than usual each write takes, in nanoseconds.
     var slowness: Int64 = 0
@@ -28,21 +30,27 @@ struct PretendDisk: Sendable {
 
     mutating func begin(_ write: Write) { underWay.append(write) }
 
-    /// The oldest write is durable.
-    mutating func finish() -> Write? {
-        guard !underWay.isEmpty else { return nil }
-        let write = underWay.removeFirst()
-        apply(write)
-        return write
+    /// Whether a flush begins with this: the disk was idle and something waits.
+    mutating func beginFlush() -> Bool {
+        guard flushing == 0, !underWay.isEmpty else { return false }
+        flushing = underWay.count
+        return true
     }
 
-    /// The oldest write failed and left nothing behind.
-    mutating func fail() -> Write? { underWay.isEmpty ? nil : underWay.removeFirst() }
+    /// What was flushed is durable, or failed and left nothing behind.
+    mutating func endFlush() -> [Write] {
+        let writes = Array(underWay.prefix(flushing))
+        underWay.removeFirst(flushing)
+        flushing = 0
+        if !isFailing { for write in writes { apply(write) } }
+        return writes
+    }
 
     /// What was under way may have become durable without anyone having been told: the first `count` did.
     mutating func crash(keeping count: Int) {
         for write in underWay.prefix(count) { apply(write) }
         underWay = []
+        flushing = 0
         busyUntil = .zero
     }
 

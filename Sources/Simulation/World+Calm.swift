@@ -53,7 +53,8 @@ extension World {
         }
         let covered = coveredSeats(state).count
         let fit = machines.count { $0.isFit && state.member($0.name)?.maintenance == nil }
-        if !isWithholding(state), covered < min(fit, state.seats.count) {
+        let withheld = isWithholding(state) ? state.seats.count(where: \.isLost) : 0
+        if covered < min(fit, state.seats.count - withheld) {
             return "\(covered) of \(state.seats.count) seats are held, \(fit) nodes are fit"
         }
         let spares = state.members.filter { member in

@@ -161,32 +161,38 @@ extension World {
         if machines[machine].disk.underWay.count > Judge.mostWrites {
             judge.object(now, .bounds, "\(machines[machine].name) has too many writes under way")
         }
-        let slowness = machines[machine].disk.slowness
-        let took =
-            chance.disks.draw(100 * microsecond...2 * millisecond)
-            + (slowness > 0 ? chance.disks.draw(0...slowness) : 0)
-        let begin = max(now, machines[machine].disk.busyUntil)
-        let end = begin.after(nanoseconds: took)
-        machines[machine].disk.busyUntil = end
-        let birth = machines[machine].disk.birth
-        agenda.add(.written(machine: machine, birth: birth, life: life), at: end)
+        flush(machine, life)
         if blueprint.sabotage == .lyingDisk {
             let told = now.after(nanoseconds: Self.pipeDelay)
             agenda.add(.event(Self.event(of: write), machine: machine, life: life), at: told)
         }
     }
 
+    private mutating func flush(_ machine: Int, _ life: Int) {
+        guard machines[machine].disk.beginFlush() else { return }
+        let slowness = machines[machine].disk.slowness
+        let took =
+            chance.disks.draw(100 * microsecond...2 * millisecond)
+            + (slowness > 0 ? chance.disks.draw(0...slowness) : 0)
+        let end = now.after(nanoseconds: took)
+        machines[machine].disk.busyUntil = end
+        let birth = machines[machine].disk.birth
+        agenda.add(.written(machine: machine, birth: birth, life: life), at: end)
+    }
+
     mutating func written(_ machine: Int, birth: UInt64, life: Int) {
         guard machines[machine].life == life, machines[machine].disk.birth == birth,
             machines[machine].service != nil
         else { return }
-        if machines[machine].disk.isFailing {
-            guard let write = machines[machine].disk.fail() else { return }
-            deliver(Self.failure(of: write), to: machine, life: life)
-            return
+        let hasFailed = machines[machine].disk.isFailing
+        for write in machines[machine].disk.endFlush() {
+            if hasFailed {
+                deliver(Self.failure(of: write), to: machine, life: life)
+            } else if blueprint.sabotage != .lyingDisk {
+                deliver(Self.event(of: write), to: machine, life: life)
+            }
         }
-        guard let write = machines[machine].disk.finish() else { return }
-        if blueprint.sabotage != .lyingDisk { deliver(Self.event(of: write), to: machine, life: life) }
+        if machines[machine].service?.life == life { flush(machine, life) }
     }
 
     private static func event(of write: PretendDisk.Write) -> Event {

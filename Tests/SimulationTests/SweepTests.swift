@@ -16,6 +16,12 @@ import Testing
         #expect(sweep.takeovers > 20)
     }
 
+    @Test("seeds that once found something find nothing", arguments: [100, 466, 529, 559, 740, 1239, 1584])
+    func formerFindings(seed: UInt64) {
+        let violation = Simulation.replay(seed: seed, trace: false).violation
+        #expect(violation == nil)
+    }
+
     @Test("the same seed gives the same trace") func repeatable() {
         let once = Simulation.replay(seed: 3, trace: true)
         let again = Simulation.replay(seed: 3, trace: true)
