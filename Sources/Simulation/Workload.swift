@@ -13,7 +13,7 @@ struct Workload: Sendable {
 
     private(set) var asked: UInt64 = 0
     /// Without an answer yet, oldest first.
-    private var open: [Question] = []
+    private(set) var open: [Question] = []
     private(set) var replies = 0
 
     /// A node answers after at most this long, be it that no leader can be reached.

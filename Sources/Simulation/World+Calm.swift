@@ -13,6 +13,12 @@ extension World {
         guard let leader = machines.first(where: { $0.service?.node.isLeader == true }),
             let node = leader.service?.node, let state = node.state
         else { return "there is no leader" }
+        // What people asked in the storm may only now be begun.
+        let isAsked = workload.open.contains { question in
+            machines[question.machine].service.map { $0.life == question.life && $0.naps == question.naps }
+                ?? false
+        }
+        if isAsked { return "an operator waits for an answer" }
         return unrestOfMembers(state, node) ?? unrestOfSeats(state) ?? unrestOfZone(state)
     }
 
