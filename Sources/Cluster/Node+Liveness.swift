@@ -59,7 +59,9 @@ extension Node {
 
     mutating func watchLease(at now: Instant) {
         lease.learned(fenceEpoch)
-        let isValid = leaseEnd(at: now) != nil
+        let end = leaseEnd(at: now)
+        let isValid = end != nil
+        leaseKnownUntil = end
         guard isValid != (leaseValidSince != nil) else { return }
         leaseValidSince = isValid ? now : nil
         if isValid {

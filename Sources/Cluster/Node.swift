@@ -33,6 +33,8 @@ package struct Node: Sendable, Equatable {
     package private(set) var nextDeadline: Instant?
     /// Nil without a lease.
     var leaseValidSince: Instant?
+    /// What is heard until then can only prolong it, and that is looked at with each beat.
+    var leaseKnownUntil: Instant?
 
     var membershipPhase = MembershipPhase.discovering
     var leaving: Leaving?
@@ -164,7 +166,7 @@ package struct Node: Sendable, Equatable {
     private mutating func pursue(_ event: Event, at now: Instant) {
         let isBeat = now >= nextBeat
         if case .heard = event, !isBeat {
-            watchLease(at: now)
+            if leaseValidSince == nil || now >= leaseKnownUntil ?? now { watchLease(at: now) }
             return
         }
         watchLease(at: now)

@@ -46,7 +46,7 @@ final class DatagramSocket {
         withUnsafeMutableBytes(of: &request.imr_address) { $0.copyBytes(from: group.local.bytes) }
         try set(level, IP_MULTICAST_IF, request, "IP_MULTICAST_IF")
         try set(level, IP_MULTICAST_TTL, Int32(1), "IP_MULTICAST_TTL")
-        try set(level, IP_MULTICAST_LOOP, Int32(1), "IP_MULTICAST_LOOP")
+        try loop(true, .v4)
         withUnsafeMutableBytes(of: &request.imr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
         try set(level, IP_ADD_MEMBERSHIP, request, "join \(group.address)")
     }
@@ -55,11 +55,21 @@ final class DatagramSocket {
         let level = Int32(IPPROTO_IPV6)
         try set(level, IPV6_MULTICAST_IF, Int32(group.interface), "IPV6_MULTICAST_IF")
         try set(level, IPV6_MULTICAST_HOPS, Int32(1), "IPV6_MULTICAST_HOPS")
-        try set(level, IPV6_MULTICAST_LOOP, Int32(1), "IPV6_MULTICAST_LOOP")
+        try loop(true, .v6)
         var request = ipv6_mreq()
         request.ipv6mr_interface = group.interface
         withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
         try set(level, IPV6_ADD_MEMBERSHIP, request, "join \(group.address)")
+    }
+
+    /// Whether what is sent to the group comes back to this machine, for other nodes on it.
+    func loop(_ isOn: Bool, _ family: IPAddress.Family) throws(Failure) {
+        let value: Int32 = isOn ? 1 : 0
+        if family == .v4 {
+            try set(Int32(IPPROTO_IP), IP_MULTICAST_LOOP, value, "IP_MULTICAST_LOOP")
+        } else {
+            try set(Int32(IPPROTO_IPV6), IPV6_MULTICAST_LOOP, value, "IPV6_MULTICAST_LOOP")
+        }
     }
 
     private func set<Value>(

@@ -39,7 +39,12 @@ final class HeartbeatPort {
     private static let longestBackOff: Duration = .seconds(2)
 
     let plan: Plan
-    private var open: Open?
+    private var open: Open? {
+        didSet {
+            descriptors = open.map { [$0.own.descriptor] + ($0.group.map { [$0.descriptor] } ?? []) } ?? []
+            isLooping = true
+        }
+    }
     private var backOff = firstBackOff
     private var nextAttempt = Instant.zero
     /// Why the port is closed, or what the last sending met; nil when all is well.
@@ -52,9 +57,19 @@ final class HeartbeatPort {
     /// Where this node speaks from now; nil while closed.
     var local: Endpoint? { open.map { Endpoint(ip: $0.local, port: plan.port) } }
 
-    var descriptors: [Int32] {
-        guard let open else { return [] }
-        return [open.own.descriptor] + (open.group.map { [$0.descriptor] } ?? [])
+    private(set) var descriptors: [Int32] = []
+    private var isLooping = true
+
+    /// Whether other nodes of this machine are to hear what goes to the group. Without it a node is not woken by each
+    /// heartbeat of its own.
+    func loop(_ isWanted: Bool) {
+        guard isWanted != isLooping, let open, let group = plan.network?.group else { return }
+        do throws(DatagramSocket.Failure) {
+            try open.own.loop(isWanted, group.family)
+            isLooping = isWanted
+        } catch {
+            trouble = error.description
+        }
     }
 
     /// Opens what is closed, and closes what lost its interface; to be called about every second.

@@ -25,7 +25,11 @@ final class Heartbeats {
     /// So many datagrams are read before the clock is looked at again.
     static let burst = 1024
 
+    /// So long after its start, and after another node of this machine was heard, a node can be heard by such.
+    private static let loopsAtLeast: Duration = .seconds(10)
+
     let ports: [HeartbeatPort]
+    private var firstTend: Instant?
     private let me: String
     private let timing: Timing
     private let session: HeartbeatSession
@@ -52,7 +56,14 @@ final class Heartbeats {
 
     func tend(at now: Instant) {
         let interfaces = InterfaceAddress.all()
+        let isEarly = now - (firstTend ?? now) < Self.loopsAtLeast
+        if firstTend == nil { firstTend = now }
+        let hasSibling = paths.contains { path in
+            now - path.statistics.lastHeard < Self.loopsAtLeast
+                && interfaces.contains { $0.ip == path.remote.ip }
+        }
         for port in ports {
+            port.loop(isEarly || hasSibling)
             let before = port.local
             let troubleBefore = port.trouble
             port.tend(interfaces, at: now)

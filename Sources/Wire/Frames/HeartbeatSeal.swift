@@ -147,7 +147,8 @@ package struct HeartbeatOpener: Sendable {
     ) throws(FrameFailure) -> [UInt8] {
         do {
             // The counter stands before the ciphertext: with four zeros it is the nonce, in one buffer.
-            let combined = Data([0, 0, 0, 0] + datagram[HeartbeatHeader.counterStart...])
+            var combined = Data(datagram[(HeartbeatHeader.counterStart - 4)...])
+            combined.resetBytes(in: combined.startIndex..<(combined.startIndex + 4))
             let box = try ChaChaPoly.SealedBox(combined: combined)
             let opened = try ChaChaPoly.open(
                 box, using: key, authenticating: datagram[..<HeartbeatHeader.length])
