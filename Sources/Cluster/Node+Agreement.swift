@@ -113,6 +113,9 @@ extension Node {
     }
 
     private mutating func leaderChanged(_ leader: MemberID?, _ term: Term, at now: Instant) {
+        for pending in requests.stranded(under: leader) {
+            answer(pending, .unavailable("the leader was lost before it answered; look, then repeat"))
+        }
         if leader == raft.me {
             leadership = Leadership(
                 since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,

@@ -4,6 +4,10 @@ import Consensus
 
 extension Node {
     mutating func take(_ request: OperatorRequest, from asker: PendingRequests.Asker, at now: Instant) {
+        if requests.isFull {
+            answer(asker, .unavailable("too many requests wait for an answer; nothing was changed"))
+            return
+        }
         guard isLeader, leadership?.committedOwnFirst != nil else {
             carry(request, from: asker, at: now)
             return
@@ -40,8 +44,9 @@ extension Node {
         _ request: OperatorRequest, from asker: PendingRequests.Asker, at now: Instant
     ) {
         if case .terminal = asker, let leader = raft.leader, leader != raft.me,
-            neighbours.isHeard(leader, within: timing.deadAfter, at: now), let id = requests.forward(asker)
+            neighbours.isHeard(leader, within: timing.deadAfter, at: now)
         {
+            let id = requests.forward(asker, to: leader, at: now)
             effects.append(.send(.request(id: id, request), to: leader))
             return
         }
@@ -49,6 +54,13 @@ extension Node {
             answer(asker, .status(statusReport(at: now)))
         } else {
             answer(asker, .unavailable("the cluster has no leader now; nothing was changed"))
+        }
+    }
+
+    /// Nobody is left without an answer: one on its way to us may have been lost with its link.
+    mutating func endWaiting(at now: Instant) {
+        for pending in requests.outdated(before: now - .seconds(8)) {
+            answer(pending, .unavailable("no answer within 8 s; it may have been done: look, then repeat"))
         }
     }
 
@@ -98,7 +110,7 @@ extension Node {
         if applied >= epoch {
             answer(asker, .accepted(epoch, lines))
         } else {
-            requests.await(epoch, for: asker, lines: lines)
+            requests.await(epoch, for: asker, lines: lines, at: now)
         }
     }
 

@@ -127,8 +127,9 @@ extension Node {
                 ? nil : "\(drain.to.name) to hold \(drain.newAddress)"
         case .publishing, .withdrawing:
             // While the new address is not there, a zone without it is no sign that callers find it.
-            return holds(drain.to, drain.newAddress)
-                ? zoneObstacle : "\(drain.to.name) to hold \(drain.newAddress) again"
+            let holder = state.grant(of: drain.newAddress)?.holder ?? drain.to
+            return holds(holder, drain.newAddress)
+                ? zoneObstacle : "\(holder.name) to hold \(drain.newAddress) again"
         case .aborting:
             if let grant = state.grant(of: drain.oldAddress), !holds(grant.holder, drain.oldAddress) {
                 return "\(grant.holder.name) to hold \(drain.oldAddress) again"

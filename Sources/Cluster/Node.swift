@@ -171,7 +171,10 @@ package struct Node: Sendable, Equatable {
         }
         watchLease(at: now)
         hold(at: now)
-        if isBeat { form(at: now) }
+        if isBeat {
+            form(at: now)
+            endWaiting(at: now)
+        }
         plead(at: now, even: isBeat)
         lead(at: now)
         tellEffects(at: now)

@@ -8,9 +8,11 @@ struct PendingRequests: Hashable, Sendable {
     }
     struct Pending: Hashable, Sendable {
         var asker: Asker
+        var since: Instant
         var epoch: Epoch?
-        /// Our number for a request carried to the leader.
+        /// Our number for a request carried to the leader, and who that was.
         var forwardedAs: UInt64?
+        var forwardedTo: MemberID?
         /// What will be said when it is agreed.
         var lines: [String] = []
     }
@@ -21,12 +23,18 @@ struct PendingRequests: Hashable, Sendable {
     private(set) var releases: [ReleaseNotice] = []
     private var told: [ReleaseNotice] = []
 
-    mutating func forward(_ asker: Asker) -> UInt64? {
-        if waiting.count >= Limits.pendingRequests { waiting.removeFirst() }
+    var isFull: Bool { waiting.count >= Limits.pendingRequests }
+
+    mutating func forward(_ asker: Asker, to leader: MemberID, at now: Instant) -> UInt64 {
         let number = nextNumber
         nextNumber += 1
-        waiting.append(Pending(asker: asker, forwardedAs: number))
+        waiting.append(Pending(asker: asker, since: now, forwardedAs: number, forwardedTo: leader))
         return number
+    }
+
+    /// Those whose leader leads no more: its answer may never come.
+    mutating func stranded(under leader: MemberID?) -> [Pending] {
+        take { $0.forwardedTo != nil && $0.forwardedTo != leader }
     }
 
     mutating func forwarded(_ number: UInt64) -> Pending? {
@@ -34,10 +42,11 @@ struct PendingRequests: Hashable, Sendable {
         return waiting.remove(at: at)
     }
 
-    mutating func await(_ epoch: Epoch, for asker: Asker, lines: [String]) {
-        if waiting.count >= Limits.pendingRequests { waiting.removeFirst() }
-        waiting.append(Pending(asker: asker, epoch: epoch, lines: lines))
+    mutating func await(_ epoch: Epoch, for asker: Asker, lines: [String], at now: Instant) {
+        waiting.append(Pending(asker: asker, since: now, epoch: epoch, lines: lines))
     }
+
+    mutating func outdated(before instant: Instant) -> [Pending] { take { $0.since < instant } }
 
     mutating func applied(_ epoch: Epoch) -> [Pending] { take { $0.epoch == epoch } }
 

@@ -16,7 +16,9 @@ import Testing
         #expect(sweep.takeovers > 20)
     }
 
-    @Test("seeds that once found something find nothing", arguments: [100, 466, 529, 559, 740, 1239, 1584])
+    @Test(
+        "seeds that once found something find nothing",
+        arguments: [100, 466, 529, 559, 740, 1239, 1584, 3001, 3620, 4043, 4705])
     func formerFindings(seed: UInt64) {
         let violation = Simulation.replay(seed: seed, trace: false).violation
         #expect(violation == nil)
