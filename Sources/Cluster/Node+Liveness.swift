@@ -18,7 +18,7 @@ extension Node {
         if heartbeat.term == raft.term, let leader = raft.leader, heartbeat.leader == leader,
             isLeader || sender.member == leader
         {
-            raft.isAlive(sender.member, at: now)
+            raft.noteAlive(sender.member, at: now)
         }
         if let mine = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
             lease.acknowledged(

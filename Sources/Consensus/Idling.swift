@@ -3,7 +3,7 @@
 extension Raft {
     /// A member said, not longer ago than a network takes, that it is in this very term and leads it, or follows this
     /// leader. It moves only the clocks of elections: who may lead and what is agreed do not depend on it.
-    package mutating func isAlive(_ member: MemberID, at now: Instant) {
+    package mutating func noteAlive(_ member: MemberID, at now: Instant) {
         self.now = max(self.now, now)
         if role == .leader, let i = peers.firstIndex(where: { $0.id == member }) {
             if now - peers[i].heardAt < idlePatience { peers[i].aliveAt = now }

@@ -67,7 +67,7 @@ struct Member {
     }
 
     /// Hears of another member by other means than messages.
-    mutating func hears(_ other: MemberID, at now: Instant) { raft?.isAlive(other, at: now) }
+    mutating func hears(_ other: MemberID, at now: Instant) { raft?.noteAlive(other, at: now) }
 
     /// Writes under way reach the disk or not, the oldest first.
     mutating func crash(writesSurviving: Int = 0) {
