@@ -34,7 +34,9 @@ let package = Package(
 
         // Deciding: values only, no clock, no socket, no Foundation.
         .target(name: "Consensus", swiftSettings: deciding),
+        .target(name: "Replication", dependencies: ["Consensus"], swiftSettings: deciding),
         .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: deciding),
+        .target(name: "EventSocket", swiftSettings: deciding),
 
         // Bytes and files.
         .target(
