@@ -10,6 +10,9 @@ struct FieldReader {
 
     var remaining: Int { bytes.count - position }
 
+    /// The next byte, when there is one.
+    var peek: UInt8? { position < bytes.count ? bytes[position] : nil }
+
     @inline(__always)
     mutating func byte() throws(RecordFailure) -> UInt8 {
         guard position < bytes.count else { throw .truncated }

@@ -50,20 +50,20 @@ extension Record {
         capacity += it.userAgent.utf8.count + it.mwiAccount.utf8.count
         return FieldWriter.bytes(capacity: capacity) { writer in
             writer.byte(registrationVersion)
-            writer.registrationText(it.profile, or: "")
-            writer.registrationText(it.contact, or: discriminator)
-            writer.registrationText(it.callID, or: discriminator)
-            writer.registrationText(it.status, or: "Registered(UDP)")
-            writer.registrationText(it.presenceHosts, or: it.host)
-            writer.registrationText(it.rpid, or: "unknown")
-            writer.registrationText(it.toUser, or: it.user)
-            writer.registrationText(it.toHost, or: it.host)
-            writer.registrationText(it.networkIP, or: "")
-            writer.registrationText(it.networkPort, or: "5060")
-            writer.registrationText(it.username, or: it.user)
-            writer.registrationText(it.realm, or: it.host)
-            writer.registrationText(it.userAgent, or: "")
-            writer.registrationText(it.mwiAccount, or: "")
+            writer.text(it.profile)
+            writer.text(it.contact, or: discriminator)
+            writer.text(it.callID, or: discriminator)
+            writer.text(it.status, or: "Registered(UDP)", "Registered(UDP-NAT)")
+            writer.text(it.presenceHosts, or: it.host, "n/a")
+            writer.text(it.rpid, or: "unknown")
+            writer.text(it.toUser, or: it.user)
+            writer.text(it.toHost, or: it.host)
+            writer.text(it.networkIP)
+            writer.text(it.networkPort, or: "5060")
+            writer.text(it.username, or: it.user, "unknown")
+            writer.text(it.realm, or: it.host)
+            writer.text(it.userAgent)
+            writer.mailbox(it.mwiAccount, user: it.user, host: it.host)
         }
     }
 
@@ -91,42 +91,44 @@ extension Record {
             if version > registrationVersion { throw .newerVersion(version) }
             throw .malformed("version")
         }
-        let profile = try reader.registrationText("profile", or: "")
-        let contact = try reader.registrationText("contact", or: discriminator)
-        let callID = try reader.registrationText("call-id", or: discriminator)
+        let profile = try reader.text("profile")
+        let contact = try reader.text("contact", or: discriminator)
+        let callID = try reader.text("call-id", or: discriminator)
         let registration = Registration(
             profile: profile, user: user, host: host, contact: contact, callID: callID,
-            status: try reader.registrationText("status", or: "Registered(UDP)"),
-            presenceHosts: try reader.registrationText("presence-hosts", or: host),
-            rpid: try reader.registrationText("rpid", or: "unknown"),
-            toUser: try reader.registrationText("to-user", or: user),
-            toHost: try reader.registrationText("to-host", or: host),
-            networkIP: try reader.registrationText("network-ip", or: ""),
-            networkPort: try reader.registrationText("network-port", or: "5060"),
-            username: try reader.registrationText("username", or: user),
-            realm: try reader.registrationText("realm", or: host),
-            userAgent: try reader.registrationText("user-agent", or: ""),
-            mwiAccount: try reader.registrationText("mwi-account", or: ""), expires: expires)
+            status: try reader.text("status", or: "Registered(UDP)", "Registered(UDP-NAT)"),
+            presenceHosts: try reader.text("presence-hosts", or: host, "n/a"),
+            rpid: try reader.text("rpid", or: "unknown"), toUser: try reader.text("to-user", or: user),
+            toHost: try reader.text("to-host", or: host), networkIP: try reader.text("network-ip"),
+            networkPort: try reader.text("network-port", or: "5060"),
+            username: try reader.text("username", or: user, "unknown"),
+            realm: try reader.text("realm", or: host), userAgent: try reader.text("user-agent"),
+            mwiAccount: try reader.mailbox(user: user, host: host), expires: expires)
         try reader.end()
         return registration
     }
 }
 
-/// Texts FreeSWITCH writes in many registrations; the order is part of version 1 of the format.
-private let commonTexts = ["unknown", "n/a", "Registered(TCP)", "Registered(TLS)", "Registered(WSS)"]
-
-/// 0 is the text the reader expects, then room for 15 common texts, then a length.
-private let literal = 16
+/// What stands before a text: 0 or 1 for one of the two that are expected, else its length and this.
+private let literal = 2
 
 extension FieldWriter {
-    /// A text that is often `expected` or a common one; those take one byte.
-    fileprivate mutating func registrationText(_ text: String, or expected: String) {
-        if text.hasSameBytes(as: expected) { return byte(0) }
+    /// A text that is often one of two others; those take one byte.
+    @inline(__always)
+    fileprivate mutating func text(_ text: String, or first: String, _ second: String = "") {
         let count = text.utf8.count
-        if count == 7 || count == 3 || count == 15 {
-            for index in 0..<commonTexts.count where text.hasSameBytes(as: commonTexts[index]) {
-                return byte(UInt8(index + 1))
-            }
+        if count == first.utf8.count, text.hasSameBytes(as: first) { return byte(0) }
+        if count == second.utf8.count, text.hasSameBytes(as: second) { return byte(1) }
+        number(literal + count)
+        content(text)
+    }
+
+    /// A text that is often user@host.
+    fileprivate mutating func mailbox(_ text: String, user: String, host: String) {
+        let count = text.utf8.count
+        if count == 0 { return byte(0) }
+        if count == user.utf8.count + 1 + host.utf8.count, text.hasSameBytes(as: "\(user)@\(host)") {
+            return byte(1)
         }
         number(literal + count)
         content(text)
@@ -134,17 +136,23 @@ extension FieldWriter {
 }
 
 extension FieldReader {
-    fileprivate mutating func registrationText(_ field: StaticString, or expected: String)
+    @inline(__always)
+    fileprivate mutating func text(_ field: StaticString, or first: String, _ second: String = "")
         throws(RecordFailure) -> String
     {
         let head = try number(field)
-        if head == 0 { return expected }
-        if head >= UInt64(literal) {
-            guard head - UInt64(literal) <= UInt64(remaining) else { throw .truncated }
-            return try content(field, Int(head) - literal)
+        if head == 0 { return first }
+        if head == 1 { return second }
+        guard head - UInt64(literal) <= UInt64(remaining) else { throw .truncated }
+        return try content(field, Int(head) - literal)
+    }
+
+    fileprivate mutating func mailbox(user: String, host: String) throws(RecordFailure) -> String {
+        if remaining > 0, peek == 1 {
+            _ = try byte()
+            return "\(user)@\(host)"
         }
-        guard head <= UInt64(commonTexts.count) else { throw .malformed("\(field)") }
-        return commonTexts[Int(head) - 1]
+        return try text("mwi-account", or: "")
     }
 }
 
