@@ -70,9 +70,10 @@ struct FieldReader {
 
     @inline(__always)
     mutating func content(_ field: StaticString, _ count: Int) throws(RecordFailure) -> String {
-        guard let text = String(validating: try raw(count), as: UTF8.self) else {
-            throw .malformed("\(field)")
-        }
+        let bytes = try raw(count)
+        // Nearly all text is ASCII, and the library is several times quicker when it need not be asked.
+        if isASCII(bytes) { return String(decoding: bytes, as: UTF8.self) }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .malformed("\(field)") }
         return text
     }
 
@@ -92,6 +93,20 @@ struct FieldReader {
     func end() throws(RecordFailure) {
         guard remaining == 0 else { throw .malformed("end") }
     }
+}
+
+private func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var at = 0
+    var seen: UInt64 = 0
+    while bytes.count - at >= 8 {
+        seen |= bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        at += 8
+    }
+    while at < bytes.count {
+        seen |= UInt64(bytes[at])
+        at += 1
+    }
+    return seen & 0x8080_8080_8080_8080 == 0
 }
 
 extension [UInt8] {

@@ -98,6 +98,7 @@ extension Replica {
             copy.base = nil
             copy.removals.clear(floor: start.sequence)
             copy.needsWhole = false
+            copy.store.reserve(min(start.count, settings.maxRecords))
         } else if start.after != start.sequence || start.after != copy.position.sequence {
             copy.isComplete = false
         }
@@ -157,13 +158,35 @@ extension Replica {
         }
     }
 
+    /// The hashes of the items' keys; the memory they lead to is on its way.
+    private func hashes(_ bytes: UnsafeRawBufferPointer, _ offsets: [UInt32], in store: RecordStore)
+        -> UnsafeMutableBufferPointer<UInt32>
+    {
+        let both = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: 2 * offsets.count)
+        guard let base = bytes.baseAddress else { return both }
+        for (place, offset) in offsets.enumerated() {
+            guard let item = try? BatchItem(bytes, at: Int(offset)) else {
+                preconditionFailure("an item that was checked cannot be read")
+            }
+            let hash = store.hash(item.kind, base + item.content, item.keyCount)
+            both.initializeElement(at: place, to: hash)
+            both.initializeElement(at: offsets.count + place, to: hash)
+        }
+        if offsets.count > 2 {
+            store.prepare(UnsafeMutableBufferPointer(rebasing: both[offsets.count...]))
+        }
+        return both
+    }
+
     /// Applies the items; what is given back are those that made a difference.
     private func change(_ copy: StreamCopy, _ body: [UInt8], _ offsets: [UInt32], shift: Int64) -> [UInt32] {
         let store = copy.store
         return body.withUnsafeBytes { bytes in
+            let hashes = hashes(bytes, offsets, in: store)
+            defer { hashes.deallocate() }
             var changed = offsets
             var count = 0
-            for offset in offsets {
+            for (place, offset) in offsets.enumerated() {
                 guard let base = bytes.baseAddress, let item = try? BatchItem(bytes, at: Int(offset)) else {
                     preconditionFailure("an item that was checked cannot be read")
                 }
@@ -173,7 +196,7 @@ extension Replica {
                     let expires = item.expires == .max ? .max : item.expires + shift
                     let view = RecordView(
                         kind: item.kind, bytes: base + item.content, keyCount: item.keyCount,
-                        payloadCount: item.payloadCount, expires: expires)
+                        payloadCount: item.payloadCount, expires: expires, hash: hashes[place])
                     let put = store.put(view, version: item.version, generation: copy.generation)
                     differs = put.outcome != .unchanged && expires > now.nanoseconds
                 case .remove, .expire:

@@ -16,6 +16,17 @@ final class RecordIndex {
     /// Bytes taken from the system.
     var bytes: Int { (mask + 1) * 8 }
 
+    /// What most likely is the place of this hash; asked early, so that memory has time to answer.
+    @inline(__always)
+    func guess(_ hash: UInt32) -> UInt32 { UInt32(truncatingIfNeeded: table[Int(hash) & mask]) &- 1 }
+
+    /// Makes room for so many at once.
+    func reserve(_ count: Int) {
+        var capacity = mask + 1
+        while count * 8 > capacity * 7 { capacity *= 2 }
+        if capacity > mask + 1 { resize(to: capacity) }
+    }
+
     /// The first place with this hash for which `matches` says yes.
     @inline(__always)
     func find(_ hash: UInt32, _ matches: (UInt32) -> Bool) -> UInt32? {

@@ -36,6 +36,8 @@ struct RecordView {
     var payloadCount: Int
     /// Boot-time nanoseconds of this machine; `.max` for none.
     var expires: Int64
+    /// Of kind and key, from `RecordStore.hash`.
+    var hash: UInt32
 }
 
 /// The records of one stream in memory, in the order of their versions, found by key, with their ends and a digest.
@@ -51,6 +53,8 @@ final class RecordStore {
     private let index = RecordIndex()
     private var freeEntries = Slab.none
     private let seed: UInt64
+    /// Keeps what `prepare` reads from being optimised away.
+    private(set) var looked: UInt64 = 0
     /// Told before a record that a subscription would go on at leaves its place in the order.
     var cursorLeaves: ((UInt32) -> Void)?
     var wheel: TimerWheel
@@ -83,8 +87,32 @@ final class RecordStore {
         return find(kind, base, key.count, hash: hash(kind, base, key.count))
     }
 
+    /// Makes room for so many records at once.
+    func reserve(_ count: Int) { index.reserve(count) }
+
+    /// Looks at the memory that puts of these hashes will need, for all of them before any of them is put: so
+    /// the waits for memory overlap. Worth it for more than a few.
+    func prepare(_ hashes: UnsafeMutableBufferPointer<UInt32>) {
+        var seen: UInt64 = 0
+        for at in hashes.indices { hashes[at] = index.guess(hashes[at]) }
+        for id in hashes where id < UInt32(entries.count) { seen &+= UInt64(entry(id).pointee.slot) }
+        for id in hashes where id < UInt32(entries.count) {
+            let it = entry(id)
+            if it.pointee.previous != Slab.none { seen &+= entry(it.pointee.previous).pointee.version }
+            if it.pointee.next != Slab.none { seen &+= entry(it.pointee.next).pointee.version }
+            let content = content(id)
+            let count = Int(it.pointee.keyCount) + Int(it.pointee.payloadCount)
+            var offset = 0
+            while offset < min(count, 512) {
+                seen &+= UInt64(content.load(fromByteOffset: offset, as: UInt8.self))
+                offset += 64
+            }
+        }
+        looked &+= seen
+    }
+
     @inline(__always)
-    private func hash(_ kind: UInt8, _ key: UnsafeRawPointer, _ count: Int) -> UInt32 {
+    func hash(_ kind: UInt8, _ key: UnsafeRawPointer, _ count: Int) -> UInt32 {
         UInt32(truncatingIfNeeded: RecordHash.hash(key, count: count, seed: seed &+ UInt64(kind)))
     }
 
@@ -100,7 +128,7 @@ final class RecordStore {
     /// Puts a record at the end of the order. One that is there already in the same version is the same record:
     /// of two ends, both known to be not too late, the later one is kept.
     func put(_ record: RecordView, version: UInt64, generation: UInt16) -> (id: UInt32, outcome: Outcome) {
-        let hash = hash(record.kind, record.bytes, record.keyCount)
+        let hash = record.hash
         let digest = RecordHash.digest(
             record.bytes, keyCount: record.keyCount, payloadCount: record.payloadCount, kind: record.kind,
             version: version)

@@ -148,7 +148,7 @@ extension FieldReader {
     }
 
     fileprivate mutating func mailbox(user: String, host: String) throws(RecordFailure) -> String {
-        if remaining > 0, peek == 1 {
+        if peek == 1 {
             _ = try byte()
             return "\(user)@\(host)"
         }

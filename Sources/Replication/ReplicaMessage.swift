@@ -48,6 +48,8 @@ package enum ReplicaMessage: Hashable, Sendable {
         package var after: UInt64
         /// The sequence of the sender now.
         package var sequence: UInt64
+        /// How many records there are now.
+        package var count: Int
         /// Where earlier writers' parts of this stream end.
         package var lineage: [Position]
     }

@@ -50,7 +50,7 @@ extension Replica {
         let start = ReplicaMessage.Start(
             stream: copy.id, session: subscription.pull.session, epoch: copy.position.epoch,
             whole: resumed == nil, after: subscription.last, sequence: copy.position.sequence,
-            lineage: copy.lineage)
+            count: copy.store.count, lineage: copy.lineage)
         effects.append(.send(.start(start), to: subscription.peer))
         while sendBatch(subscription) {}
     }

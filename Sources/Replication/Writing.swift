@@ -64,6 +64,7 @@ extension Replica {
         guard let copy = copy(stream), copy.isOwned, !copy.isReleased else {
             return report("\(stream): \(writes.count) writes are refused, this node is not the writer")
         }
+        prepare(writes, copy)
         for write in writes {
             switch write {
             case .put(let record): put(record, to: copy)
@@ -73,6 +74,22 @@ extension Replica {
             }
         }
         flush(copy)
+    }
+
+    private func prepare(_ writes: [Write], _ copy: StreamCopy) {
+        guard writes.count > 2 else { return }
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: writes.count) { hashes in
+            var count = 0
+            for case .put(let record) in writes {
+                let hash = record.key.withUnsafeBytes { key in
+                    key.baseAddress.map { copy.store.hash(record.kind.rawValue, $0, key.count) }
+                }
+                guard let hash else { continue }
+                hashes.initializeElement(at: count, to: hash)
+                count += 1
+            }
+            copy.store.prepare(UnsafeMutableBufferPointer(rebasing: hashes[..<count]))
+        }
     }
 
     private func put(_ record: Record, to copy: StreamCopy) {
@@ -97,7 +114,8 @@ extension Replica {
             if expires >= .max / 2 { expires = .max }
             let view = RecordView(
                 kind: record.kind.rawValue, bytes: UnsafeRawPointer(base), keyCount: record.key.count,
-                payloadCount: record.payload.count, expires: expires)
+                payloadCount: record.payload.count, expires: expires,
+                hash: copy.store.hash(record.kind.rawValue, UnsafeRawPointer(base), record.key.count))
             _ = copy.store.put(view, version: copy.nextSequence(), generation: copy.generation)
         }
     }

@@ -13,8 +13,10 @@ final class Storm {
     /// One stream as the judge knows it.
     final class Ledger {
         let stream: StreamID
+        /// Who has begun to write.
         var writer: String?
-        /// The newest in the control state.
+        /// The newest in the control state, and whom it names.
+        var holder: String?
         var epoch = Epoch.zero
         /// The newest owned: what its writer had when it began.
         var inherited: [Epoch: Set<[UInt8]>] = [:]
@@ -87,6 +89,7 @@ final class Storm {
         let name = any()
         takeovers += 1
         ledger.writer = nil
+        ledger.holder = name
         for other in names { world.tell(other, .writer(ledger.stream, name, ledger.epoch)) }
         let (epoch, life) = (ledger.epoch, world[name].life)
         world.after(world.samples.int(3_000_000...30_000_000)) { [unowned self] in
@@ -110,6 +113,7 @@ final class Storm {
         owns += 1
         ledger.epoch = Epoch(term: 1, index: UInt64(owns))
         ledger.writer = nil
+        ledger.holder = nil
         for other in names { world.tell(other, .writer(ledger.stream, nil, ledger.epoch)) }
     }
 
@@ -118,7 +122,7 @@ final class Storm {
         for ledger in ledgers {
             if case .address = ledger.stream {
                 if ledger.writer == name { vacate(ledger) }
-                world.tell(name, .writer(ledger.stream, ledger.writer, ledger.epoch))
+                world.tell(name, .writer(ledger.stream, ledger.holder, ledger.epoch))
             } else if ledger.writer == name {
                 appoint(ledger)
             }
@@ -221,7 +225,8 @@ final class Storm {
                 if world.values(name, ledger.stream) != wanted || copy?.digest != own?.digest
                     || copy?.position != own?.position || copy?.isComplete != true
                 {
-                    fault("\(name) did not come to have \(ledger.stream) as \(writer) has it")
+                    let reports = world[name].reports.suffix(3).joined(separator: "; ")
+                    fault("\(name) did not come to have \(ledger.stream) as \(writer) has it: \(reports)")
                 }
                 for record in world.content(name, ledger.stream) {
                     if let truth = truths[record.payload] { judgeEnd(world[name], record, truth) }
