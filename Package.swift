@@ -82,6 +82,9 @@ let package = Package(
             name: "ConsensusTests", dependencies: ["Consensus"], exclude: ["Stories"],
             swiftSettings: settings),
         .testTarget(
+            name: "ReplicationTests", dependencies: ["Consensus", "Replication"],
+            swiftSettings: settings),
+        .testTarget(
             name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
         .testTarget(
             name: "WireTests", dependencies: ["Cluster", "Consensus", "Wire"], swiftSettings: settings),

@@ -85,7 +85,8 @@ extension Replica {
         else { return }
         let isPart = start.after == copy.position.sequence || start.after == copy.base?.sequence
         guard start.whole || isPart, start.epoch >= copy.position.epoch else {
-            return abandon(copy, "\(peer.name) goes on after \(start.epoch)/\(start.after), not \(copy.position)")
+            return abandon(
+                copy, "\(peer.name) goes on after \(start.epoch)/\(start.after), not \(copy.position)")
         }
         copy.feed?.isStarted = true
         copy.feed?.bytes = 0
@@ -136,7 +137,8 @@ extension Replica {
     }
 
     /// Where the items of a batch begin; throws before anything is applied.
-    private func items(of batch: ReplicaMessage.Batch, for copy: StreamCopy) throws(RecordFailure) -> [UInt32] {
+    private func items(of batch: ReplicaMessage.Batch, for copy: StreamCopy) throws(RecordFailure) -> [UInt32]
+    {
         try batch.body.withBytes { bytes throws(RecordFailure) in
             var offsets: [UInt32] = []
             offsets.reserveCapacity(bytes.count / 128 + 1)
@@ -228,7 +230,8 @@ extension Replica {
         guard digest == copy.store.digest else {
             copy.needsWhole = true
             copy.isComplete = false
-            return abandon(copy, "the copy differs from \(copy.feed?.source ?? "its source")'s at \(copy.position)")
+            return abandon(
+                copy, "the copy differs from \(copy.feed?.source ?? "its source")'s at \(copy.position)")
         }
         copy.isComplete = true
         copy.base = copy.position
@@ -253,7 +256,8 @@ extension Replica {
             let entry = store.entry(store.first).pointee
             if entry.generation == copy.generation { break }
             if !entry.isExpired {
-                let key = UnsafeRawBufferPointer(start: store.content(store.first), count: Int(entry.keyCount))
+                let key = UnsafeRawBufferPointer(
+                    start: store.content(store.first), count: Int(entry.keyCount))
                 gone.add(.remove, kind: entry.kind, key: key)
             }
             store.remove(store.first)

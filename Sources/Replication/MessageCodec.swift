@@ -235,7 +235,8 @@ extension FieldReader {
     private mutating func start() throws(RecordFailure) -> ReplicaMessage.Start {
         var start = ReplicaMessage.Start(
             stream: try stream(), session: try session(), epoch: try epoch(), whole: try bits(1) == 1,
-            after: try sequence("after"), sequence: try sequence("sequence"), count: Int(try sequence("count")), lineage: [])
+            after: try sequence("after"), sequence: try sequence("sequence"),
+            count: Int(try sequence("count")), lineage: [])
         let count = try count("lineage", limit: ReplicationLimits.lineage)
         for _ in 0..<count { start.lineage.append(try place()) }
         return start

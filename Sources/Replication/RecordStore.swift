@@ -80,7 +80,9 @@ final class RecordStore {
 
     /// The record's key, followed by its payload.
     @inline(__always)
-    func content(_ id: UInt32) -> UnsafeRawPointer { UnsafeRawPointer(slab.pointer(entry(id).pointee.slot)) + 4 }
+    func content(_ id: UInt32) -> UnsafeRawPointer {
+        UnsafeRawPointer(slab.pointer(entry(id).pointee.slot)) + 4
+    }
 
     func find(_ kind: UInt8, key: UnsafeRawBufferPointer) -> UInt32? {
         guard let base = key.baseAddress else { return nil }
@@ -139,7 +141,9 @@ final class RecordStore {
         entry.pointee.generation = generation
         moveToEnd(id)
         if entry.pointee.version == version, entry.pointee.digest == digest {
-            if record.expires > entry.pointee.expires, !entry.pointee.isExpired { setExpiry(id, record.expires) }
+            if record.expires > entry.pointee.expires, !entry.pointee.isExpired {
+                setExpiry(id, record.expires)
+            }
             return (id, .unchanged)
         }
         self.digest &+= digest &- entry.pointee.digest

@@ -26,7 +26,8 @@ extension Record {
     }
 
     /// The compact form of a registration: what its key says is not said again.
-    package init(_ registration: Registration, identity: RegistrationIdentity = .callID) throws(RecordFailure) {
+    package init(_ registration: Registration, identity: RegistrationIdentity = .callID) throws(RecordFailure)
+    {
         let discriminator =
             switch identity {
             case .user: ""

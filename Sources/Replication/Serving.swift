@@ -106,7 +106,8 @@ extension Replica {
     /// What comes next; peers that are equally far share one body.
     private func body(for subscription: Subscription) -> BuiltBatch {
         let copy = subscription.stream
-        if let built, built.copy === copy, built.after == subscription.last, built.from == subscription.removal,
+        if let built, built.copy === copy, built.after == subscription.last,
+            built.from == subscription.removal,
             built.sequence == copy.position.sequence
         {
             return built
@@ -142,7 +143,8 @@ extension Replica {
             }
         }
         let new = BuiltBatch(
-            copy: copy, after: subscription.last, from: subscription.removal, sequence: copy.position.sequence,
+            copy: copy, after: subscription.last, from: subscription.removal,
+            sequence: copy.position.sequence,
             body: Array(UnsafeRawBufferPointer(start: scratch, count: writer.count)), through: through,
             isEnd: isEnd, cursor: cursor, removal: removal)
         built = new

@@ -30,7 +30,9 @@ extension Replica {
         guard let copy = knownCopy(stream) else { return }
         let isOthers = epoch == copy.epoch && copy.writer != nil && copy.writer != me
         if epoch < copy.epoch || isOthers {
-            return report("\(stream): this node cannot write at \(epoch), \(copy.writer ?? "nobody") does at \(copy.epoch)")
+            return report(
+                "\(stream): this node cannot write at \(epoch), \(copy.writer ?? "nobody") does at \(copy.epoch)"
+            )
         }
         copy.isReleased = false
         if copy.isOwned, copy.position.epoch == epoch { return }

@@ -24,11 +24,15 @@ import Testing
         return world
     }
 
-    func expectSame(_ world: World, _ names: [String], as writer: String, _ location: SourceLocation = #_sourceLocation) {
+    func expectSame(
+        _ world: World, _ names: [String], as writer: String, _ location: SourceLocation = #_sourceLocation
+    ) {
         let wanted = world.values(writer, stream)
         for name in names {
             #expect(world.values(name, stream) == wanted, sourceLocation: location)
-            let (copy, own) = (world[name].replica.status(of: stream), world[writer].replica.status(of: stream))
+            let (copy, own) = (
+                world[name].replica.status(of: stream), world[writer].replica.status(of: stream)
+            )
             #expect(copy?.digest == own?.digest && copy?.position == own?.position, sourceLocation: location)
             #expect(copy?.isComplete == true, sourceLocation: location)
         }
@@ -66,7 +70,8 @@ import Testing
         world.run(for: 50_000_000)
         world.cut("a", "b")
         world.run(for: 50_000_000)
-        world.give("a", .write(stream, [.put(Self.record(3, 1)), .remove(.limitUsage, key: Array("key 4".utf8))]))
+        world.give(
+            "a", .write(stream, [.put(Self.record(3, 1)), .remove(.limitUsage, key: Array("key 4".utf8))]))
         var told: [String] = []
         world.onChange = { machine, _, change in
             if machine.name == "b" { told.append(ReplicaTests.name(change)) }
@@ -79,7 +84,9 @@ import Testing
         expectSame(world, ["b", "c"], as: "a")
     }
 
-    @Test("When the removals are no longer remembered a copy is compared as a whole, and only differences are told")
+    @Test(
+        "When the removals are no longer remembered a copy is compared as a whole, and only differences are told"
+    )
     func wholeAfterManyRemovals() {
         let world = world(settings: .init(removalBytes: 1024))
         world.give("a", .write(stream, (0..<500).map { .put(Self.record($0, 0)) }))
@@ -148,7 +155,8 @@ import Testing
         world.cut("a", "b")
         world.cut("a", "c")
         world.run(for: 50_000_000)
-        world.give("a", .write(stream, [.put(Self.record(200, 0)), .remove(.limitUsage, key: Array("key 7".utf8))]))
+        world.give(
+            "a", .write(stream, [.put(Self.record(200, 0)), .remove(.limitUsage, key: Array("key 7".utf8))]))
         for name in ["b", "c"] { world.give(name, .writer(stream, "b", Self.epoch(2))) }
         world.give("b", .own(stream, Self.epoch(2)))
         world.give("b", .write(stream, [.put(Self.record(8, 1))]))
@@ -263,7 +271,9 @@ import Testing
         #expect(world.values("a", usage).isEmpty)
     }
 
-    @Test("Writes of a node that is not the writer, a right older than known, and oversized records are refused")
+    @Test(
+        "Writes of a node that is not the writer, a right older than known, and oversized records are refused"
+    )
     func refusals() {
         let world = world()
         world.give("b", .write(stream, [.put(Self.record(1, 0))]))

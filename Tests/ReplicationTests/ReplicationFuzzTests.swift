@@ -37,7 +37,8 @@ import Testing
             if let other = try? ReplicaMessage(decoding: samples.damaged(bytes)) {
                 #expect((try? ReplicaMessage(decoding: other.encoded())) == other)
             }
-            _ = try? ReplicaMessage(decoding: [1, UInt8(samples.int(0...9))] + samples.bytes(samples.int(0...100)))
+            _ = try? ReplicaMessage(
+                decoding: [1, UInt8(samples.int(0...9))] + samples.bytes(samples.int(0...100)))
         }
         #expect(rounds >= 200)
         #expect(kinds.count == 8)
@@ -62,7 +63,9 @@ import Testing
         #expect(rounds >= 200)
         world = nonsenseWorld(stream)
         for _ in 0..<2000 {
-            guard let message = try? ReplicaMessage(decoding: recorded[world.samples.int(0...(recorded.count - 1))])
+            guard
+                let message = try? ReplicaMessage(
+                    decoding: recorded[world.samples.int(0...(recorded.count - 1))])
             else { continue }
             world.give("b", .received(message, from: "liar"))
         }

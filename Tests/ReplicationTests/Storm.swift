@@ -198,12 +198,15 @@ final class Storm {
             guard let writer = ledger.writer, let own = world[writer].replica.status(of: ledger.stream),
                 own.isOwned
             else { continue }
-            for follower in own.followers where follower.sequence > 0 && world.isLinked(writer, follower.peer) {
+            for follower in own.followers where follower.sequence > 0 && world.isLinked(writer, follower.peer)
+            {
                 guard let copy = world[follower.peer].replica.status(of: ledger.stream) else { continue }
                 if copy.position.epoch == own.position.epoch, copy.source == writer,
                     copy.position.sequence < follower.sequence, copy.isComplete
                 {
-                    fault("\(follower.peer) has lost \(ledger.stream) from \(copy.position) to \(follower.sequence)")
+                    fault(
+                        "\(follower.peer) has lost \(ledger.stream) from \(copy.position) to \(follower.sequence)"
+                    )
                 }
             }
         }

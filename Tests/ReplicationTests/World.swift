@@ -13,7 +13,6 @@ final class World {
 
     struct Appointment {
         var at: Int64
-        var order: Int
         var delivery: Delivery
     }
 
@@ -38,8 +37,8 @@ final class World {
     var time: Int64 = 1_000_000_000
     private(set) var machines: [String: Machine] = [:]
     private(set) var names: [String] = []
+    /// The next one last.
     private var appointments: [Appointment] = []
-    private var order = 0
     private var links: [Set<String>: Int] = [:]
     private var nextLink = 1
     /// When the newest message of a direction arrives: links keep the order.
@@ -119,27 +118,23 @@ final class World {
 
     func run(for nanoseconds: Int64) {
         let end = time + nanoseconds
-        while let (at, next) = nextStep(), at <= end {
+        while let (at, isTick) = nextStep(), at <= end {
             time = max(time, at)
-            if let next { deliver(appointments.remove(at: next).delivery) } else { tickDue() }
+            if isTick { tickDue() } else { deliver(appointments.removeLast().delivery) }
             onDelivery()
         }
         time = end
     }
 
-    private func nextStep() -> (at: Int64, appointment: Int?)? {
-        var best: (at: Int64, order: Int, index: Int)?
-        for (index, it) in appointments.enumerated()
-        where best.map({ (it.at, it.order) < ($0.at, $0.order) }) ?? true {
-            best = (it.at, it.order, index)
+    private func nextStep() -> (at: Int64, isTick: Bool)? {
+        var tick = Int64.max
+        for name in names {
+            let machine = self[name]
+            guard let deadline = machine.replica.nextDeadline else { continue }
+            tick = min(tick, max(time, deadline.nanoseconds - machine.ahead))
         }
-        let tick = names.compactMap { name -> Int64? in
-            guard let deadline = self[name].replica.nextDeadline else { return nil }
-            return max(time, deadline.nanoseconds - self[name].ahead)
-        }.min()
-        guard let best else { return tick.map { ($0, nil) } }
-        if let tick, tick < best.at { return (tick, nil) }
-        return (best.at, best.index)
+        guard let next = appointments.last else { return tick == .max ? nil : (tick, true) }
+        return tick < next.at ? (tick, true) : (next.at, false)
     }
 
     private func tickDue() {
@@ -154,7 +149,8 @@ final class World {
         switch delivery {
         case .script(let script): script()
         case .control(let event, let name, let life): if self[name].life == life { give(name, event) }
-        case .broken(let name, let peer, _): if links[[name, peer]] == nil { give(name, .disconnected(peer)) }
+        case .broken(let name, let peer, _):
+            if links[[name, peer]] == nil { give(name, .disconnected(peer)) }
         case .message(let bytes, let from, let to, let link):
             guard links[[from, to]] == link else { return }
             guard let message = try? ReplicaMessage(decoding: bytes) else {
@@ -190,8 +186,12 @@ final class World {
     }
 
     private func schedule(_ at: Int64, _ delivery: Delivery) {
-        order += 1
-        appointments.append(Appointment(at: at, order: order, delivery: delivery))
+        var (low, high) = (0, appointments.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if appointments[middle].at > at { low = middle + 1 } else { high = middle }
+        }
+        appointments.insert(Appointment(at: at, delivery: delivery), at: low)
     }
 }
 

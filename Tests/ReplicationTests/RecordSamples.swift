@@ -32,7 +32,8 @@ struct RecordSamples {
             profile: "master1", user: user, host: "voice.example.net",
             contact: "\"\" <sip:\(user)@\(address):\(port);transport=udp;fs_nat=yes;"
                 + "fs_path=sip%3A\(user)%40\(address)%3A\(port)%3Btransport%3Dudp>",
-            callID: "\(String(generator.next(), radix: 16))-7a31c2d4@\(address)", status: "Registered(UDP-NAT)",
+            callID: "\(String(generator.next(), radix: 16))-7a31c2d4@\(address)",
+            status: "Registered(UDP-NAT)",
             presenceHosts: "voice.example.net", rpid: "unknown", toUser: user, toHost: "voice.example.net",
             networkIP: address, networkPort: "\(port)", username: user, realm: "voice.example.net",
             userAgent: "Yealink SIP-T46S 66.86.0.15", mwiAccount: "\(user)@voice.example.net",
