@@ -87,6 +87,9 @@ let package = Package(
         .testTarget(
             name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
         .testTarget(
+            name: "EventSocketTests", dependencies: ["EventSocket"], exclude: ["Fixtures"],
+            swiftSettings: settings),
+        .testTarget(
             name: "WireTests", dependencies: ["Cluster", "Consensus", "Wire"], swiftSettings: settings),
         .testTarget(
             name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus"],

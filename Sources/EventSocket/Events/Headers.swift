@@ -30,8 +30,10 @@ package struct Headers: Hashable, Sendable {
 
     /// Whether two names are one, comparing ASCII letters without regard to case.
     package static func isSame(_ a: String, _ b: String) -> Bool {
-        a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { lower($0) == lower($1) }
+        a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { isSame($0, $1) }
     }
+
+    static func isSame(_ a: UInt8, _ b: UInt8) -> Bool { lower(a) == lower(b) }
 
     private static func lower(_ byte: UInt8) -> UInt8 {
         byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte

@@ -1,0 +1,67 @@
+/// FreeSWITCH's URL-encoding of event values (switch_utils.c: switch_url_encode, switch_url_decode).
+package enum URLCoding {
+    /// Bytes written as `%XX`: all but printable ASCII, and SWITCH_URL_UNSAFE of switch_utils.h.
+    private static let isUnsafe: [Bool] = {
+        let unsafe = Set(" #%&+:;<=>?@[\\]^`{|}\"".utf8)
+        return (0...UInt8.max).map { $0 < 0x20 || $0 > 0x7E || unsafe.contains($0) }
+    }()
+    private static let hex = Array("0123456789ABCDEF".utf8)
+
+    /// Every `%` is encoded, so that decoding gives the value back. (FreeSWITCH leaves a `%` alone that two hexadecimal digits
+    /// follow, which a reader cannot tell from its own encoding.)
+    package static func encode(_ value: String, into bytes: inout [UInt8]) {
+        isUnsafe.withUnsafeBufferPointer { isUnsafe in
+            for byte in value.utf8 {
+                if isUnsafe[Int(byte)] {
+                    bytes.append(UInt8(ascii: "%"))
+                    bytes.append(hex[Int(byte >> 4)])
+                    bytes.append(hex[Int(byte & 15)])
+                } else {
+                    bytes.append(byte)
+                }
+            }
+        }
+    }
+
+    package static func encode(_ value: String) -> String {
+        var bytes: [UInt8] = []
+        encode(value, into: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// A `%` that two hexadecimal digits do not follow stands for itself; `+` is a plus.
+    package static func decode(_ value: String) -> String {
+        let bytes = Array(value.utf8)
+        return decode(bytes[...])
+    }
+
+    static func decode(_ bytes: ArraySlice<UInt8>) -> String {
+        // One pass into the string's own memory: this is the hot path of every event.
+        String(unsafeUninitializedCapacity: bytes.count) { target in
+            var at = bytes.startIndex
+            var count = 0
+            while at < bytes.endIndex {
+                var byte = bytes[at]
+                if byte == UInt8(ascii: "%"), bytes.endIndex - at > 2, let high = digit(bytes[at + 1]),
+                    let low = digit(bytes[at + 2])
+                {
+                    byte = high << 4 | low
+                    at += 2
+                }
+                target[count] = byte
+                count += 1
+                at += 1
+            }
+            return count
+        }
+    }
+
+    static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// One message from an event-socket server: headers, and the body whose length they told.
+package struct Frame: Hashable, Sendable {
+    package var headers: Headers
+    package var body: [UInt8]
+
+    package init(headers: Headers, body: [UInt8] = []) {
+        self.headers = headers
+        self.body = body
+    }
+
+    package var contentType: String { headers["Content-Type"] ?? "" }
+
+    /// The frame's bytes, headers as they are: the caller has put a `Content-Length` among them if there is a body.
+    package func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(64 + body.count)
+        for field in headers.fields {
+            bytes.append(contentsOf: field.name.utf8)
+            bytes.append(contentsOf: [UInt8(ascii: ":"), UInt8(ascii: " ")])
+            bytes.append(contentsOf: field.value.utf8)
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        bytes.append(UInt8(ascii: "\n"))
+        bytes.append(contentsOf: body)
+        return bytes
+    }
+}
+
+/// Makes frames of what an event-socket server sends, however the bytes are cut; half a frame waits in bounded memory.
+package struct FrameDecoder: Sendable {
+    private var reader: BlockReader
+
+    package init(limits: FrameLimits = FrameLimits()) {
+        reader = BlockReader(limits: limits, beginsWithLine: false)
+    }
+
+    /// Bytes received and not yet given out as frames.
+    package var buffered: Int { reader.buffered }
+    /// Whether a frame has begun and not ended.
+    package var isInsideFrame: Bool { reader.isInsideBlock }
+    /// Bytes looked at or moved so far: a small multiple of the bytes received.
+    package var work: Int { reader.work }
+
+    package mutating func append(_ bytes: some Sequence<UInt8>) { reader.append(bytes) }
+
+    /// The next whole frame, nil when there is none yet. After an error the stream cannot be read on.
+    package mutating func next() throws(FrameError) -> Frame? {
+        guard let block = try reader.next() else { return nil }
+        return Frame(headers: block.headers, body: block.body)
+    }
+}
