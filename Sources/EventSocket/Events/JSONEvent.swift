@@ -42,19 +42,19 @@ enum JSONEvent {
                 bytes.append(UInt8(ascii: "["))
                 for (index, item) in items.enumerated() {
                     if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                    quote(item.utf8, &bytes)
+                    quote(item, &bytes)
                 }
                 bytes.append(UInt8(ascii: "]"))
             } else {
-                quote(field.value.utf8, &bytes)
+                quote(field.value, &bytes)
             }
         }
         if !event.body.isEmpty {
             begin("Content-Length", &bytes)
-            quote("\(event.body.count)".utf8, &bytes)
+            quote("\(event.body.count)", &bytes)
             begin(bodyKey, &bytes)
             // JSON is text: a body that is not UTF-8 has its odd bytes replaced.
-            quote(String(decoding: event.body, as: UTF8.self).utf8, &bytes)
+            quote(String(decoding: event.body, as: UTF8.self), &bytes)
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes
@@ -62,29 +62,40 @@ enum JSONEvent {
 
     private static func begin(_ name: String, _ bytes: inout [UInt8]) {
         if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
-        quote(name.utf8, &bytes)
+        quote(name, &bytes)
         bytes.append(UInt8(ascii: ":"))
     }
 
     /// Escapes as cJSON.c (print_string_ptr) does: quotes, backslashes and control characters only.
-    private static func quote(_ text: some Collection<UInt8>, _ bytes: inout [UInt8]) {
+    private static func quote(_ text: String, _ bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
-            case 0x08: bytes.append(contentsOf: "\\b".utf8)
-            case 0x0C: bytes.append(contentsOf: "\\f".utf8)
-            case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-            case 0x0D: bytes.append(contentsOf: "\\r".utf8)
-            case 0x09: bytes.append(contentsOf: "\\t".utf8)
-            case 0..<0x20:
-                let digits = String(byte, radix: 16)
-                bytes.append(
-                    contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".utf8)
-            default: bytes.append(byte)
+        var text = text
+        text.withUTF8 { text in
+            var start = 0
+            for at in 0..<text.count
+            where text[at] < 0x20 || text[at] == UInt8(ascii: "\"") || text[at] == UInt8(ascii: "\\") {
+                bytes.append(contentsOf: text[start..<at])
+                bytes.append(contentsOf: escape(text[at]).utf8)
+                start = at + 1
             }
+            bytes.append(contentsOf: text[start...])
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func escape(_ byte: UInt8) -> String {
+        switch byte {
+        case UInt8(ascii: "\""): return "\\\""
+        case UInt8(ascii: "\\"): return "\\\\"
+        case 0x08: return "\\b"
+        case 0x0C: return "\\f"
+        case 0x0A: return "\\n"
+        case 0x0D: return "\\r"
+        case 0x09: return "\\t"
+        default:
+            let digits = String(byte, radix: 16)
+            return "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+        }
     }
 }
 
@@ -103,7 +114,12 @@ private struct JSONReader {
     }
 
     mutating func skipSpace() {
-        while at < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[at]) { at += 1 }
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x20, 0x0A, 0x0D, 0x09: at += 1
+            default: return
+            }
+        }
     }
 
     /// Whether this sign comes next; then it is passed.

@@ -6,37 +6,51 @@ enum PlainEvent {
     static func decode(_ bytes: [UInt8]) throws(EventError) -> SwitchEvent {
         var fields: [Headers.Field] = []
         fields.reserveCapacity(min(bytes.count / 32 + 8, 512))
+        let end = try bytes.withUnsafeBufferPointer { (bytes) throws(EventError) in
+            try readHeaders(bytes, &fields)
+        }
+        return SwitchEvent(headers: Headers(try unframed(&fields, bytes.count - end)), body: Array(bytes[end...]))
+    }
+
+    /// Reads lines up to the blank one (whose absence is no loss); returns where the body begins. The hot path of every event, hence the
+    /// plain pointer: every index into it is compared with its count first.
+    private static func readHeaders(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ fields: inout [Headers.Field]
+    ) throws(EventError) -> Int {
         var at = 0
-        while true {
-            // The length of an event without a body ends with its blank line, but a missing one is no loss.
-            guard at < bytes.count else { break }
+        while at < bytes.count {
             let lineStart = at
             var colon = -1
+            while at < bytes.count, bytes[at] != UInt8(ascii: "\n") {
+                if bytes[at] == UInt8(ascii: ":") {
+                    colon = at
+                    break
+                }
+                at += 1
+            }
             var isEncoded = false
             while at < bytes.count, bytes[at] != UInt8(ascii: "\n") {
-                if bytes[at] == UInt8(ascii: ":"), colon < 0 { colon = at }
                 if bytes[at] == UInt8(ascii: "%") { isEncoded = true }
                 at += 1
             }
             let lineEnd = at > lineStart && bytes[at - 1] == UInt8(ascii: "\r") ? at - 1 : at
-            at += 1
-            if lineEnd == lineStart { break }
+            if at < bytes.count { at += 1 }
+            if lineEnd == lineStart { return at }
             guard colon > lineStart else { throw .malformedLine(fields.count + 1) }
             guard fields.count < EventCodec.maximumHeaders else {
                 throw .tooManyHeaders(limit: EventCodec.maximumHeaders)
             }
-            var value = colon + 1
-            while value < lineEnd, bytes[value] == UInt8(ascii: " ") { value += 1 }
-            let text =
-                isEncoded
-                ? URLCoding.decode(bytes[value..<lineEnd])
-                : String(decoding: bytes[value..<lineEnd], as: UTF8.self)
+            var start = colon + 1
+            while start < lineEnd, bytes[start] == UInt8(ascii: " ") { start += 1 }
+            // A CR right after the colon has moved the line's end before the value's beginning.
+            let value = UnsafeBufferPointer(rebasing: bytes[start..<max(start, lineEnd)])
+            let text = isEncoded ? URLCoding.decode(value) : String(decoding: value, as: UTF8.self)
             fields.append(
                 Headers.Field(
-                    String(decoding: bytes[lineStart..<colon], as: UTF8.self), text == undefined ? "" : text))
+                    String(decoding: UnsafeBufferPointer(rebasing: bytes[lineStart..<colon]), as: UTF8.self),
+                    text == undefined ? "" : text))
         }
-        let rest = min(at, bytes.count)..<bytes.count
-        return SwitchEvent(headers: Headers(try unframed(&fields, rest.count)), body: Array(bytes[rest]))
+        return at
     }
 
     /// The headers without the last one if it is the serializer's `Content-Length`, which must tell what follows.

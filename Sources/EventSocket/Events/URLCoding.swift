@@ -10,15 +10,18 @@ package enum URLCoding {
     /// Every `%` is encoded, so that decoding gives the value back. (FreeSWITCH leaves a `%` alone that two hexadecimal digits
     /// follow, which a reader cannot tell from its own encoding.)
     package static func encode(_ value: String, into bytes: inout [UInt8]) {
-        isUnsafe.withUnsafeBufferPointer { isUnsafe in
-            for byte in value.utf8 {
-                if isUnsafe[Int(byte)] {
+        var value = value
+        value.withUTF8 { value in
+            isUnsafe.withUnsafeBufferPointer { isUnsafe in
+                var start = 0
+                for at in 0..<value.count where isUnsafe[Int(value[at])] {
+                    bytes.append(contentsOf: value[start..<at])
                     bytes.append(UInt8(ascii: "%"))
-                    bytes.append(hex[Int(byte >> 4)])
-                    bytes.append(hex[Int(byte & 15)])
-                } else {
-                    bytes.append(byte)
+                    bytes.append(hex[Int(value[at] >> 4)])
+                    bytes.append(hex[Int(value[at] & 15)])
+                    start = at + 1
                 }
+                bytes.append(contentsOf: value[start...])
             }
         }
     }
@@ -31,18 +34,18 @@ package enum URLCoding {
 
     /// A `%` that two hexadecimal digits do not follow stands for itself; `+` is a plus.
     package static func decode(_ value: String) -> String {
-        let bytes = Array(value.utf8)
-        return decode(bytes[...])
+        var value = value
+        return value.withUTF8 { decode($0) }
     }
 
-    static func decode(_ bytes: ArraySlice<UInt8>) -> String {
-        // One pass into the string's own memory: this is the hot path of every event.
+    /// One pass into the string's own memory.
+    static func decode(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
         String(unsafeUninitializedCapacity: bytes.count) { target in
-            var at = bytes.startIndex
+            var at = 0
             var count = 0
-            while at < bytes.endIndex {
+            while at < bytes.count {
                 var byte = bytes[at]
-                if byte == UInt8(ascii: "%"), bytes.endIndex - at > 2, let high = digit(bytes[at + 1]),
+                if byte == UInt8(ascii: "%"), bytes.count - at > 2, let high = digit(bytes[at + 1]),
                     let low = digit(bytes[at + 2])
                 {
                     byte = high << 4 | low

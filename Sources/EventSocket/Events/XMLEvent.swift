@@ -136,7 +136,12 @@ struct XMLReader {
     func error(_ expected: String) -> EventError { .xml(at: at, expected: expected) }
 
     private mutating func skipSpace() {
-        while at < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[at]) { at += 1 }
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x20, 0x0A, 0x0D, 0x09: at += 1
+            default: return
+            }
+        }
     }
 
     private mutating func take(_ sign: UInt8) throws(EventError) {

@@ -34,7 +34,7 @@ struct BlockReader: Sendable {
     var buffered: Int { buffer.count - start }
     var isInsideBlock: Bool { buffered > 0 || line != nil || !fields.isEmpty || bodyLength != nil }
 
-    mutating func append(_ bytes: some Sequence<UInt8>) {
+    mutating func append(_ bytes: ArraySlice<UInt8>) {
         guard failure == nil else { return }
         compact()
         buffer.append(contentsOf: bytes)

@@ -41,7 +41,8 @@ package struct FrameDecoder: Sendable {
     /// Bytes looked at or moved so far: a small multiple of the bytes received.
     package var work: Int { reader.work }
 
-    package mutating func append(_ bytes: some Sequence<UInt8>) { reader.append(bytes) }
+    package mutating func append(_ bytes: [UInt8]) { reader.append(bytes[...]) }
+    package mutating func append(_ bytes: ArraySlice<UInt8>) { reader.append(bytes) }
 
     /// The next whole frame, nil when there is none yet. After an error the stream cannot be read on.
     package mutating func next() throws(FrameError) -> Frame? {
