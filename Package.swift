@@ -44,7 +44,8 @@ let package = Package(
             dependencies: [
                 "CLDNS", "Cluster", "Consensus", .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: deciding),
-        .target(name: "Config", dependencies: ["CLibXML2", "Cluster"], swiftSettings: settings),
+        .target(name: "XML", dependencies: ["CLibXML2"], swiftSettings: settings),
+        .target(name: "Config", dependencies: ["Cluster", "XML"], swiftSettings: settings),
 
         // Pretending.
         .target(
@@ -91,8 +92,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WireTests", dependencies: ["Cluster", "Consensus", "Wire"], swiftSettings: settings),
+        .testTarget(name: "XMLTests", dependencies: ["XML"], swiftSettings: settings),
         .testTarget(
-            name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus"],
+            name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus", "XML"],
             swiftSettings: settings),
         .testTarget(
             name: "KeeperTests", dependencies: ["Keeper", "fsdns-keeper"], swiftSettings: settings),

@@ -1,4 +1,5 @@
 import Cluster
+import XML
 
 /// Reading of single attributes: each answers nil after it has told what is wrong.
 extension ClusterReader {

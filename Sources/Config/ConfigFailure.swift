@@ -1,3 +1,5 @@
+import XML
+
 /// Everything that is wrong with a configuration file, all of it at once.
 package struct ConfigFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// One finding and the place in the file it is about.
@@ -31,15 +33,6 @@ package struct ConfigFailure: Error, Hashable, Sendable, CustomStringConvertible
     package var description: String {
         problems.map(\.description).joined(separator: "\n")
     }
-}
-
-/// Where in the written files something stands.
-struct Place: Hashable, Sendable {
-    var file: String
-    var line: Int
-
-    /// The place in words for a message about `other`, which mostly is in the same file.
-    func words(from other: Place) -> String { file == other.file ? "line \(line)" : "\(file):\(line)" }
 }
 
 /// A value together with the place it was written at, for rules that look at several of them.

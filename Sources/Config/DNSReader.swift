@@ -1,4 +1,5 @@
 import Cluster
+import XML
 
 /// The zone and its servers.
 extension ClusterReader {

@@ -1,10 +1,12 @@
+import XML
+
 /// Reads a configuration file and the files it includes into one tree whose elements know their own file.
 ///
 /// Inclusion is XInclude's simplest form, `<xi:include href="file.xml"/>`, done here and not by libxml2:
 /// libxml2 would also read any file as text, sets no limit, and loses the included file's name.
 struct ElementTree {
     /// All files of one configuration together.
-    static let byteLimit = 1 << 20
+    static let byteLimit = XMLText.byteLimit
     static let fileLimit = 32
     static let depthLimit = 8
 
@@ -53,8 +55,19 @@ struct ElementTree {
                 "\(subject) makes the configuration larger than \(Self.byteLimit) bytes", at: origin)
             return nil
         }
-        guard let root = XMLText.parse(bytes, file: path, findings: &findings) else { return nil }
+        let (root, problems) = XMLText.parse(bytes, file: path, namespace: Element.namespace)
+        for problem in problems { findings.error(problem.message, at: problem.place) }
+        guard let root else { return nil }
+        refuseText(in: root)
         return resolved(root, depth: depth)
+    }
+
+    /// A cluster file says everything in attributes.
+    private mutating func refuseText(in element: Element) {
+        for text in element.texts {
+            findings.error("text is not expected inside \(element.tag)", at: text.near)
+        }
+        for child in element.children { refuseText(in: child) }
     }
 
     private mutating func resolved(_ element: Element, depth: Int) -> Element? {

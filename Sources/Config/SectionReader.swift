@@ -1,4 +1,5 @@
 import Cluster
+import XML
 
 /// Heartbeats, nodes, addresses and seats.
 extension ClusterReader {
