@@ -35,6 +35,14 @@ extension Event {
         default: false
         }
     }
+
+    /// Whether an address may have come or gone because of it.
+    var mayMoveAddress: Bool {
+        switch self {
+        case .keeperReady, .keeperHeld, .keeperReleased, .keeperFailed, .keeperLost: true
+        default: false
+        }
+    }
 }
 
 /// What to do about it: plain data, executed in order by the service loop.
@@ -57,6 +65,8 @@ package enum Effect: Hashable, Sendable {
     /// Answered by `.zoneUpdated`.
     case updateZone(id: UInt64, ZoneUpdate)
     case answer(id: UInt64, OperatorReply)
+    /// How things stand for those who keep calls, registrations and limits; told when it changed.
+    case surveyed(Survey)
     case report(ClusterEvent)
     /// The process must end; empty-handed after a shutdown request, with an error otherwise.
     case stop(StopReason)

@@ -42,6 +42,9 @@ package struct Node: Sendable, Equatable {
     var leadership: Leadership?
     var zoneKeeper = ZoneKeeper()
     var requests = PendingRequests()
+    var surveyed: Survey?
+    /// What was applied when things were last surveyed.
+    var surveyedAt = Epoch.zero
     /// When periodic messages to the leader (admission, release notices, relinquishing) are due again.
     var nextPlea: Instant
     /// The state's clock and our own at the last applied command.
@@ -183,6 +186,7 @@ package struct Node: Sendable, Equatable {
         }
         if leaving != nil { leave(at: now) }
         if case .stopped = membershipPhase { return }
+        if isBeat || event.mayMoveAddress || surveyedAt != applied { survey(at: now) }
         if isBeat { beat(at: now) }
     }
 

@@ -15,7 +15,13 @@ package struct ClusterFile: Hashable, Sendable {
     /// Nodes whose own address the file tells, sorted by name.
     package var nodeBindings: [NodeBinding]
     package var addressMode: AddressMode
+    /// Of every node whose own element does not say otherwise; see `switchSection(of:)`.
     package var freeswitch: SwitchSettings
+    package var eventSocket: ListenerSettings?
+    package var limitService: ListenerSettings?
+    /// What single nodes have otherwise, sorted by node.
+    package var nodeSwitches: [NodeSwitch]
+    package var limitRules: LimitRules
     /// What is allowed but probably not meant, sorted.
     package var warnings: [Problem]
 
@@ -27,8 +33,14 @@ package struct ClusterFile: Hashable, Sendable {
                 files.append(SecretFile(use: .update(server: server.endpoint), path: path))
             }
         }
-        if case .eventSocket(_, let path) = freeswitch {
-            files.append(SecretFile(use: .eventSocket, path: path))
+        if case .eventSocket(let access) = freeswitch {
+            files.append(SecretFile(use: .eventSocket, path: access.passwordFile))
+        }
+        if let eventSocket {
+            files.append(SecretFile(use: .ownEventSocket, path: eventSocket.passwordFile))
+        }
+        if let limitService {
+            files.append(SecretFile(use: .limitService, path: limitService.passwordFile))
         }
         return files
     }
@@ -101,10 +113,15 @@ package enum AddressMode: Hashable, Sendable {
     case loopback(probePort: UInt16)
 }
 
-/// How the FreeSWITCH of a machine is reached.
-package enum SwitchSettings: Hashable, Sendable {
-    case none
-    case eventSocket(endpoint: Endpoint, passwordFile: String)
+/// What one node has otherwise than the others.
+package struct NodeSwitch: Hashable, Sendable {
+    package var node: String
+    package var section: SwitchSection
+
+    package init(node: String, section: SwitchSection) {
+        self.node = node
+        self.section = section
+    }
 }
 
 /// A file with a secret in it, and what the secret is for.
@@ -113,6 +130,9 @@ package struct SecretFile: Hashable, Sendable {
         case clusterKey
         case update(server: Endpoint)
         case eventSocket
+        /// Of our own event socket.
+        case ownEventSocket
+        case limitService
     }
     package var use: Use
     /// Absolute.

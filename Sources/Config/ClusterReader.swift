@@ -29,6 +29,7 @@ struct ClusterReader {
         var seats: [Placed<SeatRule>] = []
         var policy: Placed<Policy>?
         var dns: Placed<DNSSettings>?
+        var switches: [NodeSwitch] = []
     }
 
     /// Nil only when there are errors.
@@ -54,9 +55,11 @@ struct ClusterReader {
         if let section = sections["seats"] { readSeats(section, into: &draft) }
         if let section = sections["policy"] { readPolicy(section, into: &draft) }
         if let section = sections["dns"] { draft.dns = dns(section) }
-        let freeswitch = sections["freeswitch"].flatMap { readSwitch($0) }
+        let common = switchSection(sections)
+        let limitRules = sections["limits"].map { self.limitRules($0) } ?? LimitRules()
         checkRules(draft, root: root)
-        guard findings.errors.isEmpty, let name, let keyFile, let freeswitch, let timing = draft.timing,
+        guard findings.errors.isEmpty, let name, let keyFile, let freeswitch = common.freeswitch,
+            let timing = draft.timing,
             let expect = draft.expect
         else { return nil }
         let settings = ClusterSettings(
@@ -69,14 +72,17 @@ struct ClusterReader {
             networks: draft.networks.map(\.value).sorted { $0.name < $1.name },
             peers: draft.peers.map(\.value).sorted(),
             nodeBindings: draft.bindings.map(\.value).sorted { $0.node < $1.node },
-            addressMode: draft.mode, freeswitch: freeswitch, warnings: [])
+            addressMode: draft.mode, freeswitch: freeswitch, eventSocket: common.eventSocket,
+            limitService: common.limitService,
+            nodeSwitches: draft.switches.sorted { $0.node < $1.node }, limitRules: limitRules, warnings: [])
     }
 
     private mutating func sections(of root: Element) -> [String: Element] {
         let required = ["key", "heartbeat", "nodes", "addresses", "seats", "freeswitch"]
         allow(
             root,
-            children: ["key", "heartbeat", "nodes", "addresses", "seats", "policy", "dns", "freeswitch"])
+            children: ["key", "heartbeat", "nodes", "addresses", "seats", "policy", "dns"]
+                + Self.switchSections + ["limits"])
         var sections: [String: Element] = [:]
         for child in root.children {
             if let first = sections[child.name] {
@@ -92,21 +98,6 @@ struct ClusterReader {
             findings.error("<\(name)> is missing in <cluster>\(hint)", at: root.place)
         }
         return sections
-    }
-
-    private mutating func readSwitch(_ element: Element) -> SwitchSettings? {
-        allow(element, children: [])
-        let kinds = [(name: "event-socket", value: false), (name: "none", value: true)]
-        let kind = choice(element, "kind", kinds, otherwise: false)
-        if kind == true {
-            check(element, required: ["kind"])
-            return SwitchSettings.none
-        }
-        check(element, required: ["socket", "password-file"], optional: ["kind"])
-        let endpoint = endpoint(element, "socket", defaultPort: nil)
-        let passwordFile = path(element, "password-file")
-        guard kind != nil, let endpoint, let passwordFile else { return nil }
-        return .eventSocket(endpoint: endpoint, passwordFile: passwordFile)
     }
 
     private mutating func readPolicy(_ element: Element, into draft: inout Draft) {

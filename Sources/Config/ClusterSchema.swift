@@ -29,6 +29,9 @@ enum ClusterSchema {
                 <optional><ref name="policy"/></optional>
                 <optional><ref name="dns"/></optional>
                 <ref name="freeswitch"/>
+                <optional><ref name="event-socket"/></optional>
+                <optional><ref name="limit-service"/></optional>
+                <optional><ref name="limits"/></optional>
               </interleave>
             </element>
           </start>
@@ -69,7 +72,15 @@ enum ClusterSchema {
               </optional>
               <zeroOrMore>
                 <choice>
-                  <element name="node"><ref name="node"/></element>
+                  <element name="node">
+                    <ref name="node"/>
+                    <!-- What this machine has otherwise than the others. -->
+                    <interleave>
+                      <optional><ref name="freeswitch"/></optional>
+                      <optional><ref name="event-socket"/></optional>
+                      <optional><ref name="limit-service"/></optional>
+                    </interleave>
+                  </element>
                   <element name="witness"><ref name="node"/></element>
                 </choice>
               </zeroOrMore>
@@ -186,6 +197,7 @@ enum ClusterSchema {
             </element>
           </define>
 
+          <!-- How the FreeSWITCH of each machine is reached, and how much is asked of it. -->
           <define name="freeswitch">
             <element name="freeswitch">
               <choice>
@@ -194,9 +206,58 @@ enum ClusterSchema {
                   <optional><attribute name="kind"><value>event-socket</value></attribute></optional>
                   <attribute name="socket"><ref name="endpoint"/></attribute>
                   <attribute name="password-file"><ref name="path"/></attribute>
+                  <optional><attribute name="check"><ref name="duration"/></attribute></optional>
+                  <optional><attribute name="failed-after"><ref name="duration"/></attribute></optional>
+                  <optional>
+                    <attribute name="registrations">
+                      <choice><value>single</value><value>call-id</value><value>contact</value></choice>
+                    </attribute>
+                  </optional>
+                  <optional>
+                    <attribute name="injections-per-second">
+                      <data type="integer">
+                        <param name="minInclusive">1</param>
+                        <param name="maxInclusive">100000</param>
+                      </data>
+                    </attribute>
+                  </optional>
                 </group>
               </choice>
             </element>
+          </define>
+
+          <!-- Our own event socket: fs_cli, mod_hash's remote and event-socket clients speak to it. -->
+          <define name="event-socket">
+            <element name="event-socket"><ref name="listener"/></element>
+          </define>
+
+          <!-- Our own limit service: what mod_hiredis speaks to. -->
+          <define name="limit-service">
+            <element name="limit-service"><ref name="listener"/></element>
+          </define>
+
+          <define name="listener">
+            <attribute name="listen"><ref name="endpoint"/></attribute>
+            <attribute name="password-file"><ref name="path"/></attribute>
+          </define>
+
+          <!-- What a limit answers while the cluster is split; the first pattern that fits counts. -->
+          <define name="limits">
+            <element name="limits">
+              <optional><attribute name="when-split"><ref name="when-split"/></attribute></optional>
+              <zeroOrMore>
+                <element name="limit">
+                  <attribute name="name">
+                    <data type="string"><param name="pattern">[!-~]{1,255}</param></data>
+                  </attribute>
+                  <attribute name="when-split"><ref name="when-split"/></attribute>
+                </element>
+              </zeroOrMore>
+            </element>
+          </define>
+
+          <define name="when-split">
+            <choice><value>open</value><value>closed</value><value>share</value></choice>
           </define>
 
           <!-- Of clusters, nodes, addresses, seats and networks. -->

@@ -62,10 +62,36 @@ struct Fingerprint {
         case .kernel: add("mode", "kernel")
         case .loopback(let port): add("mode", "loopback", "\(port)")
         }
-        switch file.freeswitch {
-        case .none: add("freeswitch")
-        case .eventSocket(let endpoint, _): add("freeswitch", "\(endpoint)")
+        add(
+            SwitchSection(
+                freeswitch: file.freeswitch, eventSocket: file.eventSocket, limitService: file.limitService))
+        for own in file.nodeSwitches {
+            add("node-switch", own.node)
+            add(own.section)
         }
+        if file.limitRules != LimitRules() {
+            add("limits", file.limitRules.otherwise.rawValue)
+            for rule in file.limitRules.rules { add("limit", rule.pattern, rule.whenSplit.rawValue) }
+        }
+    }
+
+    private mutating func add(_ section: SwitchSection) {
+        switch section.freeswitch {
+        case nil: break
+        case .some(.none): add("freeswitch")
+        case .eventSocket(let access):
+            let usual = SwitchAccess(endpoint: access.endpoint, passwordFile: access.passwordFile)
+            // A file of the version before has the number it had then.
+            if access == usual {
+                add("freeswitch", "\(access.endpoint)")
+            } else {
+                add(
+                    "freeswitch", "\(access.endpoint)", text(access.check), text(access.failedAfter),
+                    access.registrations.rawValue, "\(access.injectionsPerSecond)")
+            }
+        }
+        if let listener = section.eventSocket { add("event-socket", "\(listener.endpoint)") }
+        if let listener = section.limitService { add("limit-service", "\(listener.endpoint)") }
     }
 
     private func text(_ duration: Duration) -> String {

@@ -76,12 +76,13 @@ extension ClusterReader {
         }
         for child in listed.prefix(Self.nodeLimit) {
             check(child, required: ["name"], optional: ["address"])
-            allow(child, children: [])
+            let own = ownSection(child)
             let address = host(child, "address")
             // A node with a bad name still counts, so that its slip is told once.
             guard let name = name(child, "name") ?? child.value("name") else { continue }
             let kind = child.name == "witness" ? NodeRule.Kind.witness : .full
             draft.nodes.append(Placed(value: NodeRule(name: name, kind: kind), place: child.place))
+            if own != SwitchSection() { draft.switches.append(NodeSwitch(node: name, section: own)) }
             if let address {
                 let binding = NodeBinding(node: name, address: address)
                 draft.bindings.append(Placed(value: binding, place: child.place))

@@ -188,6 +188,8 @@ package struct World: Sendable {
         case .readZone(let id, let questions): readZone(id, questions, for: machine, life: life)
         case .updateZone(let id, let update): updateZone(id, update, for: machine, life: life)
         case .answer(let id, let reply): answered(id, reply, by: machine)
+        // The pretended switches keep no state that would have to move.
+        case .surveyed: break
         case .report(let event): report(event, of: machine)
         case .stop(let reason): stop(machine, reason)
         }

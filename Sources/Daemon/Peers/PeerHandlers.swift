@@ -11,7 +11,7 @@ enum TCPOption {
 }
 
 /// Why a link is of no use, for the log.
-private enum LinkRefusal {
+enum LinkRefusal {
     static func text(_ hello: PeerHello, cluster: String) -> String? {
         if hello.cluster != cluster { return "it belongs to cluster \(hello.cluster)" }
         let version = PeerFrameCodec.version

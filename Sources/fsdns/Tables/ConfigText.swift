@@ -51,7 +51,7 @@ struct ConfigText {
         }
         switch file.freeswitch {
         case .none: lines.append("FreeSWITCH: none")
-        case .eventSocket(let endpoint, _): lines.append("FreeSWITCH: event socket at \(endpoint)")
+        case .eventSocket(let access): lines.append("FreeSWITCH: event socket at \(access.endpoint)")
         }
         return lines
     }

@@ -1,0 +1,131 @@
+import Cluster
+import Consensus
+import NIOCore
+import NIOSSL
+import NIOTLS
+import Wire
+
+/// One end of a replica link: both sides introduce themselves, then frames go both ways.
+final class ReplicaLink: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private static let patience: TimeAmount = .seconds(3)
+    private let links: ReplicaLinks
+    /// Who must answer; nil at the end that was called.
+    private let expected: Holder?
+    private var peer: Holder?
+    private var buffer = ByteBuffer()
+    private var isStranger = false
+    private var isEncrypted = false
+    private var timeout: Scheduled<Void>?
+
+    /// - Parameter expected: whom this end called.
+    init(links: ReplicaLinks, expected: Holder?) {
+        self.links = links
+        self.expected = expected
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if expected == nil {
+            guard links.admitStranger() else {
+                context.close(promise: nil)
+                return
+            }
+            isStranger = true
+        }
+        let channel = context.channel
+        timeout = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted = event as? TLSUserEvent {
+            isEncrypted = true
+            context.writeAndFlush(wrapOutboundOut(links.hello), promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var incoming = unwrapInboundIn(data)
+        buffer.writeBuffer(&incoming)
+        while let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) {
+            guard length <= ReplicaLinks.frameLimit else {
+                refuse(context, "it sent a frame of \(length) bytes")
+                return
+            }
+            guard buffer.readableBytes >= 4 + Int(length) else { break }
+            if let peer {
+                buffer.moveReaderIndex(forwardBy: 4)
+                guard let frame = buffer.readSlice(length: Int(length)) else { break }
+                links.owner?.received(frame, peer)
+            } else {
+                let bytes = buffer.readBytes(length: 4 + Int(length)) ?? []
+                guard greet(bytes, context) else { return }
+            }
+        }
+        buffer.discardReadBytes()
+    }
+
+    /// - Returns: false when the link is of no use and was closed.
+    private func greet(_ bytes: [UInt8], _ context: ChannelHandlerContext) -> Bool {
+        do throws(FrameFailure) {
+            guard case .hello(let hello) = try PeerFrameCodec.decodeFrame(bytes) else {
+                throw .malformed("order of frames")
+            }
+            if let reason = LinkRefusal.text(hello, cluster: links.cluster) {
+                refuse(context, reason)
+                return false
+            }
+            if let expected, hello.holder.member != expected.member {
+                refuse(context, "\(hello.holder) answers in its place")
+                return false
+            }
+            guard hello.holder.member != links.me.member else {
+                refuse(context, "it has this node's own name")
+                return false
+            }
+            timeout?.cancel()
+            settle()
+            peer = hello.holder
+            links.stand(hello.holder, context.channel)
+            return true
+        } catch {
+            refuse(context, error.description)
+            return false
+        }
+    }
+
+    private func settle() {
+        if isStranger { links.dismissStranger() }
+        isStranger = false
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if let peer, context.channel.isWritable { links.owner?.relieved(peer) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timeout?.cancel()
+        settle()
+        links.gone(peer ?? expected, context.channel)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Afterwards it is only a link that broke, which the heartbeats tell better.
+        if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
+            let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
+            links.log.warning("replica-link", name, "the handshake failed: \(error)")
+        }
+        context.close(promise: nil)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
+        let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
+        links.log.warning("replica-link", name, "is of no use: \(reason)")
+        context.close(promise: nil)
+    }
+}
