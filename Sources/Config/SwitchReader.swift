@@ -42,7 +42,7 @@ extension ClusterReader {
         let passwordFile = path(element, "password-file")
         guard let endpoint, let passwordFile else { return nil }
         if !endpoint.ip.isLoopback {
-            findings.warning(
+            findings.warn(
                 "\(element.tag) listens on \(endpoint), where others can reach it; a firewall has to say who may",
                 at: element.place)
         }
