@@ -47,6 +47,12 @@ import Testing
             ("port=\"5060\"", "port=\"5060\" weight=\"5\""),
             ("port=\"5060\"", "port=\"5060\" priority=\"5\""),
             ("socket=\"127.0.0.1:8021\"", "socket=\"127.0.0.1:8022\""),
+            ("socket=\"127", "check=\"50ms\" socket=\"127"),
+            ("socket=\"127", "registrations=\"contact\" socket=\"127"),
+            ("<node name=\"fs4\"/>", "<node name=\"fs4\"><freeswitch kind=\"none\"/></node>"),
+            ("<freeswitch s", "<event-socket listen=\"127.0.0.1:8121\" password-file=\"p\"/><freeswitch s"),
+            ("<freeswitch s", "<limit-service listen=\"127.0.0.1:6380\" password-file=\"p\"/><freeswitch s"),
+            ("<freeswitch s", "<limits when-split=\"share\"/><freeswitch s"),
         ])
     func meaning(written: String, instead: String) throws {
         #expect(goodFile.contains(written))

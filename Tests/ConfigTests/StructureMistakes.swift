@@ -21,7 +21,8 @@ let structureMistakes: [Mistake] = [
         #"  <fencing/><seats>"#, schema: true,
         [
             #"19: unknown element <fencing> in <cluster>; it may hold: key, heartbeat, nodes, "#
-                + #"addresses, seats, policy, dns, freeswitch"#
+                + #"addresses, seats, policy, dns, freeswitch, event-socket, "#
+                + #"limit-service, limits"#
         ]),
     Mistake(
         "an element of another namespace",
@@ -254,6 +255,48 @@ let structureMistakes: [Mistake] = [
         #"<freeswitch kind="none""#, schema: true,
         [
             #"30: unknown attribute "password-file" on <freeswitch>; it may carry: kind"#
+        ]),
+    Mistake(
+        "a switch that must answer before it is asked twice",
+        #"password-file="event_socket.secret""#,
+        #"password-file="event_socket.secret" check="400ms" failed-after="500ms""#,
+        [
+            #"30: <freeswitch> failed-after="500ms" must be at least twice check="400ms""#
+        ]),
+    Mistake(
+        "a mode of registrations that is none",
+        #"password-file="event_socket.secret""#,
+        #"password-file="event_socket.secret" registrations="many""#, schema: true,
+        [
+            #"30: <freeswitch> registrations="many" must be "single" or "call-id" or "contact""#
+        ]),
+    Mistake(
+        "a service of our own without a password",
+        #"<freeswitch socket"#,
+        #"<event-socket listen="127.0.0.1:8121"/><freeswitch socket"#, schema: true,
+        [
+            #"30: <event-socket> needs the attribute "password-file""#
+        ]),
+    Mistake(
+        "a policy for splits that is none",
+        #"<freeswitch socket"#,
+        #"<limits><limit name="trunk*" when-split="guess"/></limits><freeswitch socket"#, schema: true,
+        [
+            #"30: <limit> when-split="guess" must be "open" or "closed" or "share""#
+        ]),
+    Mistake(
+        "a witness with a switch",
+        #"<witness name="dns1"/>"#,
+        #"<witness name="dns1"><freeswitch kind="none"/></witness>"#, schema: true,
+        [
+            #"12: unknown element <freeswitch> in <witness>; it has no content"#
+        ]),
+    Mistake(
+        "two switches in one node",
+        #"<node name="fs1"/>"#,
+        #"<node name="fs1"><freeswitch kind="none"/><freeswitch kind="none"/></node>"#, schema: true,
+        [
+            #"8: <freeswitch> stands here a second time, after line 8"#
         ]),
     Mistake(
         "an unknown kind of FreeSWITCH",

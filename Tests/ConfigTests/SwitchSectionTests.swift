@@ -1,0 +1,47 @@
+import Cluster
+import Config
+import Testing
+
+@Suite struct SwitchSectionTests {
+    private func file(_ more: String, node: String = "<node name=\"fs1\"/>") throws -> ClusterFile {
+        let text = goodFile.replacing("<node name=\"fs1\"/>", with: node).replacing(
+            "</cluster>", with: more + "</cluster>")
+        return try ClusterFile.load(text: Array(text.utf8), path: "/etc/fsdns/cluster.xml")
+    }
+
+    @Test("a switch is asked every 100 ms and given up after 500 ms unless the file says otherwise")
+    func defaults() throws {
+        guard case .eventSocket(let access) = try file("").freeswitch else {
+            Issue.record("the good file has an event socket")
+            return
+        }
+        #expect(access.check == .milliseconds(100))
+        #expect(access.failedAfter == .milliseconds(500))
+        #expect(access.registrations == .single)
+        #expect(access.passwordFile == "/etc/fsdns/event_socket.secret")
+    }
+
+    @Test("what a node's own element says counts before what is said for all")
+    func ownElement() throws {
+        let all = "<event-socket listen=\"127.0.0.1:8121\" password-file=\"own.secret\"/>"
+        let own = "<node name=\"fs1\"><freeswitch kind=\"none\"/></node>"
+        let file = try file(all, node: own)
+        let first = file.switchSection(of: "fs1")
+        #expect(first.freeswitch == SwitchSettings.none)
+        #expect(first.eventSocket?.passwordFile == "/etc/fsdns/own.secret")
+        #expect(file.switchSection(of: "fs2").freeswitch == file.freeswitch)
+        #expect(file.secretFiles.contains(SecretFile(use: .ownEventSocket, path: "/etc/fsdns/own.secret")))
+    }
+
+    @Test("rules for splits are read in their order") func limits() throws {
+        let file = try file(
+            "<limits when-split=\"share\"><limit name=\"trunk*\" when-split=\"closed\"/></limits>")
+        #expect(file.limitRules.otherwise == .share)
+        #expect(file.limitRules.rules == [LimitRules.Rule(pattern: "trunk*", whenSplit: .closed)])
+    }
+
+    @Test("a service open to the network is warned of") func open() throws {
+        let file = try file("<limit-service listen=\"10.77.0.1:6380\" password-file=\"l.secret\"/>")
+        #expect(file.warnings.map(\.message).contains { $0.contains("where others can reach it") })
+    }
+}
