@@ -1,4 +1,5 @@
 import Cluster
+import XML
 
 /// FreeSWITCH, and what we offer beside it.
 extension ClusterReader {
