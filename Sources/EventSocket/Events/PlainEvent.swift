@@ -9,7 +9,8 @@ enum PlainEvent {
         let end = try bytes.withUnsafeBufferPointer { (bytes) throws(EventError) in
             try readHeaders(bytes, &fields)
         }
-        return SwitchEvent(headers: Headers(try unframed(&fields, bytes.count - end)), body: Array(bytes[end...]))
+        return SwitchEvent(
+            headers: Headers(try unframed(&fields, bytes.count - end)), body: Array(bytes[end...]))
     }
 
     /// Reads lines up to the blank one (whose absence is no loss); returns where the body begins. The hot path of every event, hence the

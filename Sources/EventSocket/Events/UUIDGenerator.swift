@@ -15,7 +15,7 @@ package struct UUIDGenerator: Hashable, Sendable {
         for index in 0..<32 {
             if [8, 12, 16, 20].contains(index) { bytes.append(UInt8(ascii: "-")) }
             let half = index < 16 ? high : low
-            bytes.append(hex[Int(half >> UInt64(60 - index % 16 * 4)) & 15])
+            bytes.append(hex[Int(half >> UInt64(60 - index % 16 * 4) & 15)])
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -75,7 +75,8 @@ struct FilterPattern: Hashable, Sendable {
         }
     }
 
-    private mutating func emitOptional(_ node: PatternNode, _ count: Int, _ budget: inout Int) throws(Failure) {
+    private mutating func emitOptional(_ node: PatternNode, _ count: Int, _ budget: inout Int) throws(Failure)
+    {
         var splits: [Int] = []
         for _ in 0..<count {
             splits.append(steps.count)
