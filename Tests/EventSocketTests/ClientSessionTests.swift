@@ -295,6 +295,18 @@ import Testing
         #expect(pair.handle(.api(4, "x")) == [.failed(4, .notReady)])
     }
 
+    @Test("Filters do not hide a job's end")
+    func filters() {
+        var pair = ClientPair(
+            configuration: .init(
+                credentials: .password("x"), subscription: Subscription(names: ["ALL"]),
+                filters: [.init("variable_a", "b")]), seed: 1)
+        _ = pair.handle(.connected(.events))
+        let setup = sent(pair.handle(.received(.events, greeting + ok)), .events)
+        #expect(
+            setup.contains("filter variable_a b\n\nfilter Event-Name BACKGROUND_JOB\n\nevent plain ALL\n\n"))
+    }
+
     @Test("Two connections to two processes are no pair")
     func differentProcesses() {
         var pair = pair()

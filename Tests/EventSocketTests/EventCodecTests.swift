@@ -192,6 +192,17 @@ import Testing
         #expect(try EventCodec.decode(EventCodec.encode(event, as: format), as: format) == event)
     }
 
+    @Test("A name that would break a line or an element does not get into one")
+    func oddNames() throws {
+        let fields = ["Event-Name", "a\nb: c", "d:e", "", "f g", "1h"].map { Headers.Field($0, "x") }
+        let event = SwitchEvent(headers: Headers(fields))
+        let plain = try EventCodec.decode(EventCodec.encode(event, as: .plain), as: .plain)
+        #expect(plain.headers.fields.map(\.name) == ["Event-Name", "f g", "1h"])
+        let xml = try EventCodec.decode(EventCodec.encode(event, as: .xml), as: .xml)
+        #expect(xml.headers.fields.map(\.name) == ["Event-Name", "d:e"])
+        #expect(try EventCodec.decode(EventCodec.encode(event, as: .json), as: .json) == event)
+    }
+
     @Test("A stamp stands after the event's name and replaces what stood elsewhere")
     func stamp() {
         let origin = EventStamp.Origin(coreUUID: "core", hostname: "vm", switchname: "fsA")

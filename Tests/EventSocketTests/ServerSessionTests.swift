@@ -125,6 +125,24 @@ import Testing
         #expect(text.hasSuffix(#"{"Event-Name":"HEARTBEAT","n":"1"}"#))
     }
 
+    @Test("What is held back while an api command runs is bounded, whatever the driver says is unsent")
+    func heldBound() {
+        var configuration = ServerConfiguration(password: "x", maximumUnsentBytes: 1000)
+        configuration.maximumLostEvents = 5
+        let client = TestClient.authenticated(configuration)
+        _ = client.say("event json HEARTBEAT")
+        _ = client.say("api slow")
+        var sent = 0
+        while !client.session.isClosed {
+            _ = client.handle(.unsent(0))
+            _ = client.handle(.publish(heartbeat(1)))
+            sent += 1
+            #expect(sent < 100)
+        }
+        #expect(client.outputs.contains(.lostEvents(6)))
+        #expect(client.handle(.answer(client.requests[0].id, Array("late".utf8))) == "")
+    }
+
     @Test("Events go to those who subscribed to them")
     func subscriptions() {
         let client = TestClient.authenticated()
@@ -285,6 +303,20 @@ import Testing
             return
         }
         #expect(other.name == "CLONE")
+    }
+
+    @Test("A thousand headers are taken, one more is too many")
+    func manyHeaders() {
+        let client = TestClient.authenticated()
+        let headers = (0..<1024).map { "\nh\($0 / 2): \($0)" }.joined()
+        #expect(client.reply("sendevent CUSTOM\(headers)").hasPrefix("+OK "))
+        guard case .sendevent(let event) = client.outputs.last else {
+            Issue.record("no event")
+            return
+        }
+        #expect(event.headers.fields.count == 512 + 3)
+        _ = client.say("sendevent CUSTOM\(headers)\nlast: 1")
+        #expect(client.outputs.contains(.failed(.tooManyHeaders(limit: 1024))))
     }
 
     @Test("Replies do not grow with what the client sends")

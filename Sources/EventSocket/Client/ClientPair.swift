@@ -57,11 +57,10 @@ package struct ClientPair: Sendable {
             ["BACKGROUND_JOB", "ALL"].contains($0.uppercased())
         }) {
             listening.subscription.names.append("BACKGROUND_JOB")
-            // Behind filters a job's end would not be seen.
-            if !listening.filters.isEmpty {
-                listening.filters.append(ClientSession.Filter("Event-Name", "BACKGROUND_JOB"))
-            }
         }
+        // Behind filters a job's end would not be seen.
+        let jobs = ClientSession.Filter("Event-Name", "BACKGROUND_JOB")
+        if !listening.filters.isEmpty, !listening.filters.contains(jobs) { listening.filters.append(jobs) }
         events = ClientSession(configuration: listening)
         var commanding = configuration
         commanding.subscription = Subscription()

@@ -54,7 +54,7 @@ package struct ClientSession: Sendable {
         case api(RequestID, String, consoleExecute: Bool = false)
         /// Answered by `started`, then `jobDone` if `BACKGROUND_JOB` is subscribed to here. Without a UUID the server makes one.
         case bgapi(RequestID, String, jobUUID: String? = nil)
-        /// Answered by `reply`: any command but `api`, `bgapi`, `auth` and `exit`.
+        /// Answered by `reply`: any command but `bgapi` and `auth`.
         case command(RequestID, Command)
         /// Say `exit` and end.
         case disconnect
@@ -298,7 +298,7 @@ package struct ClientSession: Sendable {
 
     private mutating func take(_ response: APIResponse, _ out: inout [Output]) {
         switch nextExpected() {
-        case .api(let id): out.append(.response(id, response))
+        case .api(let id), .command(let id): out.append(.response(id, response))
         case .coreUUID:
             let text = response.text.filter { !$0.isWhitespace }
             becomeReady(response.isEmpty || response.isError || text.isEmpty ? nil : text, &out)

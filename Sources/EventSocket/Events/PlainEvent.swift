@@ -68,10 +68,11 @@ enum PlainEvent {
         return fields
     }
 
+    /// Headers whose names cannot stand in a line are left out: there is no way to write them.
     static func encode(_ event: SwitchEvent) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(event.headers.fields.count * 48 + event.body.count + 32)
-        for field in event.headers.fields {
+        for field in event.headers.fields where isName(field.name) {
             bytes.append(contentsOf: field.name.utf8)
             bytes.append(UInt8(ascii: ":"))
             bytes.append(UInt8(ascii: " "))
@@ -82,5 +83,12 @@ enum PlainEvent {
         bytes.append(UInt8(ascii: "\n"))
         bytes.append(contentsOf: event.body)
         return bytes
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        !name.isEmpty
+            && name.utf8.allSatisfy {
+                $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r")
+            }
     }
 }

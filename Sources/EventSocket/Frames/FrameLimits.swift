@@ -20,7 +20,7 @@ package struct FrameLimits: Hashable, Sendable {
 
     /// What a peer that has not yet given its password may send.
     package static let beforeAuthentication = FrameLimits(
-        headerBytes: 4096, headerCount: 16, bodyBytes: 0, bufferedBytes: 65536)
+        headerBytes: 4096, headerCount: 16, bodyBytes: 0, bufferedBytes: 1 << 18)
 }
 
 /// Why a stream of frames or commands cannot be read on: the connection has to be closed.

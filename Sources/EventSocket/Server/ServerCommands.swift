@@ -178,7 +178,7 @@ extension ServerSession {
         }
         var headers = Headers([Headers.Field("Command", String(line))])
         for field in command.headers.fields where !Headers.isSame(field.name, "Event-Name") {
-            headers[field.name] = nil
+            if headers[field.name] != nil { headers[field.name] = nil }
             headers.append(field.name, field.value)
         }
         headers["Event-UUID"] = nil

@@ -155,7 +155,6 @@ package struct ServerSession: Sendable {
         let body = body.isEmpty ? Array(APIResponse.noReply.utf8) : body
         send(Array("Content-Type: api/response\nContent-Length: \(body.count)\n\n".utf8) + body, &out)
         if !held.isEmpty {
-            unsent -= held.count
             send(held, &out)
             held = []
         }
@@ -165,7 +164,7 @@ package struct ServerSession: Sendable {
     private mutating func publish(_ event: SwitchEvent, _ out: inout [Output]) {
         guard phase == .authenticated, selection.wants(event), filters.pass(event) else { return }
         let frame = EventCodec.frame(event, as: selection.format)
-        guard unsent + frame.count <= configuration.maximumUnsentBytes else {
+        guard unsent + held.count + frame.count <= configuration.maximumUnsentBytes else {
             lost += 1
             guard lost > configuration.maximumLostEvents else { return }
             out.append(.lostEvents(lost))
@@ -181,14 +180,13 @@ package struct ServerSession: Sendable {
     private mutating func log(_ line: LogLine, _ out: inout [Output]) {
         guard phase == .authenticated, let logLevel, line.level <= logLevel else { return }
         let frame = line.frame()
-        guard unsent + frame.count <= configuration.maximumUnsentBytes else { return }
+        guard unsent + held.count + frame.count <= configuration.maximumUnsentBytes else { return }
         sendOrHold(frame, &out)
     }
 
     private mutating func sendOrHold(_ frame: [UInt8], _ out: inout [Output]) {
         guard pending != nil else { return send(frame, &out) }
         held.append(contentsOf: frame)
-        unsent += frame.count
     }
 
     mutating func send(_ bytes: [UInt8], _ out: inout [Output]) {
