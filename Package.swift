@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "Wire",
             dependencies: [
-                "CLDNS", "Cluster", "Consensus", .product(name: "Crypto", package: "swift-crypto"),
+                "CLDNS", "Cluster", "Consensus", "Replication",
+                .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: deciding),
         .target(name: "XML", dependencies: ["CLibXML2"], swiftSettings: settings),
         .target(name: "Config", dependencies: ["Cluster", "XML"], swiftSettings: settings),
@@ -63,7 +64,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Keeper", "Wire",
+                "Cluster", "Config", "Consensus", "Keeper", "Replication", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -91,7 +92,11 @@ let package = Package(
             name: "EventSocketTests", dependencies: ["EventSocket"], exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "WireTests", dependencies: ["Cluster", "Consensus", "Wire"], swiftSettings: settings),
+            name: "ReplicationTests", dependencies: ["Consensus", "Replication"], exclude: ["Fixtures"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WireTests", dependencies: ["Cluster", "Consensus", "Replication", "Wire"],
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(name: "XMLTests", dependencies: ["XML"], swiftSettings: settings),
         .testTarget(
             name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus", "XML"],
@@ -105,7 +110,8 @@ let package = Package(
             name: "SimulationTests", dependencies: ["Cluster", "Consensus", "Simulation"],
             exclude: ["Scenarios"], swiftSettings: settings),
         .testTarget(
-            name: "DaemonTests", dependencies: ["Cluster", "Consensus", "Daemon", "Wire"],
+            name: "DaemonTests",
+            dependencies: ["Cluster", "Consensus", "Daemon", "Replication", "Wire"],
             swiftSettings: settings),
         .testTarget(
             name: "FsdnsTests",

@@ -1,0 +1,86 @@
+/// What is limited: a name within the backend of FreeSWITCH's `limit` that counts it.
+///
+/// mod_hash names `REALM_ID`; mod_hiredis names `ID` for a total and `ID_<epoch / INTERVAL>` for a rate.
+package struct LimitKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Which of FreeSWITCH's limit backends counts it; the raw value begins the key of its records.
+    package enum Backend: String, Hashable, Sendable, CaseIterable {
+        case hash = "h"
+        case hiredis = "r"
+    }
+    package var backend: Backend
+    package var name: String
+
+    package init(_ backend: Backend, _ name: String) {
+        self.backend = backend
+        self.name = name
+    }
+
+    package var description: String { "\(backend == .hash ? "hash" : "hiredis") \(name)" }
+
+    package static func < (a: LimitKey, b: LimitKey) -> Bool {
+        a.backend == b.backend ? a.name < b.name : a.backend.rawValue < b.backend.rawValue
+    }
+
+    /// The key of its records in a node's replication stream: `h` or `r`, then the name.
+    package var record: [UInt8] { Array(backend.rawValue.utf8) + name.utf8 }
+
+    /// Nil when no record of ours has such a key.
+    package init?(record: [UInt8]) {
+        guard let first = record.first, let backend = Backend(rawValue: String(UnicodeScalar(first))),
+            let name = String(validating: record[1...], as: UTF8.self), Self.fault(in: name) == nil
+        else { return nil }
+        self.init(backend, name)
+    }
+
+    /// What makes a name unfit, as the end of a sentence; nil when nothing does.
+    package static func fault(in name: String) -> String? {
+        var name = name
+        return name.withUTF8 { fault(in: UnsafeRawBufferPointer($0)) }
+    }
+
+    package static func fault(in name: UnsafeRawBufferPointer) -> String? {
+        if name.isEmpty { return "is empty" }
+        if name.count > LimitBounds.keyLength { return "is longer than \(LimitBounds.keyLength) bytes" }
+        if name.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "has control characters" }
+        if String(validating: name, as: UTF8.self) == nil { return "is not UTF-8" }
+        return nil
+    }
+}
+
+extension LimitKey {
+    /// The mod_hash keys a leg holds, from its variables: mod_hash leaves `limit_usage_<REALM>_<ID>` for each
+    /// (mod_hash.c, limit_incr_hash), and `limit_backend` names the backends used. In the order of the variables.
+    package static func held(byVariables variables: [CallLeg.Field]) -> [LimitKey] {
+        let prefix = "limit_usage_"
+        let backends = variables.filter { $0.name == "limit_backend" }.flatMap {
+            $0.value.split(separator: ",")
+        }
+        guard backends.isEmpty || backends.contains("hash") else { return [] }
+        var keys: [LimitKey] = []
+        for variable in variables where variable.name.hasPrefix(prefix) {
+            let key = LimitKey(.hash, String(variable.name.dropFirst(prefix.count)))
+            if fault(in: key.name) == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg {
+                keys.append(key)
+            }
+        }
+        return keys
+    }
+
+    /// The key that stays taken until hangup once `limit` ran with this data:
+    /// `BACKEND REALM ID [MAX[/INTERVAL] [CAUSE]]` (the `Application-Data` of CHANNEL_EXECUTE).
+    ///
+    /// mod_hiredis leaves no variable that names its keys, so this is how they are known. Nil for a rate of
+    /// mod_hiredis, which is not given back, and for backends that are not counted here.
+    package static func taken(byLimit data: String) -> LimitKey? {
+        let words = data.split(separator: " ", omittingEmptySubsequences: true)
+        guard words.count >= 3 else { return nil }
+        let isRate = words.count > 3 && words[3].contains("/") && !words[3].hasSuffix("/0")
+        let key: LimitKey
+        switch words[0] {
+        case "hash": key = LimitKey(.hash, "\(words[1])_\(words[2])")
+        case "hiredis" where !isRate: key = LimitKey(.hiredis, String(words[2]))
+        default: return nil
+        }
+        return fault(in: key.name) == nil ? key : nil
+    }
+}
