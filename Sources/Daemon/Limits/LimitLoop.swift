@@ -1,0 +1,242 @@
+import Cluster
+import Consensus
+@preconcurrency import Glibc
+import Replication
+import Wire
+
+/// The thread of the limit service: waits for its sockets, serves what came, and tells what changed.
+final class LimitLoop {
+    private struct Wait {
+        var until: Instant
+        var connection: LimitConnection
+    }
+
+    private static let readSize = 16_384
+    private static let tickInterval: Duration = .seconds(1)
+
+    private let settings: LimitService.Settings
+    private let mailbox: LimitMailbox
+    private let listener: Int32
+    private let log: EventLog
+    private let changed: @Sendable ([LimitChange]) -> Void
+    private var shared: LimitSession.Shared
+    private var replies = RESPReplies()
+    private let buffer: UnsafeMutableRawBufferPointer
+    private var connections: [LimitConnection] = []
+    /// For poll(2): the mailbox, the listener, then one for each connection, in their order.
+    private var polled: [pollfd] = []
+    private var hasGone = false
+    private var nextID: UInt64 = 1
+    private var waits: [Wait] = []
+    private var nextTick: Instant
+    /// Of this turn.
+    private var now = LimitMoment(boot: .zero, wall: 0)
+
+    init(
+        settings: LimitService.Settings, shared: LimitSession.Shared, mailbox: LimitMailbox, listener: Int32,
+        log: EventLog, changed: @escaping @Sendable ([LimitChange]) -> Void
+    ) {
+        self.settings = settings
+        self.shared = shared
+        self.mailbox = mailbox
+        self.listener = listener
+        self.log = log
+        self.changed = changed
+        buffer = .allocate(byteCount: Self.readSize, alignment: 8)
+        nextTick = BootClock.now() + Self.tickInterval
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Until the mailbox is closed.
+    func run() {
+        polled = [mailbox.descriptor, listener].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var isEnding = false
+        while !isEnding {
+            if Glibc.poll(&polled, UInt(polled.count), patience()) < 0 {
+                for place in polled.indices { polled[place].revents = 0 }
+            }
+            now = LimitMoment(boot: BootClock.now(), wall: WallClock.seconds())
+            for place in connections.indices where polled[place + 2].revents != 0 {
+                happened(Int32(polled[place + 2].revents), place)
+            }
+            if hasGone { removeGone() }
+            if polled[1].revents != 0 { acceptAll() }
+            if polled[0].revents != 0 { isEnding = readMail() }
+            if !waits.isEmpty { endWaits() }
+            if now.boot >= nextTick { tick() }
+            if hasGone { removeGone() }
+            flush()
+        }
+        end()
+    }
+
+    /// In milliseconds, rounded up.
+    private func patience() -> Int32 {
+        let next = waits.reduce(nextTick) { min($0, $1.until) }
+        let left = (next - BootClock.now()).nanoseconds
+        return left <= 0 ? 0 : Int32(min(left / 1_000_000 + 1, 1000))
+    }
+
+    private func readMail() -> Bool {
+        let (tasks, isClosed) = mailbox.take()
+        for task in tasks { task(&shared.book, now) }
+        return isClosed
+    }
+
+    private func flush() {
+        let changes = shared.book.takeChanges()
+        if !changes.isEmpty { changed(changes) }
+    }
+
+    private func tick() {
+        nextTick = now.boot + Self.tickInterval
+        shared.book.sweep(at: now)
+        for connection in connections where connection.isOverdue(at: now.boot, settings) { drop(connection) }
+        polled[1].fd = listener
+    }
+
+    private func end() {
+        for connection in connections { drop(connection) }
+        close(listener)
+    }
+
+    // MARK: - Coming and going
+
+    private func acceptAll() {
+        for _ in 0..<64 {
+            let descriptor = accept(listener, nil, nil)
+            if descriptor >= 0 {
+                admit(descriptor)
+                continue
+            }
+            if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM {
+                log.warning("limit-service", "accept", "\(errorText(errno)); trying again in a second")
+                polled[1].fd = -1
+            }
+            if errno != EINTR && errno != ECONNABORTED { return }
+        }
+    }
+
+    private func admit(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let connection = LimitConnection(
+            descriptor: descriptor, id: nextID, needsPassword: shared.passwords.isNeeded, at: now.boot)
+        nextID += 1
+        guard connections.count < settings.clients else {
+            log.warning(
+                "limit-service", "clients", "there are \(settings.clients) already; another was refused")
+            replies.failure("ERR max number of clients reached")
+            _ = connection.send(&replies, at: now.boot)
+            connection.close()
+            return
+        }
+        for (level, option, value) in [
+            (Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)), (SOL_SOCKET, SO_KEEPALIVE, 1),
+            (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 60),
+        ] {
+            var value = value
+            setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        connections.append(connection)
+        polled.append(pollfd(fd: descriptor, events: connection.watched, revents: 0))
+    }
+
+    /// Closes at once; its places are given up at the end of the turn.
+    private func drop(_ connection: LimitConnection) {
+        guard connection.state != .gone else { return }
+        connection.state = .gone
+        connection.close()
+        hasGone = true
+    }
+
+    private func removeGone() {
+        hasGone = false
+        connections.removeAll { $0.state == .gone }
+        polled.removeLast(polled.count - 2)
+        polled += connections.map { pollfd(fd: $0.descriptor, events: $0.watched, revents: 0) }
+        waits.removeAll { $0.connection.state == .gone }
+    }
+
+    // MARK: - Serving
+
+    private func happened(_ events: Int32, _ place: Int) {
+        let connection = connections[place]
+        guard connection.state != .gone else { return }
+        if events & POLLIN != 0, connection.state == .open {
+            read(connection)
+        } else if events & POLLOUT != 0 {
+            if connection.sendRest(at: now.boot) { settle(connection) } else { drop(connection) }
+        } else {
+            // POLLERR or POLLHUP alone: nobody is there any more.
+            drop(connection)
+        }
+        polled[place + 2].events = connection.watched
+    }
+
+    private func read(_ connection: LimitConnection) {
+        let count = recv(connection.descriptor, buffer.baseAddress, buffer.count, 0)
+        guard count > 0 else {
+            if count < 0, errno == EAGAIN || errno == EINTR { return }
+            drop(connection)
+            return
+        }
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        if connection.held.isEmpty {
+            let used = serve(bytes, connection)
+            if used < count { connection.held.append(contentsOf: bytes[used...]) }
+        } else {
+            connection.held.append(contentsOf: bytes)
+            serveHeld(connection)
+        }
+        settle(connection)
+    }
+
+    private func serveHeld(_ connection: LimitConnection) {
+        var bytes = connection.held
+        connection.held = []
+        let used = bytes.withUnsafeBytes { serve($0, connection) }
+        if used > 0 { bytes.removeFirst(used) }
+        connection.held = bytes
+    }
+
+    /// Returns how many bytes were used.
+    private func serve(_ bytes: UnsafeRawBufferPointer, _ connection: LimitConnection) -> Int {
+        let (used, next) = connection.session.receive(bytes, &shared, at: now, into: &replies)
+        if used > 0 { connection.halfSince = nil }
+        if connection.halfSince == nil, connection.session.isUnderWay { connection.halfSince = now.boot }
+        follow(next, connection)
+        return used
+    }
+
+    private func follow(_ next: LimitSession.Next, _ connection: LimitConnection) {
+        switch next {
+        case .more: connection.state = .open
+        case .close: connection.state = .closing
+        case .wait(let delay):
+            connection.state = .waiting
+            waits.append(Wait(until: now.boot + delay, connection: connection))
+            let from = LimitListener.name(of: connection.descriptor, getpeername).map { "\($0.ip)" } ?? "?"
+            log.warning("limit-service", from, "a wrong password was given")
+        }
+    }
+
+    /// Sends what there is to say, and does what then follows from the connection's state.
+    private func settle(_ connection: LimitConnection) {
+        guard connection.send(&replies, at: now.boot) else { return drop(connection) }
+        if connection.state == .closing, connection.unsent.isEmpty { drop(connection) }
+    }
+
+    private func endWaits() {
+        let over = waits.filter { $0.until <= now.boot }
+        guard !over.isEmpty else { return }
+        waits.removeAll { $0.until <= now.boot }
+        for connection in over.map(\.connection) where connection.state == .waiting {
+            follow(connection.session.resume(into: &replies), connection)
+            if connection.state == .open, !connection.held.isEmpty { serveHeld(connection) }
+            settle(connection)
+        }
+        for place in connections.indices { polled[place + 2].events = connections[place].watched }
+    }
+}
