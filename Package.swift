@@ -37,6 +37,9 @@ let package = Package(
         .target(name: "Replication", dependencies: ["Consensus"], swiftSettings: deciding),
         .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: deciding),
         .target(name: "EventSocket", swiftSettings: deciding),
+        .target(
+            name: "Switch", dependencies: ["Consensus", "EventSocket", "Replication", "XML"],
+            swiftSettings: deciding),
 
         // Bytes and files.
         .target(
@@ -96,6 +99,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WireTests", dependencies: ["Cluster", "Consensus", "Replication", "Wire"],
+            exclude: ["Fixtures"], swiftSettings: settings),
+        .testTarget(
+            name: "SwitchTests", dependencies: ["Consensus", "EventSocket", "Replication", "Switch"],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(name: "XMLTests", dependencies: ["XML"], swiftSettings: settings),
         .testTarget(

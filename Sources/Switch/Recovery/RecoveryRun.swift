@@ -1,0 +1,285 @@
+import Consensus
+import EventSocket
+import Replication
+
+/// The whole recovery of one address's calls on this node's switch: stage rows, `sofia profile NAME recover`,
+/// confirm what came, try again once what did not, clean up what hangs, and say what became of each leg.
+///
+/// It survives a restart of the switch: what is not up is revived in the new process. A uuid the switch has is
+/// never staged, so no call is revived twice.
+package struct RecoveryRun: Sendable {
+    package struct Settings: Hashable, Sendable {
+        package var plan: RecoveryPlan.Settings
+        /// How long a refusal (profile not running yet, switch paused) is waited out.
+        package var patience: Duration = .seconds(10)
+        /// How long the rows may take to be written.
+        package var stagingTimeout: Duration = .seconds(5)
+        /// How long `recover` may take beside 30 ms a leg.
+        package var commandTimeout: Duration = .seconds(10)
+        /// How long after the last `recover` channels may still appear.
+        package var confirmDelay: Duration = .seconds(1)
+        /// How long after the last `recover` a leg may look for its other leg.
+        package var settleDelay: Duration = .seconds(5)
+        /// How often the rows of one batch are tried to be written.
+        package var stagingAttempts = 3
+        /// How often the last look at the channels is tried, a second apart.
+        package var sweeps = 10
+        /// How many restarts of the switch are borne.
+        package var restarts = 5
+
+        package init(plan: RecoveryPlan.Settings = .init()) { self.plan = plan }
+    }
+
+    package enum Input: Hashable, Sendable {
+        /// Facts about the switch: begins the run, ends a wait, and after a restart begins anew.
+        case local(LocalSwitch)
+        /// The stage of that number is done, or why it is not.
+        case staged(Int, failure: String?)
+        /// The answer to the command of that number (of a background job its output), nil when none came.
+        case answered(Int, [UInt8]?)
+        /// Any event of this switch.
+        case event(SwitchEvent)
+        /// The address is not this node's any more, or the operator said stop.
+        case withdrawn(String)
+        case tick
+    }
+
+    /// Rows for the table `recovery`, in one transaction: first those of `profile` whose `runtime_uuid` is not
+    /// `runtime` are deleted, then `rows` inserted.
+    package struct Stage: Hashable, Sendable {
+        package var number: Int
+        package var profile: String
+        package var runtime: String
+        package var rows: [RecoveryRow]
+    }
+
+    package enum Effect: Hashable, Sendable {
+        case stage(Stage)
+        /// `bgapi` when `isBackground`, otherwise `api`; answered by `.answered(number, …)`.
+        case command(number: Int, String, isBackground: Bool)
+        /// For the log.
+        case report(Report)
+        case finished(RecoverySummary)
+    }
+
+    package enum Report: Hashable, Sendable {
+        case waiting(RecoveryRefusal)
+        case began(legs: Int, batches: Int, left: Int)
+        case restarted
+        case again(legs: Int)
+        case stuck([String])
+        case stagingFailed(String)
+    }
+
+    enum Phase: Hashable {
+        /// For facts.
+        case waiting
+        case staging(Int, attempt: Int)
+        case recovering(command: Int)
+        case confirming
+        /// `show channels`, to see what is missing.
+        case checking(command: Int)
+        case settling
+        /// `show channels`, to see what hangs.
+        case sweeping(command: Int)
+        case finished
+    }
+
+    enum Fate: Hashable {
+        case waiting
+        case staged
+        case alive
+        /// The switch had it before anything was done.
+        case existed
+        case ended(String)
+        case lost(RecoveryLoss)
+    }
+
+    package let profile: String
+    package let settings: Settings
+    let legs: [CallLeg]
+    let began: Instant
+    var local: LocalSwitch?
+    var phase: Phase = .waiting
+    /// When the phase is over without an answer.
+    var deadline: Instant?
+    var refusal: RecoveryRefusal?
+    var fates: [String: Fate] = [:]
+    var batches: [[RecoverableCall]] = []
+    /// The batch that is being staged or revived.
+    var current: [RecoverableCall] = []
+    var isSecondTry = false
+    var sweeps = 0
+    var lastRecover: Instant?
+    var restarts = 0
+    var number = 0
+
+    /// - Parameter legs: newest state of every leg of the address, from the replica.
+    package init(legs: [CallLeg], profile: String, settings: Settings, at now: Instant) {
+        self.legs = legs
+        self.profile = profile
+        self.settings = settings
+        began = now
+        deadline = now + settings.patience
+        for leg in legs { fates[leg.uuid] = .waiting }
+    }
+
+    package var isFinished: Bool { phase == .finished }
+    /// When to give `.tick`; nil when the run is over.
+    package var nextDeadline: Instant? { isFinished ? nil : deadline }
+    /// Core-UUID of the switch the run works with.
+    package var runtime: String? { local?.coreUUID }
+
+    package mutating func handle(_ input: Input, at now: Instant) -> [Effect] {
+        if isFinished { return [] }
+        var effects: [Effect] = []
+        switch input {
+        case .local(let local): take(local, at: now, &effects)
+        case .staged(let number, let failure): staged(number, failure, at: now, &effects)
+        case .answered(let number, let output): answered(number, output, at: now, &effects)
+        case .event(let event): take(event, at: now, &effects)
+        case .withdrawn(let reason): withdraw(reason, at: now, &effects)
+        case .tick:
+            if let deadline, deadline <= now { overdue(at: now, &effects) }
+        }
+        return effects
+    }
+
+    // MARK: - Beginning
+
+    private mutating func take(_ local: LocalSwitch, at now: Instant, _ effects: inout [Effect]) {
+        if let before = self.local, before.coreUUID != local.coreUUID, phase != .waiting {
+            restart(at: now, &effects)
+            if isFinished { return }
+        }
+        self.local = local
+        if phase == .waiting { begin(at: now, &effects) }
+    }
+
+    private mutating func begin(at now: Instant, _ effects: inout [Effect]) {
+        guard let local else { return }
+        // What came and ended, or cannot come, stays so in whichever process.
+        let open = legs.filter { fates[$0.uuid] == .waiting }
+        do {
+            let plan = try RecoveryPlan(legs: open, profile: profile, local: local, settings: settings.plan)
+            refusal = nil
+            batches = plan.batches
+            for left in plan.left {
+                fates[left.uuid] = left.reason == .exists ? .existed : .lost(left.reason)
+            }
+            let count = batches.reduce(0) { $0 + $1.reduce(0) { $0 + $1.legs.count } }
+            effects.append(.report(.began(legs: count, batches: batches.count, left: plan.left.count)))
+            next(at: now, &effects)
+        } catch {
+            if refusal != error { effects.append(.report(.waiting(error))) }
+            refusal = error
+            if let deadline, deadline <= now { overdue(at: now, &effects) }
+        }
+    }
+
+    /// Another life of the switch.
+    mutating func restart(at now: Instant, _ effects: inout [Effect]) {
+        restarts += 1
+        effects.append(.report(.restarted))
+        // Its channels went with the old process, without a word to their peers: they are open again.
+        for (uuid, fate) in fates where fate == .staged || fate == .alive || fate == .existed {
+            fates[uuid] = .waiting
+        }
+        local = nil
+        batches = []
+        current = []
+        isSecondTry = false
+        sweeps = 0
+        lastRecover = nil
+        phase = .waiting
+        deadline = now + settings.patience
+        if restarts > settings.restarts { withdraw("the switch restarts again and again", at: now, &effects) }
+    }
+
+    // MARK: - Batches
+
+    mutating func next(at now: Instant, _ effects: inout [Effect]) {
+        guard let local else { return }
+        current = []
+        while current.isEmpty, !batches.isEmpty { current = stillOpen(batches.removeFirst(), .waiting) }
+        if current.isEmpty {
+            if lastRecover == nil { return finish(at: now, &effects) }
+            phase = .confirming
+            deadline = now + settings.confirmDelay
+            return confirmed(at: now)
+        }
+        for call in current { for leg in call.legs { fates[leg.uuid] = .staged } }
+        stage(for: local, attempt: 1, at: now, &effects)
+    }
+
+    /// What has come back by somebody else's doing meanwhile is not staged, and neither is its other leg.
+    private mutating func stillOpen(_ calls: [RecoverableCall], _ fate: Fate) -> [RecoverableCall] {
+        var open: [RecoverableCall] = []
+        for call in calls {
+            if call.legs.allSatisfy({ fates[$0.uuid] == fate }) {
+                open.append(call)
+                continue
+            }
+            for leg in call.legs where fates[leg.uuid] == fate {
+                fates[leg.uuid] = .lost(.impossible(.halfKnown(leg.partner ?? leg.uuid)))
+            }
+        }
+        return open
+    }
+
+    private mutating func stage(
+        for local: LocalSwitch, attempt: Int, at now: Instant, _ effects: inout [Effect]
+    ) {
+        number += 1
+        let stage = Stage(
+            number: number, profile: profile, runtime: local.coreUUID,
+            rows: current.flatMap { $0.rows(for: local.coreUUID) })
+        phase = .staging(number, attempt: attempt)
+        deadline = now + settings.stagingTimeout
+        effects.append(.stage(stage))
+    }
+
+    mutating func staged(
+        _ number: Int, _ failure: String?, at now: Instant, _ effects: inout [Effect]
+    ) {
+        guard case .staging(number, let attempt) = phase, let local else { return }
+        guard let failure else {
+            self.number += 1
+            let legs = current.reduce(0) { $0 + $1.legs.count }
+            phase = .recovering(command: self.number)
+            lastRecover = now
+            deadline = now + settings.commandTimeout + .milliseconds(30 * legs)
+            effects.append(
+                .command(number: self.number, "sofia profile \(profile) recover", isBackground: true))
+            return
+        }
+        effects.append(.report(.stagingFailed(failure)))
+        current = stillOpen(current, .staged)
+        if attempt < settings.stagingAttempts, !current.isEmpty {
+            return stage(for: local, attempt: attempt + 1, at: now, &effects)
+        }
+        for call in current { for leg in call.legs { fates[leg.uuid] = .lost(.notStaged(failure)) } }
+        next(at: now, &effects)
+    }
+
+    // MARK: - Ending
+
+    private mutating func withdraw(_ reason: String, at now: Instant, _ effects: inout [Effect]) {
+        for (uuid, fate) in fates where fate == .waiting || fate == .staged {
+            fates[uuid] = .lost(.abandoned(reason))
+        }
+        // Nothing of it may be left for somebody's `sofia recover`.
+        if let local {
+            number += 1
+            effects.append(
+                .stage(Stage(number: number, profile: profile, runtime: local.coreUUID, rows: [])))
+        }
+        finish(at: now, &effects)
+    }
+
+    mutating func finish(at now: Instant, _ effects: inout [Effect]) {
+        phase = .finished
+        deadline = nil
+        effects.append(.finished(RecoverySummary(self, at: now)))
+    }
+}

@@ -1,0 +1,166 @@
+import EventSocket
+import Replication
+
+/// Two bridged legs, or one leg alone: what is revived together or not at all.
+package struct RecoverableCall: Hashable, Sendable {
+    /// The originator of the bridge first; never more than two.
+    package var legs: [CallLeg]
+
+    package init(legs: [CallLeg]) {
+        precondition((1...2).contains(legs.count))
+        self.legs = legs
+    }
+
+    /// The highest `fsdns_priority` of its legs, a whole number that a dialplan may set; 0 without one.
+    package var priority: Int {
+        legs.compactMap { $0.variable(Self.priorityVariable).flatMap { Int($0) } }.max() ?? 0
+    }
+    package static let priorityVariable = "fsdns_priority"
+
+    /// When its first leg was answered, in microseconds of the old switch's clock; the largest number when
+    /// that is not told.
+    package var answered: Int64 {
+        legs.compactMap { leg in
+            leg.caller.first { $0.name == "Channel-Answered-Time" }.flatMap { Int64($0.value) }.flatMap {
+                $0 > 0 ? $0 : nil
+            }
+        }.min() ?? .max
+    }
+
+    /// Important calls first: the higher priority, then the longer established, then by uuid.
+    package static func isMoreImportant(_ a: RecoverableCall, _ b: RecoverableCall) -> Bool {
+        if a.priority != b.priority { return a.priority > b.priority }
+        if a.answered != b.answered { return a.answered < b.answered }
+        return (a.legs.first?.uuid ?? "") < (b.legs.first?.uuid ?? "")
+    }
+
+    /// The rows that revive it, one for each leg.
+    ///
+    /// - Parameter runtime: Core-UUID of the switch that shall revive it; a row must carry another one.
+    package func rows(for runtime: String) -> [RecoveryRow] {
+        legs.enumerated().map { index, leg in
+            let partner = legs.count == 2 ? legs[1 - index].uuid : nil
+            let metadata = RecoverySynthesis(
+                leg: leg, partner: partner, isOriginator: partner != nil && index == 0
+            ).metadata
+            return RecoveryRow(
+                runtimeUUID: leg.runtime == runtime || leg.runtime.isEmpty ? Self.otherRuntime : leg.runtime,
+                profileName: leg.profile, hostname: leg.switchname, uuid: leg.uuid, metadata: metadata)
+        }
+    }
+
+    /// For a call that comes back to the very process it left.
+    private static let otherRuntime = "00000000-0000-0000-0000-000000000000"
+}
+
+/// Writes the recovery metadata of one leg from what its events told, with what they get wrong put right
+/// (switch_core.c and switch_ivr.c read it: switch_core_recovery_recover, switch_ivr_generate_xml_cdr's form).
+struct RecoverySynthesis {
+    let leg: CallLeg
+    let partner: String?
+    let isOriginator: Bool
+
+    /// Elements of `<caller_profile>` and the `Caller-` headers they come from.
+    private static let profileFields = [
+        ("username", "Username"), ("dialplan", "Dialplan"), ("caller_id_name", "Caller-ID-Name"),
+        ("caller_id_number", "Caller-ID-Number"), ("callee_id_name", "Callee-ID-Name"),
+        ("callee_id_number", "Callee-ID-Number"), ("ani", "ANI"), ("network_addr", "Network-Addr"),
+        ("rdnis", "RDNIS"), ("destination_number", "Destination-Number"), ("uuid", "Unique-ID"),
+        ("source", "Source"), ("context", "Context"), ("chan_name", "Channel-Name"),
+    ]
+    private static let timeFields = [
+        ("created_time", "Channel-Created-Time"), ("profile_created_time", "Profile-Created-Time"),
+        ("answered_time", "Channel-Answered-Time"),
+    ]
+
+    var metadata: String {
+        var xml = "<cdr core-uuid=\"\(escaped(leg.runtime))\" switchname=\"\(escaped(leg.switchname))\">"
+        xml += "<channel_data><direction>\(leg.direction.rawValue)</direction><flags>\(flags)</flags>"
+        xml += "<caps>1=1;2=1;3=1;4=1;5=1;6=1;8=1;9=1;10=1</caps></channel_data><variables>"
+        for field in variables { xml += "<\(field.name)>\(URLCoding.encode(field.value))</\(field.name)>" }
+        xml += "</variables><callflow dialplan=\"XML\" profile_index=\"1\">"
+        if partner == nil { xml += application }
+        xml += "<caller_profile>"
+        for (element, header) in Self.profileFields { xml += field(element, header) }
+        xml += "</caller_profile><times>"
+        for (element, header) in Self.timeFields { xml += field(element, header) }
+        return xml + "</times></callflow></cdr>"
+    }
+
+    /// The switch's own numbers when a row told them; without flag 4 on one of two legs they would be revived
+    /// and not bridged (switch_core_state_machine.c: switch_core_standard_on_reset).
+    private var flags: String {
+        var flags = leg.flags.map { ChannelFlags($0) } ?? ChannelFlags()
+        flags[.answered] = true
+        flags[.trackable] = true
+        flags[.outbound] = leg.direction == .outbound
+        flags[.bridgeOriginator] = isOriginator
+        return flags.text
+    }
+
+    private var variables: [CallLeg.Field] {
+        var fields: [CallLeg.Field] = []
+        fields.reserveCapacity(leg.variables.count + 1)
+        var hasBond = false
+        for field in leg.variables where Self.isName(field.name) {
+            switch field.name {
+            // With it a `limit` that runs again would never give its place back.
+            case "limit_backend": continue
+            case "signal_bond":
+                if let partner, !hasBond { fields.append(.init(field.name, partner)) }
+                hasBond = true
+            case "sip_full_to": fields.append(.init(field.name, SIPTag.repaired(leg) ?? field.value))
+            default: fields.append(field)
+            }
+        }
+        if let partner, !hasBond { fields.append(.init("signal_bond", partner)) }
+        return fields
+    }
+
+    /// Variables become elements: the names all of XML's readers take. Others are left out.
+    private static func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, isLetter(first) else { return false }
+        return name.utf8.allSatisfy {
+            isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: ".")
+        }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+
+    /// What a leg alone goes on with; it begins anew.
+    private var application: String {
+        let name = leg.variable("current_application") ?? ""
+        let data = leg.variable("current_application_data") ?? ""
+        return "<extension name=\"r\" number=\"r\"><application app_name=\"\(escaped(name))\" "
+            + "app_data=\"\(escaped(data))\"/></extension>"
+    }
+
+    private func field(_ element: String, _ header: String) -> String {
+        let value = leg.caller.first { $0.name == header }?.value ?? ""
+        return "<\(element)>\(escaped(value))</\(element)>"
+    }
+
+    /// XML has no way to write most control characters: they become spaces.
+    private func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F || scalar.value & 0xFFFE == 0xFFFE:
+                result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
