@@ -1,13 +1,13 @@
 import Replication
 
 /// How a sofia profile tells two registrations of one user apart: its parameter `multiple-registrations`.
-package enum RegistrationMode: UInt8, Hashable, Sendable, CaseIterable {
+package enum RegistrationMode: Hashable, Sendable, CaseIterable {
     /// Off: a user has one registration, the newest.
-    case single = 0
+    case single
     /// `true` or `call-id`: one for each Call-ID.
-    case callID = 1
+    case callID
     /// `contact`: one for each contact.
-    case contact = 2
+    case contact
 
     /// - Parameter parameter: the value of `multiple-registrations`; nil when the profile does not set it.
     /// - Returns: nil for a value FreeSWITCH does not know.
@@ -17,6 +17,15 @@ package enum RegistrationMode: UInt8, Hashable, Sendable, CaseIterable {
         case "true", "yes", "on", "1", "call-id": self = .callID
         case "contact": self = .contact
         default: return nil
+        }
+    }
+
+    /// What tells the replicated records apart.
+    package var identity: RegistrationIdentity {
+        switch self {
+        case .single: .user
+        case .callID: .callID
+        case .contact: .contact
         }
     }
 }
@@ -45,30 +54,18 @@ package struct RegistrationName: Hashable, Sendable {
 }
 
 /// Names one registration of a profile: two are the same to the switch if and only if their keys are equal.
-///
-/// The bytes are stable: the mode, then user, host and (by mode) Call-ID or contact, each behind its length.
 package struct RegistrationKey: Hashable, Comparable, Sendable {
+    /// The key of the replicated record.
     package let bytes: [UInt8]
 
     package init(_ name: RegistrationName, mode: RegistrationMode) {
-        var bytes = [mode.rawValue]
-        func append(_ text: String) {
-            var length = text.utf8.count
-            while length > 127 {
-                bytes.append(UInt8(length & 127) | 128)
-                length >>= 7
+        let discriminator =
+            switch mode {
+            case .single: ""
+            case .callID: name.callID
+            case .contact: name.contact
             }
-            bytes.append(UInt8(length))
-            bytes.append(contentsOf: text.utf8)
-        }
-        append(name.user)
-        append(name.host)
-        switch mode {
-        case .single: break
-        case .callID: append(name.callID)
-        case .contact: append(name.contact)
-        }
-        self.bytes = bytes
+        bytes = Record.key(user: name.user, host: name.host, discriminator: discriminator)
     }
 
     package init(_ registration: Registration, mode: RegistrationMode) {

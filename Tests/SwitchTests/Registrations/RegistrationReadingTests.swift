@@ -174,9 +174,10 @@ private let now = Instant.zero + .seconds(1000)
         #expect(same(a, b, .single) && same(a, c, .single))
         #expect(!same(a, b, .callID) && same(a, c, .callID))
         #expect(same(a, b, .contact) && !same(a, c, .contact))
-        #expect(
-            RegistrationKey(a, mode: .single).bytes == [0, 4] + Array("1001".utf8) + [8]
-                + Array("lab.test".utf8))
+        // They are the keys of the replicated records.
+        for mode in RegistrationMode.allCases {
+            #expect(RegistrationKey(a, mode: mode).bytes == (try? Record(a, identity: mode.identity))?.key)
+        }
         #expect(RegistrationMode(parameter: "true") == .callID)
         #expect(RegistrationMode(parameter: nil) == .single)
         #expect(RegistrationMode(parameter: "contact") == .contact)
