@@ -67,7 +67,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Keeper", "Replication", "Wire",
+                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -77,7 +77,8 @@ let package = Package(
         .executableTarget(
             name: "fsdns",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Daemon", "Simulation", "Wire", "ZoneServer",
+                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Simulation", "Wire",
+                "XML", "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(
@@ -85,9 +86,6 @@ let package = Package(
 
         .testTarget(
             name: "ConsensusTests", dependencies: ["Consensus"], exclude: ["Stories"],
-            swiftSettings: settings),
-        .testTarget(
-            name: "ReplicationTests", dependencies: ["Consensus", "Replication"],
             swiftSettings: settings),
         .testTarget(
             name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
@@ -117,12 +115,13 @@ let package = Package(
             exclude: ["Scenarios"], swiftSettings: settings),
         .testTarget(
             name: "DaemonTests",
-            dependencies: ["Cluster", "Consensus", "Daemon", "Replication", "Wire"],
-            swiftSettings: settings),
+            dependencies: [
+                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication", "Wire",
+            ], exclude: ["Console/Fixtures", "Console/ForeignClients"], swiftSettings: settings),
         .testTarget(
             name: "FsdnsTests",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Wire", "ZoneServer", "fsdns",
+                "Cluster", "Config", "Consensus", "EventSocket", "Wire", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 

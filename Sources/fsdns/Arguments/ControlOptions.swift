@@ -27,9 +27,21 @@ enum TextFormat: String, ExpressibleByArgument, CaseIterable {
 
 extension Drain.OnDeadline: ExpressibleByArgument {}
 
-/// `user@host` of this terminal, for the cluster's memory of who asked.
+/// `user@host` of this terminal, or whom this program was started for, for the cluster's memory of who asked.
 enum Operator {
-    static var name: String {
+    private static let longest = 200
+
+    static var name: String { named(Environment.value("FSDNS_OPERATOR")) ?? terminal }
+
+    /// What a console's clients are called by the node service; nil when it is no name to remember.
+    static func named(_ text: String?) -> String? {
+        guard let text, !text.isEmpty, text.utf8.count <= longest,
+            text.utf8.allSatisfy({ (33...126).contains($0) })
+        else { return nil }
+        return text
+    }
+
+    private static var terminal: String {
         let user = getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid\(getuid())"
         var bytes = [CChar](repeating: 0, count: 256)
         gethostname(&bytes, bytes.count - 1)

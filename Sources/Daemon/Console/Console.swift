@@ -1,0 +1,103 @@
+import EventSocket
+import NIOCore
+
+/// Carries out what is asked at a console, most of it by our own command line. Lives on one event loop.
+final class Console {
+    /// The command line waits at most 5 s for its node; a zone is read in less.
+    private static let deadline: Duration = .seconds(20)
+    /// Of an answer, in bytes: some 30,000 registrations.
+    private static let answerLimit = 4 << 20
+
+    private let loop: any EventLoop
+    private let program: String
+    private let controlPath: String
+    private let origin: EventStamp.Origin
+    private let names: () -> ConsoleNames
+    private let hashDump: () -> [UInt8]
+    private let log: EventLog
+    private let runner = CommandRunner(parallel: 4, waiting: 60)
+
+    init(
+        loop: any EventLoop, program: String, controlPath: String, origin: EventStamp.Origin,
+        names: @escaping () -> ConsoleNames, hashDump: @escaping () -> [UInt8], log: EventLog
+    ) {
+        self.loop = loop
+        self.program = program
+        self.controlPath = controlPath
+        self.origin = origin
+        self.names = names
+        self.hashDump = hashDump
+        self.log = log
+    }
+
+    func stop() { runner.stop() }
+
+    /// - Parameters:
+    ///   - asker: for the cluster's memory of who asked.
+    ///   - mayChange: whether more is allowed than looking.
+    ///   - then: gets the answer, once, on the loop; errors begin with `-ERR`.
+    func run(
+        _ command: ConsoleCommand, asker: String, mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
+    ) {
+        switch command {
+        case .cluster(let words): run(words, asker, mayChange, then)
+        case .help: then(Array(ConsoleVerbs.help.utf8))
+        case .limitDump: then(hashDump())
+        case .switchname: then(Array(origin.switchname.utf8))
+        case .hostname: then(Array(origin.hostname.utf8))
+        case .version: start(["version"], asker, then)
+        case .coreUUID: then(Array(origin.coreUUID.utf8))
+        case .complete(let argument): then(ConsoleCommand.completion(argument, names: names()))
+        case .unknown(let name): then(ConsoleCommand.notFound(name))
+        }
+    }
+
+    private func run(
+        _ words: String, _ asker: String, _ mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
+    ) {
+        do throws(ConsoleVerbs.Refusal) {
+            let call = try ConsoleVerbs.call(words, controlPath: controlPath)
+            guard call.isReading || mayChange else {
+                then(Array("-ERR from here the cluster can be looked at, not changed\n".utf8))
+                return
+            }
+            if !call.isReading { log.notice("console", asker, "asks: cluster \(words)") }
+            start(call.arguments, asker, then)
+        } catch {
+            then(Array("-ERR \(error)\n".utf8))
+        }
+    }
+
+    private func start(_ arguments: [String], _ asker: String, _ then: @escaping ([UInt8]) -> Void) {
+        let order = CommandRunner.Order(
+            program: program, arguments: arguments,
+            environment: ["FSDNS_OPERATOR": asker, "NO_COLOR": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+            deadline: Self.deadline, outputLimit: Self.answerLimit)
+        let then = NIOLoopBound(then, eventLoop: loop)
+        let loop = loop
+        runner.run(order) { outcome in
+            let answer = Self.answer(outcome)
+            loop.execute { then.value(answer) }
+        }
+    }
+
+    /// The output as it is after success, and marked as an error otherwise.
+    static func answer(_ outcome: CommandRunner.Outcome) -> [UInt8] {
+        var output = outcome.output
+        if outcome.dropped > 0 {
+            output += Array("\n… and \(outcome.dropped) bytes more, too many for a console\n".utf8)
+        }
+        let trouble: String
+        switch outcome.ending {
+        case .exited(0): return output.isEmpty ? Array("+OK\n".utf8) : output
+        case .exited(let code):
+            if !output.isEmpty { return Array("-ERR ".utf8) + output }
+            trouble = "the command ended with code \(code)"
+        case .signalled(let signal): trouble = "the command was ended by signal \(signal)"
+        case .timedOut: trouble = "the command did not end within \(deadline.components.seconds) s"
+        case .cancelled: trouble = "the service is stopping"
+        case .notStarted(let why): trouble = why
+        }
+        return Array("-ERR \(trouble)\n".utf8) + output
+    }
+}

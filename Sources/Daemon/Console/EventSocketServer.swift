@@ -1,0 +1,240 @@
+import Cluster
+import Config
+import Consensus
+import EventSocket
+@preconcurrency import Glibc
+import NIOCore
+import NIOPosix
+
+/// Our own event socket: what fs_cli, mod_hash and any event-socket library find at this node's port.
+///
+/// Lives on one event loop, and is used only there.
+final class EventSocketServer {
+    /// Clients with the right password.
+    static let clientLimit = 256
+    /// Connections that have not given it, or that are told no, slowly; the oldest makes room.
+    static let strangerLimit = 64
+    private static let bindPause: TimeAmount = .seconds(5)
+
+    let loop: any EventLoop
+    let configuration: ServerConfiguration
+    let log: EventLog
+    private let endpoint: Endpoint
+    private let console: Console
+    private let names: () -> ConsoleNames
+    private let origin: EventStamp.Origin
+    private var translation: EventTranslation
+    private var sequence: UInt64 = 0
+    private var wrong = WrongPasswords()
+    /// Looked at since the start, from all addresses.
+    private(set) var wrongPasswordCount = 0
+    /// In the order they came.
+    private var clients: [EventSocketClient] = []
+    private var strangers: [EventSocketClient] = []
+    private var listener: (any Channel)?
+    private var isStopped = false
+    /// Told once, until it changes.
+    private var trouble: String?
+
+    /// - Parameters:
+    ///   - password: of `auth`.
+    ///   - node: this node's name, which clients see as the switchname.
+    ///   - program: our own command line's file, which carries out `cluster …`.
+    ///   - controlPath: this node's control socket, for that program.
+    ///   - names: the newest names, for completion.
+    ///   - hashDump: the answer to `hash_dump limit`.
+    init(
+        loop: any EventLoop, listener: ListenerSettings, password: String, node: String, program: String,
+        controlPath: String, names: @escaping () -> ConsoleNames, hashDump: @escaping () -> [UInt8],
+        log: EventLog,
+        configuration: ServerConfiguration? = nil
+    ) {
+        self.loop = loop
+        self.log = log
+        self.names = names
+        endpoint = listener.endpoint
+        self.configuration = configuration ?? ServerConfiguration(password: password)
+        var uuids = UUIDGenerator(seed: .random(in: .min ... .max))
+        origin = EventStamp.Origin(
+            coreUUID: uuids.next(), hostname: NodeIdentity.hostName(), switchname: node)
+        translation = EventTranslation(node: node, seed: .random(in: .min ... .max))
+        console = Console(
+            loop: loop, program: program, controlPath: controlPath, origin: origin, names: names,
+            hashDump: hashDump, log: log)
+    }
+
+    /// Listens from now on; as long as it cannot it says so and tries again.
+    func start() { bind() }
+
+    /// Where it listens; nil as long as it does not.
+    var address: SocketAddress? { listener?.localAddress }
+
+    var clientCount: Int { clients.count }
+
+    /// Tells every client and lets go of the port. Commands under way are ended.
+    func stop() {
+        guard !isStopped else { return }
+        fire(translation.shutdown(), by: "stop")
+        isStopped = true
+        listener?.close(promise: nil)
+        listener = nil
+        for client in clients { client.take(.stop) }
+        console.stop()
+    }
+
+    // MARK: - Events
+
+    /// Tells an event of the cluster to all clients that want it: as events, and as a line to those who read the log.
+    func publish(_ event: ClusterEvent) {
+        translation.nodes = names().nodes
+        for translated in translation.events(for: event) { fire(translated, by: "publish") }
+        let epoch = event.epoch.map { " [\($0)]" } ?? ""
+        let text = "\(event.kind.rawValue) \(event.subject): \(event.text)\(epoch)"
+            .map { $0.isNewline ? " " : $0 }
+        let line = LogLine(
+            level: Self.level(of: event.kind), file: "fsdns", function: "publish", text: text + "\n")
+        for client in clients { client.take(.log(line)) }
+    }
+
+    /// Stamps an event and tells it to all clients that want it.
+    func fire(_ event: SwitchEvent, by function: String) {
+        sequence += 1
+        let time = Self.now()
+        let stamped = event.stamped(
+            EventStamp(
+                origin: origin, microseconds: time.microseconds, utcOffset: time.utcOffset, file: "fsdns",
+                function: function, line: 0, sequence: sequence))
+        for client in clients { client.take(.publish(stamped)) }
+    }
+
+    /// A client's `sendevent`: for everybody; a request is answered besides.
+    func sent(_ event: SwitchEvent, by address: String) {
+        fire(event, by: "sendevent")
+        answer(event, asker: "event-socket@\(address)", mayChange: true) { [self] reply in
+            fire(reply, by: "reply")
+        }
+    }
+
+    /// Answers an event `CUSTOM fsdns::request` with one `CUSTOM fsdns::reply`; other events it reads over.
+    ///
+    /// The request's header `fsdns-Command` is the command (`cluster status`). The reply has it too, `fsdns-Request`
+    /// with the request's `Event-UUID`, `fsdns-Reference` as the request had it, `fsdns-Result` (`+OK` or `-ERR`), and the
+    /// output as its body.
+    ///
+    /// - Parameters:
+    ///   - asker: for the cluster's memory of who asked.
+    ///   - mayChange: whether more is allowed than looking.
+    ///   - then: gets the reply, not yet stamped, on the loop.
+    func answer(
+        _ event: SwitchEvent, asker: String, mayChange: Bool, _ then: @escaping (SwitchEvent) -> Void
+    ) {
+        guard event.name == "CUSTOM", event.subclass == "fsdns::request" else { return }
+        let line = event["fsdns-Command"] ?? ""
+        console.run(ConsoleCommand(line: line), asker: asker, mayChange: mayChange) { output in
+            var headers = Headers([
+                Headers.Field("Event-Subclass", "fsdns::reply"), Headers.Field("Event-Name", "CUSTOM"),
+                Headers.Field("fsdns-Command", line),
+                Headers.Field("fsdns-Result", output.starts(with: "-ERR".utf8) ? "-ERR" : "+OK"),
+            ])
+            if let uuid = event["Event-UUID"] { headers.append("fsdns-Request", uuid) }
+            if let reference = event["fsdns-Reference"] { headers.append("fsdns-Reference", reference) }
+            then(SwitchEvent(headers: headers, body: output))
+        }
+    }
+
+    private static func now() -> (microseconds: Int64, utcOffset: Int) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var parts = tm()
+        localtime_r(&time.tv_sec, &parts)
+        return (Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec / 1000), parts.tm_gmtoff)
+    }
+
+    /// As FreeSWITCH counts them: 4 warning, 5 notice, 6 info.
+    private static func level(of kind: ClusterEvent.Kind) -> Int {
+        switch kind {
+        case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration: 6
+        case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
+            .takeover, .drainFinished, .maintenance, .zoneUpdated:
+            5
+        case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
+            .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble:
+            4
+        }
+    }
+
+    // MARK: - Clients
+
+    func run(_ request: ServerSession.Request, by address: String, _ then: @escaping ([UInt8]) -> Void) {
+        console.run(
+            ConsoleCommand(line: request.line), asker: "event-socket@\(address)", mayChange: true, then)
+    }
+
+    /// - Returns: false when there is no room.
+    func admit(_ client: EventSocketClient) -> Bool {
+        guard !isStopped, clients.count - strangers.count < Self.clientLimit else { return false }
+        clients.append(client)
+        strangers.append(client)
+        // Who has the password needs no time to give it.
+        if strangers.count > Self.strangerLimit { strangers[0].hangUp() }
+        return true
+    }
+
+    func authenticated(_ client: EventSocketClient) { strangers.removeAll { $0 === client } }
+
+    func gone(_ client: EventSocketClient) {
+        clients.removeAll { $0 === client }
+        strangers.removeAll { $0 === client }
+    }
+
+    func refused(_ client: EventSocketClient) {
+        wrongPasswordCount += 1
+        wrong.add(client.network, at: BootClock.now())
+        log.warning("event-socket", client.address, "gave a wrong password")
+    }
+
+    func refusals(of client: EventSocketClient) -> Int { wrong.count(client.network, at: BootClock.now()) }
+
+    func turn(of client: EventSocketClient) -> WrongPasswords.Turn {
+        wrong.turn(client.network, at: BootClock.now())
+    }
+
+    // MARK: - Listening
+
+    private func bind() {
+        guard !isStopped else { return }
+        let server = NIOLoopBound(self, eventLoop: loop)
+        let bootstrap = ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: 64)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // Reading goes by what the session wants.
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        EventSocketClient(server: server.value, channel: channel))
+                }
+            }
+        bootstrap.bind(host: "\(endpoint.ip)", port: Int(endpoint.port)).hop(to: loop).assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let channel):
+                    guard !isStopped else {
+                        channel.close(promise: nil)
+                        return
+                    }
+                    listener = channel
+                    trouble = nil
+                    log.notice(
+                        "event-socket", "\(endpoint)", "clients are served: fs_cli -P \(endpoint.port)")
+                case .failure(let error):
+                    guard !isStopped else { return }
+                    let text = "cannot listen, trying again: \(error)"
+                    if trouble != text { log.warning("event-socket", "\(endpoint)", text) }
+                    trouble = text
+                    loop.assumeIsolated().scheduleTask(in: Self.bindPause) { [weak self] in self?.bind() }
+                }
+            }
+    }
+}
