@@ -30,7 +30,8 @@ struct FSDNS: ParsableCommand {
             CommandGroup(
                 name: "Prepare",
                 subcommands: [
-                    ConfigCommand.self, KeyCommand.self, DoctorCommand.self, SimulateCommand.self,
+                    ConfigCommand.self, FreeSWITCHCommand.self, KeyCommand.self, DoctorCommand.self,
+                    SimulateCommand.self,
                     VersionCommand.self,
                 ]),
         ])

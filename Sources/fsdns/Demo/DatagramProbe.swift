@@ -36,7 +36,8 @@ struct DatagramProbe: ~Copyable {
         return descriptor
     }
 
-    private static func withAddress(
+    /// The endpoint as the kernel takes it.
+    static func withAddress(
         _ endpoint: Endpoint, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
         var storage = sockaddr_storage()

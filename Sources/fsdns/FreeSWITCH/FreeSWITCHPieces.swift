@@ -1,0 +1,145 @@
+import Cluster
+import Config
+
+/// The pieces of a stock FreeSWITCH's configuration that a cluster file asks for, ready to be copied.
+struct FreeSWITCHPieces {
+    struct Piece: Hashable {
+        /// Where it belongs, below FreeSWITCH's `conf` unless absolute.
+        var place: String
+        var why: String
+        var lines: [String]
+    }
+
+    var file: ClusterFile
+    var node: String
+
+    var lines: [String] {
+        pieces.flatMap { piece in
+            let mark = piece.place.hasSuffix(".conf") ? "#" : ""
+            let head =
+                mark.isEmpty
+                ? ["<!-- \(piece.place) -->", "<!-- \(piece.why) -->"]
+                : ["# \(piece.place)", "# \(piece.why)"]
+            return head + piece.lines + [""]
+        }
+    }
+
+    var pieces: [Piece] {
+        [nonlocalBind, switchName] + eventSocket + file.settings.addresses.map(profile) + [drain]
+            + hashRemote + hiredis
+    }
+
+    private var section: SwitchSection { file.switchSection(of: node) }
+
+    private var nonlocalBind: Piece {
+        let families = Set(file.settings.addresses.map(\.ip.family))
+        var lines: [String] = []
+        if families.contains(.v4) { lines.append("net.ipv4.ip_nonlocal_bind = 1") }
+        if families.contains(.v6) { lines.append("net.ipv6.ip_nonlocal_bind = 1") }
+        return Piece(
+            place: "/etc/sysctl.d/60-fsdns.conf",
+            why: "Profiles are bound and waiting before their address arrives. Load it with: sysctl --system",
+            lines: lines)
+    }
+
+    private var switchName: Piece {
+        Piece(
+            place: "autoload_configs/switch.conf.xml, in <settings>",
+            why: "The name this switch has in events and in its recovery table: that of the node.",
+            lines: [#"<param name="switchname" value="\#(node)"/>"#])
+    }
+
+    private var eventSocket: [Piece] {
+        guard case .eventSocket(let access) = section.freeswitch else { return [] }
+        return [
+            Piece(
+                place: "autoload_configs/event_socket.conf.xml, in <settings>",
+                why: "fsdns speaks to FreeSWITCH here.",
+                lines: [
+                    #"<param name="listen-ip" value="\#(access.endpoint.ip)"/>"#,
+                    #"<param name="listen-port" value="\#(access.endpoint.port)"/>"#,
+                    #"<param name="password" value="THE TEXT OF \#(access.passwordFile)"/>"#,
+                ])
+        ]
+    }
+
+    private func profile(_ address: ServiceAddress) -> Piece {
+        var settings = [
+            ("sip-ip", "\(address.ip)"), ("rtp-ip", "\(address.ip)"), ("sip-port", "\(sipPort)"),
+            ("track-calls", "true"), ("profile-standby", "true"), ("dialplan", "XML"), ("context", "public"),
+        ]
+        if case .eventSocket(let access) = section.freeswitch {
+            switch access.registrations {
+            case .single: break
+            case .callID: settings.append(("multiple-registrations", "true"))
+            case .contact: settings.append(("multiple-registrations", "contact"))
+            }
+        }
+        return Piece(
+            place: "sip_profiles/\(address.name).xml",
+            why:
+                "One profile for each service and maintenance address, the same on every machine; add your own "
+                + "parameters. It waits (503) until the address comes and fsdns lets it go on.",
+            lines: [#"<profile name="\#(address.name)">"#, "  <settings>"]
+                + settings.map { #"    <param name="\#($0.0)" value="\#($0.1)"/>"# }
+                + ["  </settings>", "</profile>"])
+    }
+
+    private var sipPort: UInt16 {
+        file.settings.dns?.srv.first { $0.service.hasPrefix("_sip._udp") }?.port ?? 5060
+    }
+
+    private var drain: Piece {
+        Piece(
+            place: "dialplan/public.xml, the first extension of each context that takes new calls",
+            why:
+                "While an address is drained its new calls are refused, so that clients go to another; phones stay "
+                + "registered.",
+            lines: [
+                #"<extension name="fsdns-drain">"#,
+                ##"  <condition field="${fsdns_drain}" expression="^true$">"##,
+                #"    <action application="respond" data="503 Draining"/>"#,
+                "  </condition>",
+                "</extension>",
+            ])
+    }
+
+    private var hashRemote: [Piece] {
+        guard let listener = section.eventSocket else { return [] }
+        return [
+            Piece(
+                place: "autoload_configs/hash.conf.xml, in <remotes>",
+                why: "`limit hash REALM ID MAX` counts in the whole cluster. Rates are not shared this way.",
+                lines: [
+                    #"<remote name="fsdns" host="\#(listener.endpoint.ip)" port="\#(listener.endpoint.port)""#,
+                    #"        username="" password="THE TEXT OF \#(listener.passwordFile)" interval="250"/>"#,
+                ])
+        ]
+    }
+
+    private var hiredis: [Piece] {
+        guard let service = section.limitService else { return [] }
+        return [
+            Piece(
+                place: "autoload_configs/hiredis.conf.xml, in <profiles>",
+                why:
+                    "`limit hiredis default ID MAX/INTERVAL !CALL_REJECTED` counts totals and rates in the whole cluster.",
+                lines: [
+                    #"<profile name="default">"#,
+                    "  <connections>",
+                    #"    <connection name="primary">"#,
+                    #"      <param name="hostname" value="\#(service.endpoint.ip)"/>"#,
+                    #"      <param name="port" value="\#(service.endpoint.port)"/>"#,
+                    #"      <param name="password" value="THE TEXT OF \#(service.passwordFile)"/>"#,
+                    #"      <param name="timeout-ms" value="500"/>"#,
+                    #"      <param name="max-connections" value="3"/>"#,
+                    "    </connection>",
+                    "  </connections>",
+                    "  <params>",
+                    #"    <param name="ignore-connect-fail" value="true"/>"#,
+                    "  </params>",
+                    "</profile>",
+                ])
+        ]
+    }
+}
