@@ -27,6 +27,10 @@ struct DoctorCommand: ParsableCommand {
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
+        // Without a place in the file this machine has no switch either; that is said already.
+        if let node = try? NodeIdentity.ofCommand(name, file.settings) {
+            findings += SwitchCheck(file: file, node: node, path: config).findings
+        }
         let paint = Paint.standard
         Output.lines(findings.flatMap { $0.lines(paint: paint) })
         let wrong = findings.count { $0.level == .wrong }

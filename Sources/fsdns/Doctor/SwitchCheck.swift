@@ -1,0 +1,273 @@
+import Cluster
+import Config
+import Daemon
+@preconcurrency import Glibc
+import XML
+
+/// Whether the FreeSWITCH of this machine, as it runs now, is as `fsdns freeswitch config` asks for.
+struct SwitchCheck {
+    typealias Ask = (String) throws(SwitchClient.Failure) -> String
+
+    var file: ClusterFile
+    var node: String
+    /// For the fixes.
+    var path: String
+
+    var section: SwitchSection { file.switchSection(of: node) }
+
+    var findings: [Finding] {
+        guard case .eventSocket(let access) = section.freeswitch else {
+            return [.fine("switch", "no FreeSWITCH is to be watched on \(node)")]
+        }
+        return nonlocalBind + running(access) + ServiceCheck(section: section, node: node, fix: fix).findings
+    }
+
+    /// Names the piece to copy.
+    func fix(_ place: String) -> String {
+        "copy the piece for \(place) from: fsdns freeswitch config --config \(path)"
+    }
+
+    // MARK: - The kernel
+
+    private var nonlocalBind: [Finding] {
+        guard case .kernel = file.addressMode else { return [] }
+        return [(IPAddress.Family.v4, "ipv4"), (.v6, "ipv6")].compactMap { family, word in
+            guard file.settings.addresses.contains(where: { $0.ip.family == family }) else { return nil }
+            return Self.nonlocalBind(
+                word, value: Local.tail("/proc/sys/net/\(word)/ip_nonlocal_bind").first, fix: fix)
+        }
+    }
+
+    static func nonlocalBind(_ word: String, value: String?, fix: (String) -> String) -> Finding {
+        let name = "net.\(word).ip_nonlocal_bind"
+        if value == "1" { return .fine("switch", "\(name) is 1: profiles can wait for their address") }
+        return .wrong(
+            "switch",
+            "\(name) is \(value ?? "not to be read"): a profile whose address is elsewhere does not start",
+            fix: fix("/etc/sysctl.d/60-fsdns.conf") + ", then: sysctl --system")
+    }
+
+    // MARK: - The running switch
+
+    private func running(_ access: SwitchAccess) -> [Finding] {
+        let password: [UInt8]
+        do throws(SecretFailure) { password = try readSecret(path: access.passwordFile) } catch {
+            return [
+                .wrong(
+                    "switch", "cannot be asked: \(error)",
+                    fix: "chmod 600 \(access.passwordFile), with its password inside")
+            ]
+        }
+        do throws(SwitchClient.Failure) {
+            let client = try SwitchClient(
+                access.endpoint, password: String(decoding: password, as: UTF8.self))
+            return try findings(access) { line throws(SwitchClient.Failure) in try client.api(line) }
+        } catch {
+            return [
+                .wrong(
+                    "switch", "\(error)",
+                    fix: "start FreeSWITCH with mod_event_socket; "
+                        + fix("autoload_configs/event_socket.conf.xml, in <settings>"))
+            ]
+        }
+    }
+
+    /// - Parameter ask: gives a command to the switch.
+    func findings(_ access: SwitchAccess, _ ask: Ask) throws(SwitchClient.Failure) -> [Finding] {
+        var findings = [
+            Finding.fine("switch", "\(access.endpoint) answers: \(Self.line(try ask("version")))")
+        ]
+        findings.append(identity(Self.line(try ask("switchname"))))
+        for (module, place) in modules {
+            findings.append(
+                Self.module(
+                    module, isThere: Self.line(try ask("module_exists \(module)")) == "true", fix(place)))
+        }
+        let states = Self.profileStates(try ask("sofia xmlstatus"))
+        let parameters = Self.profileParameters(
+            try ask("xml_locate configuration configuration name sofia.conf"))
+        for address in file.settings.addresses {
+            findings += profile(
+                address, access, state: states[address.name], parameters: parameters[address.name])
+        }
+        findings.append(database(Self.line(try ask("global_getvar db_dir"))))
+        findings.append(drain(try ask("xml_locate dialplan")))
+        if section.eventSocket != nil { findings.append(remote(try ask("hash_remote list"))) }
+        findings.append(alias(try ask("show aliases")))
+        return findings
+    }
+
+    private func identity(_ name: String) -> Finding {
+        if name == node { return .fine("switch", "its switchname is \(node), as the node's") }
+        return .wrong(
+            "switch",
+            "its switchname is \(name), but the node is \(node): its calls would be taken for another's",
+            fix: fix("autoload_configs/switch.conf.xml, in <settings>"))
+    }
+
+    private var modules: [(name: String, place: String)] {
+        var modules = [("mod_sofia", "sip_profiles/")]
+        if section.eventSocket != nil {
+            modules.append(("mod_hash", "autoload_configs/hash.conf.xml, in <remotes>"))
+        }
+        if section.limitService != nil {
+            modules.append(("mod_hiredis", "autoload_configs/hiredis.conf.xml, in <profiles>"))
+        }
+        return modules
+    }
+
+    private static func module(_ name: String, isThere: Bool, _ fix: String) -> Finding {
+        if isThere { return .fine("switch", "\(name) is loaded") }
+        return .wrong(
+            "switch", "\(name) is not loaded",
+            fix: "put <load module=\"\(name)\"/> into autoload_configs/modules.conf.xml; \(fix)")
+    }
+
+    private func profile(
+        _ address: ServiceAddress, _ access: SwitchAccess, state: String?, parameters: [String: String]?
+    ) -> [Finding] {
+        let subject = "profile \(address.name)"
+        let fix = fix("sip_profiles/\(address.name).xml")
+        guard let state else {
+            return [.wrong(subject, "does not run: \(address.ip) could not be taken over here", fix: fix)]
+        }
+        var findings: [Finding] = [
+            state.hasPrefix("RUNNING")
+                ? .fine(subject, "is \(state)")
+                : .wrong(subject, "is \(state)", fix: "sofia profile \(address.name) restart; \(fix)")
+        ]
+        // A configuration from elsewhere (mod_xml_curl) may not be told here.
+        guard let parameters else { return findings }
+        if let ip = parameters["sip-ip"], IPAddress(ip) != address.ip {
+            findings.append(.wrong(subject, "listens at \(ip), not at \(address.ip)", fix: fix))
+        }
+        if let ip = parameters["ext-sip-ip"] ?? parameters["rtp-ip"], IPAddress(ip) != address.ip {
+            findings.append(
+                .notice(
+                    subject, "its media or its contact is at \(ip): calls do not follow the address", fix: fix
+                ))
+        }
+        if !Self.isTrue(parameters["track-calls"]) {
+            findings.append(
+                .wrong(subject, "does not track its calls: none of them can be recovered", fix: fix))
+        }
+        let kept = Self.registrations(parameters["multiple-registrations"])
+        if kept != access.registrations {
+            findings.append(
+                .wrong(
+                    subject,
+                    "keeps registrations as “\(kept.rawValue)”, but the cluster file says "
+                        + "registrations=\"\(access.registrations.rawValue)\"", fix: fix))
+        }
+        return findings
+    }
+
+    /// sofia.c: config_sofia.
+    private static func registrations(_ value: String?) -> SwitchAccess.Registrations {
+        if value?.lowercased() == "contact" { return .contact }
+        return isTrue(value) || value?.lowercased() == "call-id" ? .callID : .single
+    }
+
+    /// switch_utils.h: switch_true.
+    private static func isTrue(_ value: String?) -> Bool {
+        guard let value else { return false }
+        return ["yes", "on", "true", "t", "enabled", "active", "allow"].contains(value.lowercased())
+            || (Int(value) ?? 0) != 0
+    }
+
+    private func database(_ directory: String) -> Finding {
+        let path = directory + "/core.db"
+        guard let problem = CoreDatabase.problem(path: path) else {
+            return .fine("core database", "\(path) has the recovery table")
+        }
+        return .wrong(
+            "core database", problem,
+            fix: "run fsdns as FreeSWITCH's user or as root, and leave core-db-dsn and core-db-name out of "
+                + "autoload_configs/switch.conf.xml")
+    }
+
+    private func drain(_ dialplan: String) -> Finding {
+        if dialplan.contains("fsdns_drain") { return .fine("dialplan", "refuses new calls while drained") }
+        return .notice(
+            "dialplan", "does not ask ${fsdns_drain}: a drained node would go on taking new calls",
+            fix: fix("dialplan/public.xml"))
+    }
+
+    /// mod_hash.c: hash_remote list.
+    private func remote(_ text: String) -> Finding {
+        let place = "autoload_configs/hash.conf.xml, in <remotes>"
+        let lines = text.split { $0.isNewline }.map { $0.split { $0.isWhitespace }.map(String.init) }
+        guard let line = lines.first(where: { $0.first == "fsdns" }), line.count > 1 else {
+            return .wrong("mod_hash", "has no remote “fsdns”: limits are not shared", fix: fix(place))
+        }
+        if line[1] == "Up" { return .fine("mod_hash", "its remote “fsdns” is Up") }
+        return .wrong(
+            "mod_hash", "its remote “fsdns” is \(line[1]): limits are not shared now",
+            fix: "start the node service; if it runs, \(fix(place))")
+    }
+
+    private func alias(_ text: String) -> Finding {
+        let lines = text.split { $0.isNewline }
+        if lines.contains(where: {
+            $0.hasPrefix("1,\(SwitchAlias.word),") || $0.hasPrefix("0,\(SwitchAlias.word),")
+        }) {
+            return .fine("console", "knows the word `\(SwitchAlias.word)`")
+        }
+        return .notice(
+            "console", "does not know the word `\(SwitchAlias.word)`",
+            fix: "fsdns freeswitch alias --config \(path)")
+    }
+
+    private static func line(_ text: String) -> String {
+        text.split { $0.isNewline }.first.map { String($0.prefix(200)) } ?? ""
+    }
+}
+
+extension SwitchCheck {
+    /// The state of each profile, from `sofia xmlstatus`. Read as lines: its texts are not escaped (mod_sofia.c:
+    /// cmd_xml_status).
+    static func profileStates(_ text: String) -> [String: String] {
+        var states: [String: String] = [:]
+        var name: String?
+        var isProfile = false
+        for line in text.split(whereSeparator: \.isNewline) {
+            if line == "<profile>" {
+                isProfile = true
+                name = nil
+            } else if line == "</profile>" {
+                isProfile = false
+            } else if isProfile, let value = inner(line, "name") {
+                name = value
+            } else if isProfile, let value = inner(line, "state"), let name, states[name] == nil {
+                states[name] = value
+            }
+        }
+        return states
+    }
+
+    private static func inner(_ line: Substring, _ tag: String) -> String? {
+        guard line.hasPrefix("<\(tag)>"), line.hasSuffix("</\(tag)>") else { return nil }
+        return String(line.dropFirst(tag.count + 2).dropLast(tag.count + 3))
+    }
+
+    /// The parameters of each profile, as the switch has them configured; empty when it does not tell.
+    static func profileParameters(_ text: String) -> [String: [String: String]] {
+        guard let root = XMLText.parse(Array(text.utf8), file: "sofia.conf", byteLimit: 16 << 20).root else {
+            return [:]
+        }
+        var profiles: [String: [String: String]] = [:]
+        for profile in root.child("profiles")?.children(named: "profile") ?? [] {
+            guard let name = profile.value("name") else { continue }
+            var parameters: [String: String] = [:]
+            for settings in profile.children(named: "settings") {
+                for parameter in settings.children(named: "param") {
+                    if let name = parameter.value("name"), let value = parameter.value("value") {
+                        parameters[name] = value
+                    }
+                }
+            }
+            profiles[name] = parameters
+        }
+        return profiles
+    }
+}
