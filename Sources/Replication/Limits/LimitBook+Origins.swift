@@ -61,9 +61,15 @@ extension LimitBook {
     /// The node is out, and its calls with it: its usage leaves, and what else comes of that life or an older one is
     /// refused. The life must be the newest known of it.
     package mutating func forget(_ origin: LimitOrigin) {
-        guard let place = origins.firstIndex(where: { $0.name.node == origin.node }),
-            origins[place].name.life <= origin.life
-        else { return }
+        guard let place = origins.firstIndex(where: { $0.name.node == origin.node }) else {
+            // Nothing was heard of it yet; what may still come is refused all the same.
+            if origin.node != me, origins.count < LimitBounds.origins {
+                origins.append(Origin(name: origin, isForgotten: true, isReachable: false))
+                weigh()
+            }
+            return
+        }
+        guard origins[place].name.life <= origin.life else { return }
         clear(place)
         origins[place].name = origin
         origins[place].isForgotten = true

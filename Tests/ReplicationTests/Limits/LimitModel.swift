@@ -112,7 +112,7 @@ struct LimitModel {
     }
 
     mutating func forget(_ name: String, _ life: UInt64) {
-        guard let node = nodes[name], node.life <= life else { return }
+        if let node = nodes[name], node.life > life { return }
         nodes[name] = Node(life: life, isForgotten: true)
     }
 }

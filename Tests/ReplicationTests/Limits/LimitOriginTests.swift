@@ -27,6 +27,9 @@ struct LimitOriginTests {
         #expect(book.get("a") == nil)
         try book.put("fs2", life: 2, "a", 1)
         #expect(book.get("a") == 1)
+        book.forget(LimitOrigin(node: "fs3", life: 4))
+        try book.put("fs3", life: 4, "a", 7)
+        #expect(book.get("a") == 1)
     }
 
     @Test("a new life ends all of the old one; the old one's late words change nothing")
