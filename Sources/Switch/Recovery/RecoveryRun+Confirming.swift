@@ -107,6 +107,10 @@ extension RecoveryRun {
     mutating func overdue(at now: Instant, _ effects: inout [Effect]) {
         switch phase {
         case .waiting:
+            if now < patienceEnds {
+                deadline = min(patienceEnds, now + settings.inspectInterval)
+                return effects.append(.inspect)
+            }
             let loss =
                 refusal.map { RecoveryLoss.refused($0) } ?? .abandoned("nothing is known of the switch")
             for (uuid, fate) in fates where fate == .waiting { fates[uuid] = .lost(loss) }

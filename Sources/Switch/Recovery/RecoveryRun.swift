@@ -10,8 +10,10 @@ import Replication
 package struct RecoveryRun: Sendable {
     package struct Settings: Hashable, Sendable {
         package var plan: RecoveryPlan.Settings
-        /// How long a refusal (profile not running yet, switch paused) is waited out.
+        /// How long a refusal (profile not running yet, switch paused) or a restart is waited out.
         package var patience: Duration = .seconds(10)
+        /// How often facts are asked for meanwhile.
+        package var inspectInterval: Duration = .milliseconds(250)
         /// How long the rows may take to be written.
         package var stagingTimeout: Duration = .seconds(5)
         /// How long `recover` may take beside 30 ms a leg.
@@ -31,7 +33,8 @@ package struct RecoveryRun: Sendable {
     }
 
     package enum Input: Hashable, Sendable {
-        /// Facts about the switch: begins the run, ends a wait, and after a restart begins anew.
+        /// Facts about the switch: begins the run, ends a wait, and after a restart begins anew. May be given
+        /// before they are asked for.
         case local(LocalSwitch)
         /// The stage of that number is done, or why it is not.
         case staged(Int, failure: String?)
@@ -54,6 +57,8 @@ package struct RecoveryRun: Sendable {
     }
 
     package enum Effect: Hashable, Sendable {
+        /// Gather facts about the switch and hand them in as `.local`; nothing if there are none now.
+        case inspect
         case stage(Stage)
         /// `bgapi` when `isBackground`, otherwise `api`; answered by `.answered(number, …)`.
         case command(number: Int, String, isBackground: Bool)
@@ -101,6 +106,8 @@ package struct RecoveryRun: Sendable {
     let began: Instant
     var local: LocalSwitch?
     var phase: Phase = .waiting
+    /// Until when facts are waited for.
+    var patienceEnds: Instant
     /// When the phase is over without an answer.
     var deadline: Instant?
     var refusal: RecoveryRefusal?
@@ -120,7 +127,8 @@ package struct RecoveryRun: Sendable {
         self.profile = profile
         self.settings = settings
         began = now
-        deadline = now + settings.patience
+        patienceEnds = now + settings.patience
+        deadline = now
         for leg in legs { fates[leg.uuid] = .waiting }
     }
 
@@ -173,7 +181,7 @@ package struct RecoveryRun: Sendable {
         } catch {
             if refusal != error { effects.append(.report(.waiting(error))) }
             refusal = error
-            if let deadline, deadline <= now { overdue(at: now, &effects) }
+            deadline = min(patienceEnds, now + settings.inspectInterval)
         }
     }
 
@@ -192,8 +200,13 @@ package struct RecoveryRun: Sendable {
         sweeps = 0
         lastRecover = nil
         phase = .waiting
-        deadline = now + settings.patience
-        if restarts > settings.restarts { withdraw("the switch restarts again and again", at: now, &effects) }
+        patienceEnds = now + settings.patience
+        deadline = now + settings.inspectInterval
+        if restarts > settings.restarts {
+            withdraw("the switch restarts again and again", at: now, &effects)
+        } else {
+            effects.append(.inspect)
+        }
     }
 
     // MARK: - Batches

@@ -99,6 +99,7 @@ struct PretendSwitch {
             let answer = answer(text, &inputs)
             inputs.append(.answered(number, happens(weather.lostAnswers) ? nil : Array(answer.utf8)))
             return inputs
+        case .inspect: return happens(weather.lostAnswers) ? [] : [.local(local)]
         case .report, .finished: return []
         }
     }
