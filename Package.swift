@@ -67,7 +67,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication", "Wire",
+                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
+                "Switch", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -27,6 +27,8 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case zoneUpdated = "zone-updated"
         case zoneTrouble = "zone-trouble"
         case configuration
+        /// What became of the calls of an address that came to another switch.
+        case recovered
         case asleep
         case trouble
     }

@@ -6,22 +6,25 @@ package struct Survey: Hashable, Sendable {
     package var placements: [Placement]
     /// Admitted nodes with a FreeSWITCH that are not fenced, sorted.
     package var members: [Holder]
-    /// How many of the nodes that should be there are heard now, this one among them.
-    package var reachable: Int
+    /// Names of the admitted nodes heard now, this one among them, sorted.
+    package var heard: [String]
     /// How many should be there: the members, or, when there are more, the nodes the file expects.
     package var expected: Int
     /// Whether a majority hears this node.
     package var hasLease: Bool
+    /// In the order of the cluster file.
+    package var seats: [String]
 
     package init(
-        placements: [Placement] = [], members: [Holder] = [], reachable: Int = 1, expected: Int = 1,
-        hasLease: Bool = false
+        placements: [Placement] = [], members: [Holder] = [], heard: [String] = [], expected: Int = 1,
+        hasLease: Bool = false, seats: [String] = []
     ) {
         self.placements = placements
         self.members = members
-        self.reachable = reachable
+        self.heard = heard
         self.expected = expected
         self.hasLease = hasLease
+        self.seats = seats
     }
 }
 
@@ -30,7 +33,7 @@ package struct Placement: Hashable, Sendable {
     package var address: ServiceAddress
     /// Who may hold it by agreement; nil when nobody may.
     package var holder: Holder?
-    /// The decision that gave it; zero when nobody has it.
+    /// The decision that gave it, also to a holder that must let go now; zero when nobody has it.
     package var epoch: Epoch
     /// Whether the keeper of this very node holds it now.
     package var isHere: Bool
@@ -50,19 +53,20 @@ extension Node {
         guard let state else { return }
         let survey = Survey(
             placements: state.settings.addresses.map { address in
-                let grant = state.grant(of: address.name).flatMap { $0.revoked ? nil : $0 }
+                let grant = state.grant(of: address.name)
+                let holder = grant.flatMap { $0.revoked ? nil : $0.holder }
                 return Placement(
-                    address: address, holder: grant?.holder, epoch: grant?.epoch ?? .zero,
-                    isHere: grant?.holder == me && holdings[address.name]?.condition == .held)
+                    address: address, holder: holder, epoch: grant?.epoch ?? .zero,
+                    isHere: holder == me && holdings[address.name]?.condition == .held)
             },
             members: state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder).sorted(),
-            reachable: state.members.count { member in
-                member.isActive
+            heard: state.members.filter { member in
+                member.isActive && member.kind == .full
                     && (member.holder == me
                         || neighbours.isHeard(member.holder.member, within: timing.deadAfter, at: now))
-            },
+            }.map(\.name).sorted(),
             expected: max(state.members.count(where: \.isActive), state.settings.expect),
-            hasLease: leaseValidSince != nil)
+            hasLease: leaseValidSince != nil, seats: state.seats.map(\.name))
         guard survey != surveyed else { return }
         surveyed = survey
         effects.append(.surveyed(survey))

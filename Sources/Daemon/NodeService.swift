@@ -30,39 +30,42 @@ package enum NodeService {
         for problem in setting.file.warnings {
             log.warning("configuration", "\(problem)", "is probably not meant")
         }
-        if case .eventSocket = setting.file.freeswitch {
-            log.warning(
-                "switch", setting.name,
-                "FREESWITCH IS NOT WATCHED: the event socket is not supported yet, so its health and its calls are "
-                    + "not known; use <freeswitch kind=\"none\"/>")
-        }
         let directory = try StateDirectory(path: options.stateDir)
         let (stateFile, start) = try Self.start(setting.name, directory)
         let inbox = try Inbox()
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        // One for decisions and operators, one for what nodes share.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let (deciding, sharing) = (group.next(), group.next())
         defer { try? group.syncShutdownGracefully() }
         let storage = Storage(file: stateFile, answer: { inbox.put($0) })
         let journal = EventJournal(node: setting.name)
+        let shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
+        var lines: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)?
+        if let shared { lines = { shared.lines($0, $1) } }
         let control = ControlSocket(
             path: options.controlPath, journal: journal,
             asked: ControlSocket.Asked(
-                ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) }))
+                ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) },
+                shared: lines))
         let links = try PeerLinks(
-            loop: group.next(), key: setting.key, me: start.me, log: log,
+            loop: deciding, key: setting.key, me: start.me, log: log,
             deliver: { inbox.offer(.received($0, from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
             ? nil : ZoneUpdater(servers: setting.zoneServers, answer: { inbox.put($0) })
-        try control.start(on: group)
+        try control.start(on: deciding)
         defer { control.stop() }
         let doers = NodeLoop.Doers(
-            storage: storage, links: links, zone: zone, control: control, journal: journal, log: log)
+            storage: storage, links: links, zone: zone, control: control, sharing: shared, journal: journal,
+            log: log)
         SignalWatch.start(inbox)
+        shared?.start()
         log.notice(
             "ready", setting.name,
             "node \(start.me) of cluster \(setting.file.settings.cluster) answers at \(options.controlPath)")
         let reason = try beat(setting, start, inbox, doers)
         links.stop()
+        shared?.stop()
         storage.finish()
         switch reason {
         case .shutdown:
@@ -70,6 +73,21 @@ package enum NodeService {
             return 0
         case .fatal(let text): throw ServiceFailure(text)
         }
+    }
+
+    /// What is shared with other nodes; nil on a witness, which carries no calls.
+    private static func share(
+        _ setting: NodeSetting, _ start: Start, _ directory: StateDirectory, _ options: NodeOptions,
+        _ inbox: Inbox, _ journal: EventJournal, _ log: EventLog, on loop: any EventLoop
+    ) throws(ServiceFailure) -> Sharing? {
+        guard setting.kind == .full else { return nil }
+        return try Sharing(
+            Sharing.Parts(
+                loop: loop, me: start.me, key: setting.key, section: setting.section,
+                passwords: setting.passwords, limitRules: setting.file.limitRules,
+                program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath, log: log,
+                journal: journal, historyPath: directory.historyFile,
+                report: { inbox.put(.switchReported($0)) }))
     }
 
     /// Who this start of the node is, and what it remembers.
@@ -119,7 +137,7 @@ package enum NodeService {
                     seed: .random(in: .min ... .max), at: BootClock.now())
                 let loop = NodeLoop(
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper, doers: doers,
-                    warnings: warnings)
+                    isSwitchWatched: setting.isSwitchWatched, warnings: warnings)
                 ending.put(.success(loop.run()))
             } catch {
                 ending.put(.failure(error))

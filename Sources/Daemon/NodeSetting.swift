@@ -15,6 +15,9 @@ struct NodeSetting: Sendable {
     /// The first is the primary; empty without a zone.
     var zoneServers: [ZoneUpdater.Server]
     var keeperPath: String
+    /// The switch of this machine and our services beside it.
+    var section: SwitchSection
+    var passwords: Sharing.Passwords
 
     /// - Throws: `ServiceFailure` with file and line, or with the file to mend.
     init(_ options: NodeOptions) throws(ServiceFailure) {
@@ -42,13 +45,38 @@ struct NodeSetting: Sendable {
         key = ClusterKey(cluster: settings.cluster, secret: secret)
         zoneServers = []
         for server in settings.dns?.servers ?? [] { zoneServers.append(try Self.zoneServer(server)) }
+        section = file.switchSection(of: name)
+        passwords = Sharing.Passwords()
+        if case .eventSocket(let access) = section.freeswitch {
+            passwords.freeswitch = try Self.password(access.passwordFile)
+        }
+        if let listener = section.eventSocket {
+            passwords.eventSocket = try Self.password(listener.passwordFile)
+        }
+        if let listener = section.limitService {
+            passwords.limitService = try Self.password(listener.passwordFile)
+        }
         keeperPath = options.keeperPath ?? Self.environment("FSDNS_KEEPER") ?? Self.besideProgram
+    }
+
+    /// Whether there is a FreeSWITCH whose health decides what this node may hold.
+    var isSwitchWatched: Bool {
+        if kind == .full, case .eventSocket = section.freeswitch { true } else { false }
     }
 
     private static func secret(_ path: String) throws(ServiceFailure) -> [UInt8] {
         do throws(SecretFailure) { return try readSecret(path: path) } catch {
             throw ServiceFailure(error.description)
         }
+    }
+
+    private static func password(_ path: String) throws(ServiceFailure) -> String {
+        let bytes = try secret(path)
+        // A line break in it would begin another command.
+        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw ServiceFailure("secret file \(path) must hold one line of text without control characters")
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func zoneServer(
@@ -78,11 +106,15 @@ struct NodeSetting: Sendable {
     }
 
     private static var besideProgram: String {
+        guard let program, let slash = program.lastIndex(of: "/") else { return "fsdns-keeper" }
+        return program[..<slash] + "/fsdns-keeper"
+    }
+
+    /// This program itself; nil when the system does not say.
+    static var program: String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard count > 0 else { return "fsdns-keeper" }
-        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard let slash = path.lastIndex(of: "/") else { return "fsdns-keeper" }
-        return path[..<slash] + "/fsdns-keeper"
+        guard count > 0 else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

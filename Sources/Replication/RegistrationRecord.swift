@@ -68,6 +68,19 @@ extension Record {
         }
     }
 
+    /// What the key of a registration names; nil for a key that is none.
+    package static func registrationName(
+        ofKey key: [UInt8]
+    ) -> (user: String, host: String, discriminator: String)? {
+        key.withBytes { key in
+            var reader = FieldReader(key)
+            guard let user = try? reader.text("user"), let host = try? reader.text("host"),
+                let discriminator = try? reader.content("discriminator", reader.remaining)
+            else { return nil }
+            return (user, host, discriminator)
+        }
+    }
+
     /// The registration this record holds.
     package func registration() throws(RecordFailure) -> Registration {
         guard kind == .registration else { throw .wrongKind(kind) }

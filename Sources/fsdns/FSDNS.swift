@@ -20,6 +20,7 @@ struct FSDNS: ParsableCommand {
                 name: "See",
                 subcommands: [
                     StatusCommand.self, MembersCommand.self, RingsCommand.self, EventsCommand.self,
+                    CallsCommand.self, RegistrationsCommand.self, LimitsCommand.self, HistoryCommand.self,
                 ]),
             CommandGroup(
                 name: "Move",

@@ -9,14 +9,14 @@ import Testing
         return try ClusterFile.load(text: Array(text.utf8), path: "/etc/fsdns/cluster.xml")
     }
 
-    @Test("a switch is asked every 100 ms and given up after 500 ms unless the file says otherwise")
+    @Test("a switch is asked every 100 ms and given up after a second unless the file says otherwise")
     func defaults() throws {
         guard case .eventSocket(let access) = try file("").freeswitch else {
             Issue.record("the good file has an event socket")
             return
         }
         #expect(access.check == .milliseconds(100))
-        #expect(access.failedAfter == .milliseconds(500))
+        #expect(access.failedAfter == .seconds(1))
         #expect(access.registrations == .single)
         #expect(access.passwordFile == "/etc/fsdns/event_socket.secret")
     }

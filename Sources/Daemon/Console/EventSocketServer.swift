@@ -155,7 +155,7 @@ final class EventSocketServer {
         switch kind {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration: 6
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .drainFinished, .maintenance, .zoneUpdated:
+            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated:
             5
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
             .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble:

@@ -80,7 +80,7 @@ struct EventTranslation: Hashable, Sendable {
             .leaseLost, .leaseWon, .asleep, .trouble:
             "node"
         case .addressHeld, .addressReleased, .addressFailed, .seatGranted, .seatMoving, .seatUncovered: "seat"
-        case .takeover, .takeoverWithheld: "failover"
+        case .takeover, .takeoverWithheld, .recovered: "failover"
         case .drainPhase, .drainAborted, .drainFinished, .maintenance: "drain"
         case .zoneUpdated, .zoneTrouble: "zone"
         case .configuration: "config"

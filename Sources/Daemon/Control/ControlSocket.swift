@@ -13,6 +13,8 @@ final class ControlSocket: Sendable {
         /// An operator's request, answered later by `answer` with the same id.
         var ask: @Sendable (UInt64, OperatorRequest) -> Void
         var rings: @Sendable (@escaping @Sendable (RingsReport) -> Void) -> Void
+        /// Calls, registrations or limits, told in parts; nil when they are not kept here.
+        var shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)?
     }
 
     private struct Waiting {
@@ -139,6 +141,10 @@ final class ControlSocket: Sendable {
     fileprivate func rings(_ tell: @escaping @Sendable (RingsReport) -> Void) { asked.rings(tell) }
 
     fileprivate var events: EventJournal { journal }
+
+    fileprivate var shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)? {
+        asked.shared
+    }
 }
 
 /// One connected command.
@@ -219,6 +225,15 @@ private final class ControlClient: ChannelInboundHandler, Sendable {
             socket.rings { Self.tell(channel, .rings($0)) }
         case .events(let follow, let after):
             events(follow, after, channel)
+        case .shared(let kind):
+            guard let shared = socket.shared else {
+                Self.tell(channel, .failure("this node keeps no calls, registrations and limits"))
+                return
+            }
+            shared(kind) { parts in
+                for part in parts { Self.tell(channel, .shared(part)) }
+                Self.tell(channel, .end)
+            }
         }
     }
 

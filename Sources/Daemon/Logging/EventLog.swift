@@ -86,7 +86,7 @@ final class EventLog: Sendable {
         switch kind {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration: .info
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .drainFinished, .maintenance, .zoneUpdated:
+            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated:
             .notice
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
             .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble:

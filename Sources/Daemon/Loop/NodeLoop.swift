@@ -14,6 +14,8 @@ final class NodeLoop {
         /// Nil without a zone.
         var zone: ZoneUpdater?
         var control: ControlSocket
+        /// Nil on a witness.
+        var sharing: Sharing?
         var journal: EventJournal
         var log: EventLog
     }
@@ -36,6 +38,7 @@ final class NodeLoop {
     private let keeper: KeeperGuard
     private let doers: Doers
     private let expected: [String]
+    private let isSwitchWatched: Bool
     private var readiness = Readiness()
     private var told: [Told] = []
     private var listening: [Endpoint] = []
@@ -44,16 +47,19 @@ final class NodeLoop {
     private var warnings: [String]
     private var reason: StopReason?
 
-    /// - Parameter warnings: what this process could not arm so far.
+    /// - Parameters:
+    ///   - isSwitchWatched: whether somebody reports on a FreeSWITCH; without one there is none.
+    ///   - warnings: what this process could not arm so far.
     init(
         node: Node, inbox: Inbox, heartbeats: Heartbeats, keeper: KeeperGuard, doers: Doers,
-        warnings: [String]
+        isSwitchWatched: Bool, warnings: [String]
     ) {
         self.node = node
         self.inbox = inbox
         self.heartbeats = heartbeats
         self.keeper = keeper
         self.doers = doers
+        self.isSwitchWatched = isSwitchWatched
         self.warnings = warnings
         expected = node.settings.nodes.map(\.name)
     }
@@ -62,7 +68,7 @@ final class NodeLoop {
     func run() -> StopReason {
         warnings += RealTime.arm()
         for warning in warnings { doers.log.warning("preflight", node.name, warning, perSecond: 20) }
-        feed(.switchReported(SwitchReport(health: .none)))
+        if !isSwitchWatched { feed(.switchReported(SwitchReport(health: .none))) }
         while true {
             if let reason { return finish(reason) }
             let now = BootClock.now()
@@ -100,6 +106,7 @@ final class NodeLoop {
         if locals != listening {
             listening = locals
             doers.links.listen(at: locals)
+            doers.sharing?.listen(at: locals)
         }
     }
 
@@ -129,6 +136,7 @@ final class NodeLoop {
             told.append(Told(holder: holder, from: heard.from, local: heard.local, at: now))
         }
         doers.links.heard(holder, from: heard.from, at: heard.local)
+        doers.sharing?.heard(holder, from: heard.from, at: heard.local)
     }
 
     private func readKeeper() {
@@ -157,7 +165,10 @@ final class NodeLoop {
         let before = node.me
         let now = BootClock.now()
         for effect in node.handle(event, at: now) { perform(effect, at: now) }
-        if node.me != before { doers.links.become(node.me) }
+        if node.me != before {
+            doers.links.become(node.me)
+            doers.sharing?.become(node.me)
+        }
     }
 
     private func perform(_ effect: Effect, at now: Instant) {
@@ -183,9 +194,11 @@ final class NodeLoop {
             }
             zone.update(id, update)
         case .answer(let id, let reply): doers.control.answer(id, reply)
+        case .surveyed(let survey): doers.sharing?.surveyed(survey)
         case .report(let event):
             doers.journal.add(event)
             doers.log.event(event)
+            doers.sharing?.publish(event)
         case .stop(let reason): self.reason = reason
         }
     }

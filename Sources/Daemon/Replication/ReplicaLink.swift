@@ -102,11 +102,6 @@ final class ReplicaLink: ChannelInboundHandler {
         isStranger = false
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if let peer, context.channel.isWritable { links.owner?.relieved(peer) }
-        context.fireChannelWritabilityChanged()
-    }
-
     func channelInactive(context: ChannelHandlerContext) {
         timeout?.cancel()
         settle()

@@ -16,8 +16,6 @@ final class ReplicaLinks {
         var disconnected: (Holder) -> Void
         /// One whole frame without its length.
         var received: (ByteBuffer, Holder) -> Void
-        /// What was written was taken by the system; more may be sent.
-        var relieved: (Holder) -> Void
     }
 
     /// Where a peer was heard: its end and ours.
@@ -125,9 +123,8 @@ final class ReplicaLinks {
 
     func flush() { for peer in peers { peer.channel?.flush() } }
 
-    func isWritable(_ holder: Holder) -> Bool {
-        peers.first { $0.holder == holder }?.channel?.isWritable ?? false
-    }
+    /// The link is made anew; what was on its way is lost.
+    func hangUp(_ holder: Holder) { peers.first { $0.holder == holder }?.channel?.close(promise: nil) }
 
     func stop() {
         isStopped = true
@@ -148,7 +145,7 @@ final class ReplicaLinks {
         let way = ways[ways.count - 1 - peers[place].turn % ways.count]
         peers[place].turn += 1
         peers[place].isDialing = true
-        connect(to: peers[place].holder, by: way).whenFailure { _ in self.failed(member) }
+        connect(to: peers[place].holder, by: way).assumeIsolated().whenFailure { _ in self.failed(member) }
     }
 
     private func connect(to holder: Holder, by way: Way) -> EventLoopFuture<Void> {
@@ -156,17 +153,19 @@ final class ReplicaLinks {
             let remote = try SocketAddress(ipAddress: "\(way.remote.ip)", port: Int(way.remote.port))
             // From the ring's own address: a service address may leave this machine at any time.
             let local = try SocketAddress(ipAddress: "\(way.local.ip)", port: 0)
+            let context = client
+            let links = NIOLoopBound(self, eventLoop: loop)
             return ClientBootstrap(group: loop)
                 .connectTimeout(Self.connectTimeout)
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(Self.userTimeoutOption, value: Self.userTimeout)
                 .channelOption(.writeBufferWaterMark, value: .init(low: 1 << 20, high: 4 << 20))
                 .bind(to: local)
-                .channelInitializer { [self] channel in
+                .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let tls = try NIOSSLClientHandler(context: client, serverHostname: nil)
+                        let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandlers(
-                            tls, ReplicaLink(links: self, expected: holder))
+                            tls, ReplicaLink(links: links.value, expected: holder))
                     }
                 }
                 .connect(to: remote).map { _ in }
@@ -185,7 +184,7 @@ final class ReplicaLinks {
         peers[place].isDialing = false
         let backOff = peers[place].backOff
         peers[place].backOff = min(backOff * 2, Self.longestBackOff)
-        loop.scheduleTask(in: backOff) { self.dial(member) }
+        loop.assumeIsolated().scheduleTask(in: backOff) { self.dial(member) }
     }
 
     // MARK: - Standing
@@ -243,37 +242,42 @@ final class ReplicaLinks {
     var listening: [SocketAddress] { listeners.compactMap { $0.channel?.localAddress } }
 
     private func bind(_ endpoint: Endpoint) {
+        let context = server
+        let links = NIOLoopBound(self, eventLoop: loop)
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.backlog, value: 64)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(Self.userTimeoutOption, value: Self.userTimeout)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 1 << 20, high: 4 << 20))
-            .childChannelInitializer { [self] channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOSSLServerHandler(context: server), ReplicaLink(links: self, expected: nil))
+                        NIOSSLServerHandler(context: context), ReplicaLink(links: links.value, expected: nil))
                 }
             }
-        bootstrap.bind(host: "\(endpoint.ip)", port: Int(endpoint.port)).hop(to: loop).whenComplete {
-            (result: Result<any Channel, any Error>) in
-            let place = self.listeners.firstIndex { $0.endpoint == endpoint }
-            switch result {
-            case .success(let channel):
-                guard let place, !self.isStopped else {
-                    channel.close(promise: nil)
-                    return
-                }
-                self.listeners[place].channel = channel
-            case .failure(let error):
-                guard place != nil, !self.isStopped else { return }
-                self.log.warning("replica-link", "\(endpoint)", "cannot listen: \(error)")
-                self.loop.scheduleTask(in: Self.longestBackOff) {
-                    let isWanted = self.listeners.contains { $0.endpoint == endpoint && $0.channel == nil }
-                    if isWanted { self.bind(endpoint) }
+        bootstrap.bind(host: "\(endpoint.ip)", port: Int(endpoint.port)).hop(to: loop).assumeIsolated()
+            .whenComplete {
+                result in
+                let place = self.listeners.firstIndex { $0.endpoint == endpoint }
+                switch result {
+                case .success(let channel):
+                    guard let place, !self.isStopped else {
+                        channel.close(promise: nil)
+                        return
+                    }
+                    self.listeners[place].channel = channel
+                case .failure(let error):
+                    guard place != nil, !self.isStopped else { return }
+                    self.log.warning("replica-link", "\(endpoint)", "cannot listen: \(error)")
+                    self.loop.assumeIsolated().scheduleTask(in: Self.longestBackOff) {
+                        let isWanted = self.listeners.contains {
+                            $0.endpoint == endpoint && $0.channel == nil
+                        }
+                        if isWanted { self.bind(endpoint) }
+                    }
                 }
             }
-        }
     }
 
     /// Whether one more end that has not said who it is may wait.

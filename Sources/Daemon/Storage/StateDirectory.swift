@@ -31,4 +31,6 @@ final class StateDirectory: Sendable {
     deinit { close(lock) }
 
     var stateFile: String { "\(path)/state.sqlite" }
+    /// What became of the calls each time an address came here.
+    var historyFile: String { "\(path)/recoveries.jsonl" }
 }

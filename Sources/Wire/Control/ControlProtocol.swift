@@ -10,6 +10,8 @@ package struct ControlRequest: Hashable, Sendable, Codable {
         /// Answered by the remembered `.event`s after `after` (0: all remembered) and, with `follow`, by every later
         /// one until the client hangs up; otherwise ended by `.end`.
         case events(follow: Bool, after: UInt64)
+        /// Answered by `.shared` parts and `.end`, from this node's own copy.
+        case shared(SharedKind)
     }
     /// Of this protocol; a node answers a version it does not know with `.failure`.
     package var version: Int
@@ -29,6 +31,7 @@ package enum ControlResponse: Hashable, Sendable, Codable {
     case reply(OperatorReply)
     case rings(RingsReport)
     case event(EventLine)
+    case shared(SharedPart)
     case end
     case failure(String)
 }

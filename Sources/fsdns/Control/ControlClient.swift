@@ -53,6 +53,25 @@ struct ControlClient: Hashable, Sendable {
         }
     }
 
+    /// Everything of one kind that the node knows.
+    func shared(_ kind: SharedKind) throws(CommandFailure) -> [SharedPart] {
+        do throws(LineSocket.Failure) {
+            var socket = try LineSocket(path: path, patience: patience)
+            try socket.send(line: Self.encode(ControlRequest(.shared(kind))))
+            var parts: [SharedPart] = []
+            while true {
+                switch Self.decode(try socket.nextLine(patience: patience)) {
+                case .shared(let part): parts.append(part)
+                case .end: return parts
+                case .failure(let why): throw LineSocket.Failure.said(why)
+                default: throw LineSocket.Failure.said(strange)
+                }
+            }
+        } catch {
+            throw failure(error)
+        }
+    }
+
     /// An answer that is none of ours.
     var strange: String {
         "the node at \(path) answered with something this fsdns \(FSDNS.version) does not understand; "

@@ -1,0 +1,161 @@
+import Cluster
+import Consensus
+import NIOCore
+import Replication
+
+/// This node's copy of all calls, registrations and limits, kept in step with the other nodes over the replica links.
+///
+/// Lives on one event loop, and is used only there.
+final class ReplicaService {
+    /// Nodes linked now, by name.
+    private var linked: [String: Holder] = [:]
+    private let replica: Replica
+    private let links: ReplicaLinks
+    private let me: String
+    private let log: EventLog
+    private let loop: any EventLoop
+    private var placed: [String: Placement] = [:]
+    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private var flushIsDue = false
+    /// What another node's writes changed here, or what expired.
+    var changed: ((StreamID, Changes) -> Void)?
+
+    init(links: ReplicaLinks, log: EventLog) {
+        self.links = links
+        self.log = log
+        loop = links.loop
+        me = links.me.name
+        replica = Replica(me: me, seed: .random(in: .min ... .max), at: BootClock.now())
+        links.owner = ReplicaLinks.Owner(
+            connected: { [unowned self] in connected($0) },
+            disconnected: { [unowned self] in disconnected($0) },
+            received: { [unowned self] in received($0, $1) })
+    }
+
+    // MARK: - What this node keeps
+
+    func write(_ stream: StreamID, _ writes: [Write]) {
+        if !writes.isEmpty { handle(.write(stream, writes)) }
+    }
+
+    /// This node alone writes the stream, at an epoch that grows with each of its lives.
+    func own(_ stream: StreamID, _ epoch: Epoch) { handle(.own(stream, epoch)) }
+
+    func forget(_ stream: StreamID) { handle(.forget(stream)) }
+
+    func record(_ kind: RecordKind, key: [UInt8], in stream: StreamID) -> Record? {
+        replica.record(kind, key: key, in: stream, at: BootClock.now())
+    }
+
+    func count(_ stream: StreamID) -> Int { replica.count(stream) }
+    var streams: [StreamID] { replica.streams }
+    /// Which life of its node writes a stream of a node.
+    func life(of stream: StreamID) -> UInt64? { replica.status(of: stream)?.epoch.term }
+
+    /// Every record of a stream, in its order.
+    func forEach(in stream: StreamID, _ body: (Record) -> Void) {
+        let now = BootClock.now()
+        var cursor: PageCursor?
+        repeat {
+            let (records, next) = replica.page(of: stream, after: cursor, limit: 512, at: now)
+            records.forEach(body)
+            cursor = next
+        } while cursor != nil
+    }
+
+    /// Who writes which address, by what was agreed.
+    func surveyed(_ survey: Survey) {
+        for placement in survey.placements {
+            let stream = StreamID.address(placement.address.name)
+            let former = placed[placement.address.name]
+            guard former != placement else { continue }
+            placed[placement.address.name] = placement
+            let epoch = max(placement.epoch, former?.epoch ?? .zero)
+            if former?.holder != placement.holder || former?.epoch != placement.epoch {
+                handle(.writer(stream, placement.holder?.name, epoch))
+            }
+            if placement.isHere {
+                handle(.own(stream, placement.epoch))
+            } else if former?.isHere == true {
+                handle(.release(stream))
+            }
+        }
+    }
+
+    func stop() {
+        timer?.task.cancel()
+        links.stop()
+    }
+
+    // MARK: - The links
+
+    private func connected(_ holder: Holder) {
+        if linked.updateValue(holder, forKey: holder.name) != nil { handle(.disconnected(holder.name)) }
+        handle(.connected(holder.name))
+    }
+
+    private func disconnected(_ holder: Holder) {
+        guard linked[holder.name] == holder else { return }
+        linked[holder.name] = nil
+        handle(.disconnected(holder.name))
+    }
+
+    private func received(_ frame: ByteBuffer, _ holder: Holder) {
+        do throws(ReplicaFailure) {
+            handle(.received(try ReplicaMessage(decoding: Array(frame.readableBytesView)), from: holder.name))
+        } catch .unknownKind {
+            // A newer node's word for something this version does without.
+        } catch {
+            log.warning("replica", holder.name, "sent a frame without meaning: \(error)")
+            links.hangUp(holder)
+        }
+    }
+
+    private func handle(_ event: Replica.Event) {
+        perform(replica.handle(event, at: BootClock.now()))
+        wake()
+    }
+
+    private func perform(_ effects: [Replica.Effect]) {
+        for effect in effects {
+            switch effect {
+            case .send(let message, let name):
+                guard let holder = linked[name] else { continue }
+                let bytes = message.encoded()
+                var frame = ByteBuffer()
+                frame.reserveCapacity(4 + bytes.count)
+                frame.writeInteger(UInt32(bytes.count))
+                frame.writeBytes(bytes)
+                links.send(frame, to: holder)
+                flushSoon()
+            case .changed(let stream, let changes): changed?(stream, changes)
+            case .reset: break
+            case .synced(let stream, let position):
+                log.notice("replica", stream.name, "in step with its writer at \(position.epoch)")
+            case .report(let text): log.warning("replica", me, text)
+            }
+        }
+    }
+
+    /// Once for everything written in this turn of the loop.
+    private func flushSoon() {
+        guard !flushIsDue else { return }
+        flushIsDue = true
+        loop.assumeIsolated().execute { [self] in
+            flushIsDue = false
+            links.flush()
+        }
+    }
+
+    private func wake() {
+        guard let due = replica.nextDeadline else { return }
+        if let timer, timer.due <= due { return }
+        timer?.task.cancel()
+        let wait = max(.zero, due - BootClock.now())
+        let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [self] in
+            timer = nil
+            handle(.tick)
+        }
+        timer = (due, task)
+    }
+}

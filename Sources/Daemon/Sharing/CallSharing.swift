@@ -1,0 +1,430 @@
+import Cluster
+import Consensus
+import EventSocket
+import NIOCore
+import Replication
+import Switch
+import Wire
+
+/// Calls between the local switch and the replicas: out of it while it has them, into it when an address comes here.
+final class CallSharing {
+    /// An address that is held here.
+    private struct Held {
+        var placement: Placement
+        var since: Instant
+        /// Nil once its calls are revived, or there was nothing to revive.
+        var run: RecoveryRun?
+        var isGathering = false
+        /// The process that was brought to this address's calls last.
+        var runtime: String?
+    }
+
+    private let link: SwitchLink
+    private let replica: ReplicaService
+    private let history: RecoveryHistory
+    private let log: EventLog
+    private let loop: any EventLoop
+    private var tracker = CallTracker()
+    private var held: [String: Held] = [:]
+    /// Who has the addresses that are not here.
+    private var elsewhere: [String: String] = [:]
+    /// Whether the switch told of all its channels since it was reached.
+    private var isListed = false
+    private let me: String
+    private var table: RecoveryTable?
+    private var runtime: String?
+    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private var flushIsDue = false
+    /// What a finished recovery says to operators.
+    var told: ((ClusterEvent) -> Void)?
+    /// A revived leg holds these limits until it ends.
+    var revived: ((CallLeg) -> Void)?
+    var ended: ((String) -> Void)?
+
+    init(
+        me: String, link: SwitchLink, replica: ReplicaService, history: RecoveryHistory, log: EventLog
+    ) {
+        self.me = me
+        self.link = link
+        self.replica = replica
+        self.history = history
+        self.log = log
+        loop = link.loop
+    }
+
+    var counts: CallCounts { tracker.counts }
+    /// Every leg with the limits it counts for.
+    var legs: [CallLeg] { tracker.legs }
+
+    // MARK: - The cluster
+
+    func surveyed(_ survey: Survey) {
+        for placement in survey.placements {
+            let name = placement.address.name
+            if !placement.isHere {
+                withdraw(name, "the address went to another node")
+                if let holder = placement.holder, holder.name != me {
+                    elsewhere[name] = holder.name
+                    forget(name)
+                }
+            } else if held[name]?.placement.epoch != placement.epoch {
+                let runtime = held[name]?.runtime
+                elsewhere[name] = nil
+                held[name] = Held(placement: placement, since: BootClock.now(), runtime: runtime)
+                recover(name)
+                tracker.tellEverything()
+            }
+        }
+        flush()
+        if isListed { for name in held.keys.sorted() { dropEnded(name) } }
+    }
+
+    /// Calls whose address another node has: they live on there, and must end here without a word to their peers.
+    ///
+    /// The address is off this machine, so every BYE fails in its socket, is tried once and not again.
+    private func forget(_ address: String) {
+        guard runtime != nil, !tracker.legs(of: address).isEmpty else { return }
+        log.notice("call", address, "its calls are at \(elsewhere[address] ?? "another node") now and end here")
+        link.api("hupall MANAGER_REQUEST sofia_profile_name \(address)") { _ in }
+    }
+
+    /// What ended here while the address was away: the replica was not told.
+    private func dropEnded(_ address: String) {
+        guard let runtime, held[address]?.run == nil else { return }
+        let ended = replicated(address).filter { $0.runtime == runtime && tracker.leg($0.uuid) == nil }
+        replica.write(
+            .address(address), ended.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
+    }
+
+    private func withdraw(_ address: String, _ why: String) {
+        guard held[address] != nil else { return }
+        step(address, .withdrawn(why))
+        held[address] = nil
+    }
+
+    // MARK: - The switch
+
+    /// The event socket is open and the table is at hand; a process that is not known yet has none of the calls.
+    func up(runtime: String, switchname: String, table: RecoveryTable?) {
+        self.table = table
+        self.runtime = runtime
+        tracker.began(runtime: runtime, switchname: switchname, at: BootClock.now())
+        // Calls of a process that ended are not over: they are to be revived, by whoever holds their address.
+        _ = tracker.takeChanges()
+        list()
+        for name in held.keys.sorted() { recover(name) }
+    }
+
+    func down() {
+        runtime = nil
+        isListed = false
+        timer?.task.cancel()
+        timer = nil
+    }
+
+    func handle(_ event: SwitchEvent) {
+        guard let runtime, event.coreUUID == nil || event.coreUUID == runtime else { return }
+        let now = BootClock.now()
+        tracker.handle(event, at: now)
+        if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
+        for name in held.keys.sorted() where held[name]?.run != nil { step(name, .event(event)) }
+        flushSoon()
+    }
+
+    /// Rows of the switch's own table: flags of this version of FreeSWITCH, and whether calls are tracked at all.
+    func readRows() {
+        // The table is locked as long as the switch revives.
+        guard let table, let runtime, tracker.count > 0, !held.values.contains(where: { $0.run != nil })
+        else { return }
+        table.rows(runtime: runtime, on: loop).assumeIsolated().whenComplete { [weak self] result in
+            guard let self, self.runtime == runtime else { return }
+            switch result {
+            case .success(let rows): tracker.noteRows(rows, areAll: true, at: BootClock.now())
+            case .failure(let failure): log.warning("recovery-table", table.path, "\(failure)")
+            }
+            flush()
+        }
+    }
+
+    private func list() {
+        tracker.beginListing(at: BootClock.now())
+        let runtime = runtime
+        link.api(ChannelListing.command) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            do throws(SwitchFailure) {
+                let listing = try ChannelListing(reading: answer.body)
+                dump(tracker.finishListing(listing, at: BootClock.now()))
+                isListed = true
+                for name in elsewhere.keys.sorted() { forget(name) }
+                for name in held.keys.sorted() { dropEnded(name) }
+            } catch {
+                log.warning("switch", "show channels", "\(error)")
+            }
+            flush()
+        }
+    }
+
+    private func dump(_ uuids: [String]) {
+        for uuid in uuids {
+            link.api(ChannelDump.command(uuid)) { [weak self] result in
+                guard let self, case .success(let answer) = result else { return }
+                let now = BootClock.now()
+                do throws(SwitchFailure) {
+                    if let event = try ChannelDump.read(answer.body) {
+                        tracker.handle(event, at: now)
+                    } else {
+                        tracker.gone(uuid, at: now)
+                    }
+                } catch {
+                    log.warning("switch", uuid, "its dump cannot be used: \(error)")
+                }
+                flushSoon()
+            }
+        }
+    }
+
+    // MARK: - To the replicas
+
+    /// A call's beginning is a dozen events within a moment: one write for all of them.
+    private func flushSoon() {
+        guard !flushIsDue, tracker.hasChanges else { return }
+        flushIsDue = true
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(2)) { [weak self] in
+            self?.flushIsDue = false
+            self?.flush()
+        }
+    }
+
+    private func flush() {
+        var writes: [String: [Write]] = [:]
+        for change in tracker.takeChanges() {
+            switch change {
+            case .put(let leg):
+                guard held[leg.profile] != nil else { continue }
+                do throws(RecordFailure) {
+                    writes[leg.profile, default: []].append(.put(try Record(leg)))
+                } catch {
+                    log.warning("call", leg.uuid, "is not replicated: \(error)")
+                }
+            case .removed(let uuid, let profile):
+                guard held[profile] != nil else { continue }
+                writes[profile, default: []].append(.remove(.callLeg, key: Record.key(uuid: uuid)))
+            }
+        }
+        for profile in writes.keys.sorted() { replica.write(.address(profile), writes[profile] ?? []) }
+    }
+
+    // MARK: - Recovery
+
+    /// The calls of an address as the replica has them.
+    func replicated(_ address: String) -> [CallLeg] {
+        var legs: [CallLeg] = []
+        replica.forEach(in: .address(address)) { record in
+            if record.kind == .callLeg, let leg = try? record.callLeg() { legs.append(leg) }
+        }
+        return legs
+    }
+
+    /// Brings the calls of an address that is here into the process that is here, once for each of the two.
+    private func recover(_ address: String) {
+        guard let runtime, var entry = held[address] else { return }
+        if entry.run != nil {
+            // Another life of the switch amid its work: the run begins anew once it knows what is there.
+            if entry.runtime != runtime {
+                entry.runtime = runtime
+                held[address] = entry
+                gather(address)
+            }
+            return
+        }
+        guard entry.runtime != runtime || entry.placement.epoch != recoveredEpoch[address] else { return }
+        entry.runtime = runtime
+        recoveredEpoch[address] = entry.placement.epoch
+        let legs = replicated(address).filter { $0.runtime != runtime }
+        guard !legs.isEmpty else {
+            held[address] = entry
+            letOn(address, runtime)
+            return
+        }
+        log.notice("recovery", address, "\(legs.count) legs are to be revived")
+        let settings = RecoveryRun.Settings(
+            plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
+        entry.run = RecoveryRun(legs: legs, profile: address, settings: settings, at: BootClock.now())
+        held[address] = entry
+        gather(address)
+    }
+
+    private var recoveredEpoch: [String: Epoch] = [:]
+
+    /// Without calls to revive: the profile stops waiting and takes new ones.
+    private func letOn(_ address: String, _ runtime: String) {
+        guard let table else {
+            link.api("sofia global standby off") { _ in }
+            return
+        }
+        // Nobody else's rows may come to life by it.
+        table.stage([], profile: address, runtime: runtime, on: loop).assumeIsolated().whenComplete {
+            [weak self] result in
+            guard let self, held[address] != nil, self.runtime == runtime else { return }
+            switch result {
+            case .success: link.bgapi("sofia profile \(address) recover") { _ in }
+            case .failure(let failure):
+                log.warning("recovery-table", address, "\(failure)")
+                link.api("sofia global standby off") { _ in }
+            }
+        }
+    }
+
+    /// Fresh facts about the switch, for the run.
+    private func gather(_ address: String) {
+        guard let runtime, held[address]?.isGathering == false else { return }
+        held[address]?.isGathering = true
+        link.api(SofiaProfile.command) { [weak self] profiles in
+            self?.link.api("fsctl pause_check inbound") { [weak self] paused in
+                guard let self else { return }
+                held[address]?.isGathering = false
+                guard self.runtime == runtime else { return }
+                do throws(SwitchFailure) {
+                    let local = LocalSwitch(
+                        coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
+                        isPaused: try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound"),
+                        channels: Set(tracker.legs.map(\.uuid)))
+                    step(address, .local(local))
+                } catch {
+                    log.warning("recovery", address, "the switch cannot be looked at: \(error)")
+                }
+            }
+        }
+    }
+
+    private func body(_ result: Result<APIResponse, RequestFailure>) throws(SwitchFailure) -> [UInt8] {
+        switch result {
+        case .success(let answer): return answer.body
+        case .failure(let failure): throw .unreadable("answer", reason: failure.description)
+        }
+    }
+
+    private func step(_ address: String, _ input: RecoveryRun.Input) {
+        guard let effects = held[address]?.run?.handle(input, at: BootClock.now()) else { return }
+        for effect in effects { perform(effect, address) }
+        wake()
+    }
+
+    private func perform(_ effect: RecoveryRun.Effect, _ address: String) {
+        switch effect {
+        case .inspect: gather(address)
+        case .stage(let stage): self.stage(stage, address)
+        case .command(let number, let text, let isBackground):
+            let answer: SwitchLink.Answer = { [weak self] result in
+                let output = try? result.get().body
+                self?.step(address, .answered(number, output))
+            }
+            if isBackground { link.bgapi(text, answer) } else { link.api(text, answer) }
+        case .report(let report): log.notice("recovery", address, "\(report)")
+        case .finished(let summary): finish(address, summary)
+        }
+    }
+
+    private func stage(_ stage: RecoveryRun.Stage, _ address: String) {
+        guard let table else {
+            step(address, .staged(stage.number, failure: "the switch's core database cannot be used"))
+            return
+        }
+        table.stage(stage.rows, profile: stage.profile, runtime: stage.runtime, on: loop).assumeIsolated()
+            .whenComplete { [weak self] result in
+                var reason: String?
+                if case .failure(let failure) = result { reason = "\(failure)" }
+                self?.step(address, .staged(stage.number, failure: reason))
+            }
+    }
+
+    private func finish(_ address: String, _ summary: RecoverySummary) {
+        guard let entry = held[address] else { return }
+        held[address]?.run = nil
+        for uuid in summary.recovered {
+            if let leg = tracker.leg(uuid) { revived?(leg) }
+        }
+        // What another switch might still revive stays.
+        let gone = summary.lost.filter { $0.reason.isFinal }
+        replica.write(
+            .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
+        history.add(summary, entry.placement)
+        log.notice("recovery", address, "\(summary)")
+        told?(
+            ClusterEvent(
+                .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
+                epoch: entry.placement.epoch))
+    }
+
+    private func wake() {
+        guard let due = held.values.compactMap({ $0.run?.nextDeadline }).min() else { return }
+        if let timer, timer.due <= due { return }
+        timer?.task.cancel()
+        let wait = max(.milliseconds(1), due - BootClock.now())
+        let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            for name in held.keys.sorted() { step(name, .tick) }
+            wake()
+        }
+        timer = (due, task)
+    }
+
+    // MARK: - For people
+
+    /// Each call of an address with the verdict on it; of the switch here with what only it knows.
+    func lines(_ placement: Placement) -> [CallLine] {
+        let address = placement.address
+        let isHere = held[address.name] != nil
+        let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
+        var known: [String: CallLeg] = [:]
+        for leg in legs { known[leg.uuid] = leg }
+        let now = BootClock.now()
+        return legs.compactMap { leg in
+            let partner = leg.partner.flatMap { known[$0] }
+            // The leg that began the call stands for both.
+            if let partner, partner.isOriginator, !leg.isOriginator { return nil }
+            if let partner, partner.isOriginator == leg.isOriginator, partner.uuid < leg.uuid { return nil }
+            let verdict =
+                (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)") : nil)
+                ?? Recoverability(of: leg, partner: partner, serviceAddress: "\(address.ip)")
+            let times = tracker.times(of: leg.uuid)
+            let began = times.map { now - ($0.answered ?? $0.started) }
+            return CallLine(leg, partner: partner, placement: placement, verdict: verdict, lasting: began)
+        }
+    }
+
+    func stop() { timer?.task.cancel() }
+}
+
+extension RecoveryLoss {
+    /// Whether no other switch could revive the leg either.
+    var isFinal: Bool {
+        switch self {
+        case .refused, .notStaged, .abandoned, .exists: false
+        case .impossible, .notRevived, .stuck, .ended, .vanished: true
+        }
+    }
+}
+
+extension CallLine {
+    init(
+        _ leg: CallLeg, partner: CallLeg?, placement: Placement, verdict: Recoverability, lasting: Duration?
+    ) {
+        let caller = { (name: String) in leg.caller.first { $0.name == name }?.value ?? "" }
+        var isRecoverable = true
+        var reason: String?
+        switch verdict {
+        case .recoverable: break
+        case .risky: reason = verdict.description
+        case .impossible:
+            isRecoverable = false
+            reason = verdict.description
+        }
+        self.init(
+            uuid: leg.uuid, otherUUID: leg.partner, address: placement.address.name,
+            node: placement.holder?.name, from: caller("Caller-ID-Number"), to: caller("Destination-Number"),
+            phase: "\(leg.phase)", seconds: lasting.map { Int($0.components.seconds) } ?? 0,
+            isRecoverable: isRecoverable, reason: reason)
+    }
+}

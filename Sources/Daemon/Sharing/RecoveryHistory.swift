@@ -1,0 +1,108 @@
+import Cluster
+import Consensus
+import FoundationEssentials
+@preconcurrency import Glibc
+import NIOCore
+import Replication
+import Switch
+import Wire
+
+/// What became of the calls each time an address came to a node: kept in a file, told to all other nodes.
+final class RecoveryHistory {
+    /// As many recoveries of this node are remembered.
+    private static let limit = 200
+    /// A line of so many bytes names enough losses.
+    private static let lossLimit = 200
+    static let kind = RecordKind(rawValue: 16)
+    private let node: String
+    private let path: String
+    private let log: EventLog
+    private(set) var own: [RecoveryLine] = []
+    /// Written to the node's own stream.
+    var write: (([Write]) -> Void)?
+
+    /// - Parameter path: of the file in the node's state directory, one JSON object a line.
+    init(node: String, path: String, log: EventLog) {
+        self.node = node
+        self.path = path
+        self.log = log
+        guard let data = FileText.read(path, limit: 8 << 20) else { return }
+        for line in data.split(separator: 0x0A) {
+            if let entry = try? JSONDecoder().decode(RecoveryLine.self, from: Data(line)) { own.append(entry) }
+        }
+        own = own.suffix(Self.limit)
+    }
+
+    /// Everything remembered, for a stream that begins anew.
+    var writes: [Write] { own.enumerated().map { put($1, number: $0) } }
+
+    func add(_ summary: RecoverySummary, _ placement: Placement) {
+        let line = RecoveryLine(
+            time: WallClock.text(), address: summary.profile, node: node, epoch: "\(placement.epoch)",
+            legs: summary.recovered.count + summary.lost.count, recovered: summary.recovered.count,
+            lost: summary.lost.prefix(Self.lossLimit).map {
+                RecoveryLine.Loss(uuid: $0.uuid, reason: $0.reason.description)
+            },
+            milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
+        own.append(line)
+        if own.count > Self.limit { own.removeFirst() }
+        if let why = FileText.replace(path, with: own.flatMap { Array(encode($0)) + [0x0A] }) {
+            log.warning("history", path, "cannot be written: \(why)")
+        }
+        write?(writes)
+    }
+
+    private func put(_ line: RecoveryLine, number: Int) -> Write {
+        .put(Record(kind: Self.kind, key: Array("\(number)".utf8), payload: Array(encode(line))))
+    }
+
+    private func encode(_ line: RecoveryLine) -> Data {
+        // Our own value: it has a JSON form.
+        guard let data = try? JSONEncoder().encode(line) else {
+            preconditionFailure("a recovery has no JSON form: \(line)")
+        }
+        return data
+    }
+
+    static func line(_ record: Record) -> RecoveryLine? {
+        record.kind == kind ? try? JSONDecoder().decode(RecoveryLine.self, from: Data(record.payload)) : nil
+    }
+}
+
+/// Small files, read whole and replaced whole.
+enum FileText {
+    static func read(_ path: String, limit: Int) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < limit {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count <= 0 { break }
+            bytes += chunk[..<count]
+        }
+        return bytes
+    }
+
+    /// Never half a file: written beside it, then renamed.
+    ///
+    /// - Returns: why it could not be done.
+    static func replace(_ path: String, with bytes: [UInt8]) -> String? {
+        let fresh = path + ".new"
+        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { return errorText(errno) }
+        var written = 0
+        while written < bytes.count {
+            let count = bytes[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                let reason = errorText(errno)
+                close(descriptor)
+                return reason
+            }
+            written += count
+        }
+        close(descriptor)
+        return rename(fresh, path) == 0 ? nil : errorText(errno)
+    }
+}

@@ -1,0 +1,100 @@
+import Cluster
+import Config
+import Consensus
+import EventSocket
+import NIOCore
+import Replication
+import Switch
+import Wire
+
+/// What nodes share so that no shared database exists: calls, registrations and limits, between this machine's switch,
+/// our services beside it, and the other nodes.
+///
+/// Everything in it happens on one event loop; from other threads it is only told things.
+final class Sharing: Sendable {
+    /// What it is made of, and for whom it works.
+    struct Parts: Sendable {
+        var loop: any EventLoop
+        var me: Holder
+        var key: ClusterKey
+        var section: SwitchSection
+        /// Texts of the password files.
+        var passwords: Passwords
+        var limitRules: LimitRules
+        /// This program and its control socket, for the console.
+        var program: String
+        var controlPath: String
+        var log: EventLog
+        var journal: EventJournal
+        /// Of what became of calls.
+        var historyPath: String
+        /// What the node must know of the switch.
+        var report: @Sendable (SwitchReport) -> Void
+    }
+
+    struct Passwords: Sendable {
+        var freeswitch = ""
+        var eventSocket = ""
+        var limitService = ""
+    }
+
+    private let loop: any EventLoop
+    private let core: NIOLoopBound<SharingCore>
+
+    /// - Throws: `ServiceFailure` when the cluster key is of no use.
+    init(_ parts: Parts) throws(ServiceFailure) {
+        loop = parts.loop
+        do {
+            core = try parts.loop.submit {
+                NIOLoopBound(try SharingCore(parts), eventLoop: parts.loop)
+            }.wait()
+        } catch let failure as ServiceFailure {
+            throw failure
+        } catch {
+            throw ServiceFailure("what nodes share cannot be kept: \(error)")
+        }
+    }
+
+    // MARK: - From any thread
+
+    func start() { loop.execute { [core] in core.value.start() } }
+
+    /// How the cluster stands now.
+    func surveyed(_ survey: Survey) { loop.execute { [core] in core.value.surveyed(survey) } }
+
+    /// Introduces this node as that start of itself from now on.
+    func become(_ me: Holder) { loop.execute { [core] in core.value.become(me) } }
+
+    /// A sealed heartbeat of that node came from there; replica links are one port higher.
+    func heard(_ holder: Holder, from remote: Endpoint, at local: Endpoint) {
+        guard let remote = remote.replicaPort, let local = local.replicaPort else { return }
+        loop.execute { [core] in
+            core.value.links.heard(holder, ReplicaLinks.Way(remote: remote, local: local))
+        }
+    }
+
+    /// Heartbeats are heard at exactly these, so replica links are listened for beside them.
+    func listen(at endpoints: [Endpoint]) {
+        let ports = endpoints.compactMap(\.replicaPort)
+        loop.execute { [core] in core.value.links.listen(at: ports) }
+    }
+
+    /// What the cluster saw or decided, for the event sockets.
+    func publish(_ event: ClusterEvent) { loop.execute { [core] in core.value.publish(event) } }
+
+    func lines(_ kind: SharedKind, _ tell: @escaping @Sendable ([SharedPart]) -> Void) {
+        loop.execute { [core] in core.value.lines(kind, tell) }
+    }
+
+    /// Ends everything; what is under way in the switch goes on there.
+    func stop() {
+        try? loop.submit { [core] in core.value.stop() }.wait()
+    }
+}
+
+extension Endpoint {
+    /// Where the replica links of whoever is here are; nil for the last port there is.
+    fileprivate var replicaPort: Endpoint? {
+        port == .max ? nil : Endpoint(ip: ip, port: port + 1)
+    }
+}

@@ -1,0 +1,382 @@
+import Cluster
+import Config
+import Consensus
+import EventSocket
+import NIOCore
+import NIOPosix
+import Replication
+import Switch
+import Wire
+
+/// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
+final class SharingCore {
+    private static let profileInterval: TimeAmount = .seconds(5)
+    private static let rowInterval: TimeAmount = .seconds(2)
+    private static let dumpInterval: TimeAmount = .milliseconds(250)
+    private static let mourningInterval: TimeAmount = .seconds(1)
+
+    let links: ReplicaLinks
+    private let parts: Sharing.Parts
+    private let loop: any EventLoop
+    private let replica: ReplicaService
+    private let history: RecoveryHistory
+    private let limits: LimitSharing
+    private let link: SwitchLink?
+    private let watch: SwitchWatch?
+    private let calls: CallSharing?
+    private let registrations: RegistrationSharing?
+    private let console: EventSocketServer?
+    private var survey = Survey()
+    private var me: Holder
+    /// The process whose leftovers were cleaned up.
+    private var runtime: String?
+    private var isStopped = false
+
+    init(_ parts: Sharing.Parts) throws(ServiceFailure) {
+        self.parts = parts
+        loop = parts.loop
+        me = parts.me
+        let name = parts.me.name
+        links = try ReplicaLinks(loop: parts.loop, key: parts.key, me: parts.me, log: parts.log)
+        replica = ReplicaService(links: links, log: parts.log)
+        history = RecoveryHistory(node: name, path: parts.historyPath, log: parts.log)
+        limits = try LimitSharing(
+            me: name, listener: parts.section.limitService, password: parts.passwords.limitService,
+            rules: parts.limitRules, replica: replica, loop: parts.loop, log: parts.log)
+        if case .eventSocket(let access) = parts.section.freeswitch {
+            let link = SwitchLink(
+                loop: parts.loop, endpoint: access.endpoint, password: parts.passwords.freeswitch,
+                subscription: Self.subscription, log: parts.log)
+            self.link = link
+            watch = SwitchWatch(
+                interval: access.check, deadline: access.failedAfter, token: "\(parts.me)", link: link,
+                log: parts.log, report: parts.report)
+            calls = CallSharing(
+                me: name, link: link, replica: replica, history: history, log: parts.log)
+            registrations = RegistrationSharing(
+                mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
+                origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
+                replica: replica, log: parts.log)
+        } else {
+            link = nil
+            watch = nil
+            calls = nil
+            registrations = nil
+        }
+        let names = NamesBox()
+        if let listener = parts.section.eventSocket {
+            let limits = limits
+            console = EventSocketServer(
+                loop: parts.loop, listener: listener, password: parts.passwords.eventSocket, node: name,
+                program: parts.program, controlPath: parts.controlPath, names: { names.value },
+                hashDump: { limits.hashAnswer }, log: parts.log)
+        } else {
+            console = nil
+        }
+        self.names = names
+        translation = EventTranslation(node: name, seed: .random(in: .min ... .max))
+        wire()
+    }
+
+    /// Names for completion, as the last survey told them.
+    private final class NamesBox {
+        var value = ConsoleNames(nodes: [], seats: [])
+    }
+    private let names: NamesBox
+    /// For the switch's own listeners, who see what our own event socket tells.
+    private var translation: EventTranslation
+
+    private static var subscription: Subscription {
+        Subscription(
+            names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE"],
+            subclasses: RegistrationEvent.subclasses + [Pulse.subclass])
+    }
+
+    private func wire() {
+        replica.changed = { [unowned self] in changed($0, $1) }
+        history.write = { [unowned self] writes in
+            replica.write(.node(me.name), writes)
+        }
+        link?.owner = SwitchLink.Owner(
+            up: { [unowned self] in up($0) },
+            down: { [unowned self] in down($0) },
+            event: { [unowned self] in handle($0) })
+        watch?.numbers = { [unowned self] in
+            (calls?.counts.calls ?? 0, registrations?.count ?? 0)
+        }
+        calls?.told = { [unowned self] event in
+            parts.journal.add(event)
+            parts.log.event(event)
+            publish(event)
+            limits.recovered(event.subject)
+        }
+        calls?.revived = { [unowned self] in limits.adopt($0) }
+        calls?.ended = { [unowned self] in limits.ended($0) }
+    }
+
+    func start() {
+        replica.own(.node(me.name), Epoch(term: me.incarnation, index: 0))
+        replica.write(.node(me.name), history.writes)
+        link?.start()
+        console?.start()
+        every(Self.profileInterval) { $0.lookAtProfiles() }
+        every(Self.rowInterval) { $0.calls?.readRows() }
+        every(Self.dumpInterval) { $0.askForDump() }
+        every(Self.mourningInterval) { $0.limits.endMourning() }
+    }
+
+    private func every(_ interval: TimeAmount, _ work: @escaping (SharingCore) -> Void) {
+        loop.assumeIsolated().scheduleTask(in: interval) { [weak self] in
+            guard let self, !isStopped else { return }
+            work(self)
+            every(interval, work)
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        console?.stop()
+        watch?.stop()
+        calls?.stop()
+        registrations?.stop()
+        link?.stop()
+        replica.stop()
+        limits.stop()
+    }
+
+    // MARK: - The cluster
+
+    func become(_ me: Holder) {
+        self.me = me
+        links.become(me)
+        replica.own(.node(me.name), Epoch(term: me.incarnation, index: 0))
+        replica.write(.node(me.name), history.writes)
+        limits.writeAll()
+    }
+
+    func surveyed(_ survey: Survey) {
+        self.survey = survey
+        names.value = ConsoleNames(nodes: survey.members.map(\.name), seats: survey.seats)
+        replica.surveyed(survey)
+        limits.surveyed(survey)
+        calls?.surveyed(survey)
+        registrations?.surveyed(survey)
+    }
+
+    private func changed(_ stream: StreamID, _ changes: Changes) {
+        switch stream {
+        case .address: registrations?.changed(stream, changes)
+        case .node(let name):
+            guard name != me.name, let life = replica.life(of: stream) else { return }
+            limits.changed(name, life: life, changes)
+            for change in changes {
+                if case .put(let record) = change, let line = RecoveryHistory.line(record) {
+                    limits.recovered(line.address)
+                }
+            }
+        }
+    }
+
+    func publish(_ event: ClusterEvent) {
+        console?.publish(event)
+        guard let link, runtime != nil else { return }
+        for told in translation.events(for: event) {
+            link.command(EventTranslation.injection(of: told)) { _ in }
+        }
+    }
+
+    // MARK: - The switch
+
+    private func up(_ runtime: String) {
+        let isRestarted = self.runtime != nil && self.runtime != runtime
+        let isNew = self.runtime != runtime
+        if isRestarted { limits.switchRestarted() }
+        ask("switchname") { [weak self] switchname in
+            self?.ask("global_getvar db_dir") { [weak self] directory in
+                self?.open(runtime, switchname, directory: directory, isNew: isNew, isRestarted: isRestarted)
+            }
+        }
+    }
+
+    private func ask(_ line: String, _ then: @escaping (String) -> Void) {
+        link?.api(line) { [weak self] result in
+            switch result {
+            case .success(let answer): then(answer.text.trimmed)
+            // The link tells that it is down, and begins again by itself.
+            case .failure(.disconnected): break
+            case .failure(let failure): self?.parts.log.warning("switch", line, "\(failure)")
+            }
+        }
+    }
+
+    /// Opens the table off the loop: a switch that holds its lock would stop everything else.
+    private func open(
+        _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
+    ) {
+        let path = directory + "/core.db"
+        let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+            try RecoveryTable(path: path)
+        }
+        opened.assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let table): cleanUp(table, runtime, switchname, isNew, isRestarted)
+            case .failure(let failure):
+                trouble("calls cannot be recovered here: \(failure)")
+                ready(runtime, switchname, nil, isRestarted)
+            }
+        }
+    }
+
+    /// Before anything may be held here: what an earlier life left in the table talks elsewhere now.
+    private func cleanUp(
+        _ table: RecoveryTable, _ runtime: String, _ switchname: String, _ isNew: Bool, _ isRestarted: Bool
+    ) {
+        guard isNew else { return ready(runtime, switchname, table, isRestarted) }
+        table.deleteStale(runtime: runtime, on: loop).assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let count):
+                if count > 0 {
+                    parts.log.notice("recovery-table", table.path, "\(count) rows of earlier lives were removed")
+                }
+                ready(runtime, switchname, table, isRestarted)
+            case .failure(let failure):
+                trouble("calls cannot be recovered here: \(failure)")
+                ready(runtime, switchname, nil, isRestarted)
+            }
+        }
+    }
+
+    private func ready(
+        _ runtime: String, _ switchname: String, _ table: RecoveryTable?, _ isRestarted: Bool
+    ) {
+        self.runtime = runtime
+        if switchname != me.name {
+            trouble("the switch calls itself \(switchname), not \(me.name): set switchname in switch.conf.xml")
+        }
+        link?.api(SofiaProfile.command) { [weak self] result in
+            guard let self, self.runtime == runtime else { return }
+            let profiles = running(result) ?? []
+            registrations?.up(isRestarted: isRestarted, profiles: profiles)
+            calls?.up(runtime: runtime, switchname: switchname, table: table)
+            watch?.up()
+            missing(profiles)
+        }
+    }
+
+    private func running(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
+        guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
+        else { return nil }
+        return Set(profiles.filter(\.isRunning).map(\.name))
+    }
+
+    private func missing(_ profiles: Set<String>) {
+        let missing = survey.placements.map(\.address.name).filter { !profiles.contains($0) }
+        guard !missing.isEmpty, missing != toldMissing else { return }
+        toldMissing = missing
+        trouble(
+            "the switch runs no profile \(missing.joined(separator: ", ")): their calls cannot be recovered here; "
+                + "see: fsdns freeswitch config")
+    }
+    private var toldMissing: [String] = []
+
+    private func lookAtProfiles() {
+        guard let runtime else { return }
+        link?.api(SofiaProfile.command) { [weak self] result in
+            guard let self, self.runtime == runtime, let profiles = running(result) else { return }
+            registrations?.profilesChanged(profiles)
+            missing(profiles)
+        }
+    }
+
+    private func askForDump() {
+        guard runtime != nil else { return }
+        link?.api("hash_dump limit") { [weak self] result in
+            if case .success(let answer) = result { self?.limits.observe(answer.body) }
+        }
+    }
+
+    private func trouble(_ text: String) {
+        let event = ClusterEvent(.trouble, me.name, text)
+        parts.journal.add(event)
+        parts.log.event(event)
+    }
+
+    private func down(_ why: String) {
+        watch?.down(why)
+        calls?.down()
+        registrations?.down()
+    }
+
+    private func handle(_ event: SwitchEvent) {
+        if watch?.handle(event) == true { return }
+        switch event.name {
+        case "CUSTOM": registrations?.handle(event)
+        // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
+        case "PUBLISH", "UNPUBLISH", "FAILURE": lookAtProfiles()
+        default: calls?.handle(event)
+        }
+        watch?.numbersChanged()
+    }
+
+    // MARK: - For people
+
+    func lines(_ kind: SharedKind, _ tell: @escaping @Sendable ([SharedPart]) -> Void) {
+        switch kind {
+        case .calls:
+            let lines = survey.placements.flatMap { calls?.lines($0) ?? [] }
+            tell(SharedPart.parts(lines, SharedPart.calls))
+        case .registrations:
+            tell(SharedPart.parts(survey.placements.flatMap(registrationLines), SharedPart.registrations))
+        case .limits: limits.lines { tell(SharedPart.parts($0, SharedPart.limits)) }
+        case .recoveries:
+            var lines = history.own
+            for stream in replica.streams where stream != .node(me.name) {
+                guard case .node = stream else { continue }
+                replica.forEach(in: stream) { if let line = RecoveryHistory.line($0) { lines.append(line) } }
+            }
+            tell(SharedPart.parts(lines.sorted { $0.time < $1.time }, SharedPart.recoveries))
+        }
+    }
+
+    private func registrationLines(_ placement: Placement) -> [RegistrationLine] {
+        var lines: [RegistrationLine] = []
+        let now = BootClock.now()
+        replica.forEach(in: .address(placement.address.name)) { record in
+            guard record.kind == .registration, let it = try? record.registration() else { return }
+            lines.append(
+                RegistrationLine(
+                    user: "\(it.user)@\(it.host)", contact: it.contact, address: placement.address.name,
+                    node: placement.holder?.name,
+                    expiresSeconds: Int((it.expires - now).components.seconds),
+                    transport: it.transport.lowercased(), survivesTakeover: it.isReachableElsewhere,
+                    userAgent: it.userAgent))
+        }
+        return lines
+    }
+}
+
+extension SharedPart {
+    static func parts<Line>(_ lines: [Line], _ part: ([Line]) -> SharedPart) -> [SharedPart] {
+        stride(from: 0, to: lines.count, by: size).map { start in
+            part(Array(lines[start..<min(start + size, lines.count)]))
+        }
+    }
+}
+
+extension RegistrationMode {
+    init(_ registrations: SwitchAccess.Registrations) {
+        switch registrations {
+        case .single: self = .single
+        case .callID: self = .callID
+        case .contact: self = .contact
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+}

@@ -1,0 +1,161 @@
+import Dispatch
+import GRDB
+@preconcurrency import Glibc
+import NIOCore
+import Switch
+
+/// The `recovery` table of the local switch's core database, read and written beside the running switch.
+///
+/// FreeSWITCH keeps it in SQLite and locks it only for moments, so a busy timeout is enough (switch_core_sqldb.c;
+/// its columns are those of `create_recovery_sql`). Everything happens on a thread of its own.
+final class RecoveryTable: Sendable {
+    /// Why the table cannot be used, in a sentence that says what to do.
+    struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
+        var description: String
+    }
+
+    /// What FreeSWITCH calls SIP in its table.
+    private static let technology = "sofia"
+    private static let patience = 3.0
+    /// More legs than any switch carries.
+    private static let rowLimit = 100_000
+    /// Of the metadata: where the flags are.
+    private static let headLength = 2000
+    let path: String
+    private let queue: DispatchQueue
+    private let database: DatabaseQueue
+
+    /// - Parameter path: of `core.db`, in the directory the switch calls `db_dir`.
+    /// - Throws: `Failure` when there is no such file, when it is no database, or when it is one of another version.
+    init(path: String) throws(Failure) {
+        self.path = path
+        queue = DispatchQueue(label: "fsdns.recovery-table")
+        do {
+            var configuration = Configuration()
+            configuration.label = "fsdns.core-db"
+            configuration.busyMode = .timeout(Self.patience)
+            // The switch would not survive a loss of power with its calls either.
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+            guard Self.exists(path) else {
+                throw Failure(
+                    description:
+                        "the switch's core database \(path) is not there; core-db-dsn or core-db-name in "
+                        + "switch.conf.xml moved it: fsdns needs the SQLite file in db_dir")
+            }
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            let columns = try database.read { database in
+                try String.fetchAll(database, sql: "SELECT name FROM pragma_table_info('recovery')")
+            }
+            let needed = ["runtime_uuid", "technology", "profile_name", "hostname", "uuid", "metadata"]
+            let missing = needed.filter { !columns.contains($0) }
+            guard missing.isEmpty else {
+                throw Failure(
+                    description: columns.isEmpty
+                        ? "\(path) has no table `recovery`: it belongs to another program or version"
+                        : "the table `recovery` of \(path) lacks \(missing.joined(separator: ", ")): it is of "
+                            + "another version")
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Self.explain(error, path)
+        }
+    }
+
+    private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    private static func explain(_ error: any Error, _ path: String) -> Failure {
+        guard let failure = error as? DatabaseError else {
+            return Failure(description: "the switch's core database \(path): \(error)")
+        }
+        let what =
+            switch failure.resultCode {
+            case .SQLITE_BUSY, .SQLITE_LOCKED:
+                "stayed locked for \(Int(patience)) s; the switch or another program does not let go of it"
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+                "is corrupt (\(failure.message ?? "no database")); stop the switch, move the file away, start it again"
+            case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
+                "may not be opened by this user; run fsdns as the switch's user or as root"
+            case .SQLITE_FULL: "has no room left on its disk"
+            default: failure.message ?? failure.resultCode.description
+            }
+        return Failure(description: "the switch's core database \(path) \(what)")
+    }
+
+    // MARK: - On its own thread
+
+    /// The rows of legs this process runs; of their metadata only the beginning, which has the flags.
+    func rows(runtime: String, on loop: any EventLoop) -> EventLoopFuture<[RecoveryRow]> {
+        run(.deferred, on: loop) { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT profile_name, hostname, uuid, substr(metadata, 1, ?) FROM recovery
+                    WHERE technology = ? AND runtime_uuid = ? LIMIT ?
+                    """, arguments: [Self.headLength, Self.technology, runtime, Self.rowLimit])
+            return rows.map { row in
+                RecoveryRow(
+                    runtimeUUID: runtime, profileName: row[0] ?? "", hostname: row[1] ?? "",
+                    uuid: row[2] ?? "", metadata: row[3] ?? "")
+            }
+        }
+    }
+
+    /// In one transaction: rows of that profile that other processes left go, these come.
+    func stage(
+        _ rows: [RecoveryRow], profile: String, runtime: String, on loop: any EventLoop
+    ) -> EventLoopFuture<Void> {
+        run(.immediate, on: loop) { database in
+            try database.execute(
+                sql: "DELETE FROM recovery WHERE technology = ? AND profile_name = ? AND runtime_uuid <> ?",
+                arguments: [Self.technology, profile, runtime])
+            let insert = try database.makeStatement(
+                sql: """
+                    INSERT INTO recovery (runtime_uuid, technology, profile_name, hostname, uuid, metadata)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """)
+            for row in rows {
+                try insert.execute(arguments: [
+                    row.runtimeUUID, row.technology, row.profileName, row.hostname, row.uuid, row.metadata,
+                ])
+            }
+        }
+    }
+
+    /// What processes before this one left: an unlucky `sofia recover` would call people who talk elsewhere.
+    ///
+    /// - Returns: how many rows went.
+    func deleteStale(runtime: String, on loop: any EventLoop) -> EventLoopFuture<Int> {
+        run(.immediate, on: loop) { database in
+            try database.execute(
+                sql: "DELETE FROM recovery WHERE technology = ? AND runtime_uuid <> ?",
+                arguments: [Self.technology, runtime])
+            return database.changesCount
+        }
+    }
+
+    private func run<Value: Sendable>(
+        _ kind: Database.TransactionKind, on loop: any EventLoop,
+        _ work: @escaping @Sendable (Database) throws -> Value
+    ) -> EventLoopFuture<Value> {
+        let promise = loop.makePromise(of: Value.self)
+        let (database, path) = (database, path)
+        queue.async {
+            do {
+                // IMMEDIATE: a reader that turns writer could meet the switch halfway.
+                var value: Value?
+                try database.writeWithoutTransaction { database in
+                    try database.inTransaction(kind) {
+                        value = try work(database)
+                        return .commit
+                    }
+                }
+                guard let value else { preconditionFailure("a committed transaction has a result") }
+                promise.succeed(value)
+            } catch {
+                promise.fail(Self.explain(error, path))
+            }
+        }
+        return promise.futureResult
+    }
+}

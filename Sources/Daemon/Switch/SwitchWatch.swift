@@ -1,0 +1,121 @@
+import Cluster
+import Consensus
+import EventSocket
+import NIOCore
+import Switch
+
+/// Whether this machine's FreeSWITCH lives, told to the node as soon as that changes.
+///
+/// A pulse goes through the switch's own event system; its return is the proof.
+final class SwitchWatch {
+    /// Between two reports that only tell other numbers.
+    private static let reportPause: Duration = .milliseconds(200)
+    private let link: SwitchLink
+    private let loop: any EventLoop
+    private let report: @Sendable (SwitchReport) -> Void
+    private var pulse: Pulse
+    private var timer: Scheduled<Void>?
+    private var told = SwitchReport(health: .unknown)
+    private var toldAt = Instant.zero
+    private var wasUp = false
+    private var reason = "it was not reached yet"
+    private let log: EventLog
+    /// Calls and registrations as of now.
+    var numbers: (() -> (calls: Int, registrations: Int))?
+
+    init(
+        interval: Duration, deadline: Duration, token: String, link: SwitchLink, log: EventLog,
+        report: @escaping @Sendable (SwitchReport) -> Void
+    ) {
+        var settings = Pulse.Settings()
+        settings.interval = interval
+        settings.deadline = deadline
+        pulse = Pulse(settings: settings, token: token)
+        self.link = link
+        self.log = log
+        self.report = report
+        loop = link.loop
+    }
+
+    /// The event socket is open and what the last life of the switch left behind is cleaned up.
+    func up() {
+        wasUp = true
+        pulse.connected(at: BootClock.now())
+        tick()
+    }
+
+    func down(_ why: String) {
+        pulse.disconnected()
+        timer?.cancel()
+        timer = nil
+        reason = why
+        tell()
+    }
+
+    /// - Returns: whether the event was a pulse of ours.
+    func handle(_ event: SwitchEvent) -> Bool {
+        let isOurs = pulse.handle(event, at: BootClock.now())
+        if isOurs { tell() }
+        return isOurs
+    }
+
+    /// Another number of calls or registrations is told soon.
+    func numbersChanged() {
+        if BootClock.now() - toldAt >= Self.reportPause { tell() }
+    }
+
+    private func tick() {
+        timer?.cancel()
+        timer = nil
+        if let event = pulse.tick(at: BootClock.now()) {
+            link.command(.sendevent(event)) { [weak self] reply in
+                guard let self else { return }
+                switch reply {
+                case .success(let reply) where reply.isError:
+                    pulse.refused(reply.text)
+                    tell()
+                case .success: break
+                case .failure(.disconnected), .failure(.notReady): break
+                case .failure(let failure):
+                    pulse.refused("\(failure)")
+                    tell()
+                }
+            }
+        }
+        tell()
+        guard let due = pulse.nextDeadline else { return }
+        let wait = max(.milliseconds(1), due - BootClock.now())
+        timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
+            self?.tick()
+        }
+    }
+
+    private func tell() {
+        let health: SwitchReport.Health
+        switch pulse.verdict {
+        case .healthy: health = .healthy
+        // A switch that was never reached is not known to be broken: it may only be starting.
+        case .unhealthy(.unproven) where told.health != .healthy: health = told.health
+        case .unhealthy(.disconnected): health = wasUp ? .unhealthy : .unknown
+        case .unhealthy(let why):
+            reason = why.description
+            health = .unhealthy
+        }
+        let (calls, registrations) = numbers?() ?? (0, 0)
+        let now = BootClock.now()
+        let report = SwitchReport(
+            health: health, calls: UInt32(clamping: calls), registrations: UInt32(clamping: registrations))
+        guard report != told, report.health != told.health || now - toldAt >= Self.reportPause else { return }
+        if report.health != told.health {
+            let trip = pulse.roundTrip.map { "; the last event came back after \($0.nanoseconds / 1_000_000) ms" }
+            log.notice(
+                "switch", "health",
+                health == .healthy ? "FreeSWITCH is healthy" : "FreeSWITCH is \(health.rawValue): \(reason)\(trip ?? "")")
+        }
+        told = report
+        toldAt = now
+        self.report(report)
+    }
+
+    func stop() { timer?.cancel() }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import Wire
+
+struct CallsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "calls",
+        abstract: "Show every call, and whether it would survive the loss of its machine.",
+        discussion: "The node answers from its own copy, so this also works when other nodes are gone.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    @Flag(help: "Only calls that would be lost, or whose recovery is doubtful.")
+    var doubtful = false
+
+    mutating func run() throws {
+        let lines = try control.client.shared(.calls).flatMap { part in
+            if case .calls(let lines) = part { lines } else { [CallLine]() }
+        }.filter { !doubtful || !$0.isRecoverable || $0.reason != nil }
+        switch format {
+        case .table: Output.lines(CallsText(paint: .standard, width: Output.size?.columns).lines(lines))
+        case .json: Output.line(JSONText.pretty(lines))
+        }
+    }
+}
+
+struct RegistrationsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "registrations",
+        abstract: "Show every registered phone with the address it lives on.",
+        discussion: "The node answers from its own copy, so this also works when other nodes are gone.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    @Option(help: "Only users whose user@host contains this.")
+    var user: String?
+
+    mutating func run() throws {
+        let wanted = user
+        let lines = try control.client.shared(.registrations).flatMap { part in
+            if case .registrations(let lines) = part { lines } else { [RegistrationLine]() }
+        }.filter { line in wanted.map { line.user.contains($0) } ?? true }
+        switch format {
+        case .table:
+            Output.lines(RegistrationsText(paint: .standard, width: Output.size?.columns).lines(lines))
+        case .json: Output.line(JSONText.pretty(lines))
+        }
+    }
+}
+
+struct LimitsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "limits", abstract: "Show every limit's use in the whole cluster, node by node.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    mutating func run() throws {
+        let lines = try control.client.shared(.limits).flatMap { part in
+            if case .limits(let lines) = part { lines } else { [LimitUseLine]() }
+        }
+        switch format {
+        case .table: Output.lines(LimitsText(paint: .standard, width: Output.size?.columns).lines(lines))
+        case .json: Output.line(JSONText.pretty(lines))
+        }
+    }
+}
+
+struct HistoryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "history",
+        abstract: "Show what became of the calls each time an address came to another machine.")
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "table for people, json for programs.")
+    var format = TableFormat.table
+
+    mutating func run() throws {
+        let lines = try control.client.shared(.recoveries).flatMap { part in
+            if case .recoveries(let lines) = part { lines } else { [RecoveryLine]() }
+        }
+        switch format {
+        case .table: Output.lines(HistoryText(paint: .standard, width: Output.size?.columns).lines(lines))
+        case .json: Output.line(JSONText.pretty(lines))
+        }
+    }
+}

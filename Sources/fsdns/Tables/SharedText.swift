@@ -1,0 +1,108 @@
+import Wire
+
+/// `fsdns calls`: one line a call, the doubtful ones marked, the count of each kind below.
+struct CallsText {
+    var paint: Paint
+    var width: Int?
+
+    func lines(_ calls: [CallLine]) -> [String] {
+        guard !calls.isEmpty else { return ["No calls."] }
+        var table = Table([
+            .init("ADDRESS"), .init("NODE"), .init("FROM"), .init("TO"), .init("STATE"),
+            .init("TIME", .right), .init("RECOVERY"), .init("UUID"),
+        ])
+        for call in calls {
+            let verdict: Table.Cell
+            if !call.isRecoverable {
+                verdict = .init("lost: \(call.reason ?? "unknown")", .bad)
+            } else if let reason = call.reason {
+                verdict = .init("doubtful: \(reason)", .warn)
+            } else {
+                verdict = .init("yes", .good)
+            }
+            table.add([
+                .init(call.address, .bold), .init(call.node ?? "-"), .init(call.from), .init(call.to),
+                .init(call.phase), .init(clock(call.seconds)), verdict, .init(call.uuid),
+            ])
+        }
+        let lost = calls.count { !$0.isRecoverable }
+        let doubtful = calls.count { $0.isRecoverable && $0.reason != nil }
+        return table.lines(paint: paint, width: width) + [
+            "",
+            "\(calls.count) calls: \(calls.count - lost - doubtful) recoverable, \(doubtful) doubtful, \(lost) not",
+        ]
+    }
+}
+
+/// `fsdns registrations`: one line a contact.
+struct RegistrationsText {
+    var paint: Paint
+    var width: Int?
+
+    func lines(_ registrations: [RegistrationLine]) -> [String] {
+        guard !registrations.isEmpty else { return ["No registrations."] }
+        var table = Table([
+            .init("USER"), .init("ADDRESS"), .init("NODE"), .init("EXPIRES", .right), .init("TAKEOVER"),
+            .init("CONTACT"), .init("AGENT"),
+        ])
+        for line in registrations {
+            table.add([
+                .init(line.user, .bold), .init(line.address), .init(line.node ?? "-"),
+                .init("\(line.expiresSeconds) s"),
+                line.survivesTakeover
+                    ? .init("survives", .good) : .init("\(line.transport): phone must return", .warn),
+                .init(line.contact), .init(line.userAgent),
+            ])
+        }
+        return table.lines(paint: paint, width: width) + ["", "\(registrations.count) registrations"]
+    }
+}
+
+/// `fsdns limits`: the sum first, then who uses it.
+struct LimitsText {
+    var paint: Paint
+    var width: Int?
+
+    func lines(_ limits: [LimitUseLine]) -> [String] {
+        guard !limits.isEmpty else { return ["No limit is in use."] }
+        var table = Table([.init("LIMIT"), .init("KIND"), .init("USED", .right), .init("NODES")])
+        for line in limits {
+            table.add([
+                .init(line.key, .bold), .init(line.kind), .init(line.total),
+                .init(line.nodes.map { "\($0.node) \($0.count)" }.joined(separator: ", ")),
+            ])
+        }
+        return table.lines(paint: paint, width: width)
+    }
+}
+
+/// `fsdns history`: one block a recovery, the newest last.
+struct HistoryText {
+    var paint: Paint
+    var width: Int?
+    /// More losses than this are counted, not listed.
+    private static let listed = 20
+
+    func lines(_ recoveries: [RecoveryLine]) -> [String] {
+        guard !recoveries.isEmpty else { return ["No address with calls has come to another machine yet."] }
+        return recoveries.flatMap { line -> [String] in
+            let all = line.recovered == line.legs
+            let head =
+                "\(line.time)  \(line.address) on \(line.node) at epoch \(line.epoch): "
+                + "\(line.recovered) of \(line.legs) legs recovered in \(line.milliseconds) ms"
+            let losses = line.lost.prefix(Self.listed).map {
+                cut("    lost \($0.uuid): \($0.reason)", to: width)
+            }
+            let more = line.lost.count - losses.count
+            return [paint(head, all ? .plain : .warn)] + losses
+                + (more > 0 ? ["    and \(more) more; --format json lists all"] : [])
+        }
+    }
+}
+
+/// `1:02:03`, `2:03`.
+private func clock(_ seconds: Int) -> String {
+    let two = { (number: Int) in number < 10 ? "0\(number)" : "\(number)" }
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60)
+    return hours > 0 ? "\(hours):\(two(minutes)):\(two(seconds % 60))" : "\(minutes):\(two(seconds % 60))"
+}
