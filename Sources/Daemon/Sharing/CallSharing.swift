@@ -84,7 +84,8 @@ final class CallSharing {
     /// The address is off this machine, so every BYE fails in its socket, is tried once and not again.
     private func forget(_ address: String) {
         guard runtime != nil, !tracker.legs(of: address).isEmpty else { return }
-        log.notice("call", address, "its calls are at \(elsewhere[address] ?? "another node") now and end here")
+        log.notice(
+            "call", address, "its calls are at \(elsewhere[address] ?? "another node") now and end here")
         link.api("hupall MANAGER_REQUEST sofia_profile_name \(address)") { _ in }
     }
 

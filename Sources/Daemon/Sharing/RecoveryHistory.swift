@@ -28,7 +28,9 @@ final class RecoveryHistory {
         self.log = log
         guard let data = FileText.read(path, limit: 8 << 20) else { return }
         for line in data.split(separator: 0x0A) {
-            if let entry = try? JSONDecoder().decode(RecoveryLine.self, from: Data(line)) { own.append(entry) }
+            if let entry = try? JSONDecoder().decode(RecoveryLine.self, from: Data(line)) {
+                own.append(entry)
+            }
         }
         own = own.suffix(Self.limit)
     }

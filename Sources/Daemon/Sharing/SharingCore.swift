@@ -238,7 +238,8 @@ final class SharingCore {
             switch result {
             case .success(let count):
                 if count > 0 {
-                    parts.log.notice("recovery-table", table.path, "\(count) rows of earlier lives were removed")
+                    parts.log.notice(
+                        "recovery-table", table.path, "\(count) rows of earlier lives were removed")
                 }
                 ready(runtime, switchname, table, isRestarted)
             case .failure(let failure):
@@ -253,7 +254,8 @@ final class SharingCore {
     ) {
         self.runtime = runtime
         if switchname != me.name {
-            trouble("the switch calls itself \(switchname), not \(me.name): set switchname in switch.conf.xml")
+            trouble(
+                "the switch calls itself \(switchname), not \(me.name): set switchname in switch.conf.xml")
         }
         link?.api(SofiaProfile.command) { [weak self] result in
             guard let self, self.runtime == runtime else { return }

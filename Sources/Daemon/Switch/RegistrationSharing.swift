@@ -65,8 +65,10 @@ final class RegistrationSharing {
             if !placement.isHere {
                 books[name] = nil
             } else if known?.epoch != placement.epoch {
-                var book = known?.book ?? RegistrationBook(
-                    profile: name, settings: RegistrationBook.Settings(mode: mode))
+                var book =
+                    known?.book
+                    ?? RegistrationBook(
+                        profile: name, settings: RegistrationBook.Settings(mode: mode))
                 if known == nil { book.adopt(replicated(name), at: now) }
                 books[name] = Book(book: book, epoch: placement.epoch, nextListing: now)
             }
@@ -155,7 +157,8 @@ final class RegistrationSharing {
                     writes.append(.put(try Record(registration, identity: identity)))
                 } catch {
                     log.warning(
-                        "registration", "\(registration.user)@\(registration.host)", "is not replicated: \(error)")
+                        "registration", "\(registration.user)@\(registration.host)",
+                        "is not replicated: \(error)")
                 }
             case .removed(_, let registration, _):
                 writes.append(.remove(.registration, key: key(of: registration)))

@@ -180,7 +180,8 @@ final class SwitchLink {
         case .failed(let id, let failure): fail(id, failure)
         case .event(let event): owner?.event(event)
         case .log: break
-        case .undecodable(let error): log.warning("switch", "\(endpoint)", "an event cannot be read: \(error)")
+        case .undecodable(let error):
+            log.warning("switch", "\(endpoint)", "an event cannot be read: \(error)")
         case .disconnected(let reason): end(reason)
         }
     }

@@ -107,10 +107,13 @@ final class SwitchWatch {
             health: health, calls: UInt32(clamping: calls), registrations: UInt32(clamping: registrations))
         guard report != told, report.health != told.health || now - toldAt >= Self.reportPause else { return }
         if report.health != told.health {
-            let trip = pulse.roundTrip.map { "; the last event came back after \($0.nanoseconds / 1_000_000) ms" }
+            let trip = pulse.roundTrip.map {
+                "; the last event came back after \($0.nanoseconds / 1_000_000) ms"
+            }
             log.notice(
                 "switch", "health",
-                health == .healthy ? "FreeSWITCH is healthy" : "FreeSWITCH is \(health.rawValue): \(reason)\(trip ?? "")")
+                health == .healthy
+                    ? "FreeSWITCH is healthy" : "FreeSWITCH is \(health.rawValue): \(reason)\(trip ?? "")")
         }
         told = report
         toldAt = now

@@ -36,7 +36,8 @@ enum EventText {
             .bad
         case .nodeSilent, .takeover, .drainAborted, .zoneTrouble, .asleep, .seatMoving, .maintenance: .warn
         case .clusterFormed, .seatGranted, .leaseWon, .drainFinished, .zoneUpdated: .good
-        case .nodeHeard, .nodeAdmitted, .leaderChanged, .recovered, .addressHeld, .addressReleased, .drainPhase,
+        case .nodeHeard, .nodeAdmitted, .leaderChanged, .recovered, .addressHeld, .addressReleased,
+            .drainPhase,
             .configuration:
             .plain
         }
