@@ -16,6 +16,7 @@ let package = Package(
     products: [
         .executable(name: "fsdns", targets: ["fsdns"]),
         .executable(name: "fsdns-keeper", targets: ["fsdns-keeper"]),
+        .executable(name: "fsdns-switch", targets: ["fsdns-switch"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -55,6 +56,21 @@ let package = Package(
         .target(
             name: "Simulation", dependencies: ["Cluster", "Consensus", "Wire"],
             swiftSettings: deciding),
+
+        .target(
+            name: "SwitchSimulator",
+            dependencies: [
+                "EventSocket", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "fsdns-switch",
+            dependencies: [
+                "SwitchSimulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: settings),
 
         // Acting.
         .target(name: "Keeper", dependencies: ["CLinux"], swiftSettings: settings),
