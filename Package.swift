@@ -128,6 +128,13 @@ let package = Package(
             name: "ZoneServerTests", dependencies: ["Cluster", "ZoneServer", "Wire"],
             swiftSettings: settings),
         .testTarget(
+            name: "SwitchSimulatorTests",
+            dependencies: [
+                "EventSocket", "SwitchSimulator", "fsdns-switch",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
+            ], exclude: ["Fixtures"], swiftSettings: settings),
+        .testTarget(
             name: "SimulationTests", dependencies: ["Cluster", "Consensus", "Simulation"],
             exclude: ["Scenarios"], swiftSettings: settings),
         .testTarget(

@@ -64,6 +64,8 @@ struct Leg: Sendable {
     /// The applications of the matched extension, first to last.
     var plan: [Application] = []
     var extensionName = ""
+    /// The application that runs once the caller has acknowledged the answer.
+    var nextStep: Int?
     /// Applications that have run, with their stamps.
     var log: [(application: Application, stamp: Timestamp)] = []
     var revival: Revival?

@@ -132,7 +132,9 @@ extension SwitchCore {
     mutating func inviteAccepted(
         _ client: Transactions.Client, _ message: SIPMessage, from source: SIPEndpoint, on index: Int
     ) {
-        guard var channel = channels[client.leg], channel.hangupCause == nil else { return }
+        guard var channel = channels[client.leg], channel.hangupCause == nil else {
+            return abandon(client, message, on: index)
+        }
         if let contact = message.contact {
             channel.dialog.target = contact.uriText
             if channel.dialog.routes.isEmpty, let place = contact.uri.endpoint { channel.dialog.peer = place }
@@ -165,6 +167,29 @@ extension SwitchCore {
         }
         if channels[caller]?.times.progress == 0 || channels[caller]?.dialog.hasAnsweredWithTag == true {
             agenda.note(.relay(caller: caller), at: now + Self.originateTick)
+        }
+    }
+
+    /// Answered by a phone whose call was given up meanwhile: acknowledged, and ended.
+    private mutating func abandon(_ client: Transactions.Client, _ message: SIPMessage, on index: Int) {
+        let target = message.contact?.uriText ?? client.request.uri ?? ""
+        let number = client.request.sequence?.number ?? 1
+        for (method, sequence) in [("ACK", number), ("BYE", number + 1)] {
+            let branch = "z9hG4bK" + chance.tag()
+            var request = SIPMessage(.request(method: method, uri: target))
+            request.append("Via", "SIP/2.0/UDP \(profiles[index].sentBy);rport;branch=\(branch)")
+            for route in message.all("Record-Route").reversed() { request.append("Route", route) }
+            request.append("Max-Forwards", "70")
+            request.append("From", client.request["From"] ?? "")
+            request.append("To", message["To"] ?? "")
+            request.append("Call-ID", client.request.callID)
+            request.append("CSeq", "\(sequence) \(method)")
+            request.appendLength()
+            if method == "ACK" {
+                transmit(request.bytes, request, to: client.to, on: index, isResponse: false)
+            } else {
+                self.request(request, branch: branch, to: client.to, on: index, leg: client.leg)
+            }
         }
     }
 
@@ -218,7 +243,6 @@ extension SwitchCore {
         called.isBridged = true
         caller.times.bridged = now.microseconds
         called.times.bridged = now.microseconds
-        called.state = .exchangeMedia
         fireBridge("CHANNEL_BRIDGE", caller, called.uuid, from: Origin.bridge)
         joined(&caller, &called)
         agenda.note(.callUpdate(first: uuid, second: partner), at: now + Self.originateTick)
@@ -233,6 +257,7 @@ extension SwitchCore {
         channels[called.uuid] = called
         track(caller.uuid)
         track(called.uuid)
+        channels[called.uuid]?.state = .exchangeMedia
         channels[caller.uuid]?.variables.set([
             "bridge_channel": called.name, "bridge_uuid": called.uuid, "signal_bond": called.uuid,
         ])

@@ -3,6 +3,7 @@ import EventSocket
 /// Event origins of call progress.
 enum Origin {
     static let create = EventOrigin("switch_core_state_machine.c", "switch_core_session_run", 626)
+    static let execute = EventOrigin("switch_core_session.c", "switch_core_session_exec", 2966)
     static let answer = EventOrigin("switch_channel.c", "switch_channel_perform_mark_answered", 3848)
     static let bridge = EventOrigin("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 1689)
     static let unbridge = EventOrigin("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 1879)
@@ -115,6 +116,7 @@ extension SwitchCore {
         let application = channel.plan[step]
         switch application.name {
         case "limit":
+            note(application, on: uuid)
             guard let rule = settings.limits.first(where: { $0.data == application.data }) else { break }
             guard rule.backend == .hash else {
                 return ask(rule, for: uuid)
@@ -125,13 +127,21 @@ extension SwitchCore {
             }
             held(rule, by: uuid, usage: limits.localUsage(realm: rule.realm, id: rule.id))
         case "answer":
-            note(application, on: uuid)
-            if channel.answer == .ringing { answerCall(uuid) }
+            if channel.answer == .ringing {
+                note(application, on: uuid)
+                answerCall(uuid)
+                // The next application runs once the caller has acknowledged.
+                channels[uuid]?.nextStep = step + 1
+                return
+            }
         case "park":
             channels[uuid]?.application = application
-            if channel.variables["current_application"] != nil, channel.revival == nil { track(uuid) }
-            channels[uuid]?.variables["current_application"] = "park"
             channels[uuid]?.state = .execute
+            track(uuid)
+            if channel.variables["current_application"] != application.name {
+                channels[uuid]?.variables["current_application"] = application.name
+            }
+            fireExecute(application, on: uuid)
             return
         case "bridge": return placeCall(for: uuid)
         default: break
@@ -147,6 +157,18 @@ extension SwitchCore {
         channel.application = application
         channel.log.append((application, now))
         channels[uuid] = channel
+        fireExecute(application, on: uuid)
+    }
+
+    private mutating func fireExecute(_ application: Application, on uuid: String) {
+        guard let channel = channels[uuid] else { return }
+        let id = chance.uuid()
+        fire("CHANNEL_EXECUTE", from: Origin.execute) { headers in
+            channel.describe(into: &headers)
+            headers.append("Application", application.name)
+            if !application.data.isEmpty { headers.append("Application-Data", application.data) }
+            headers.append("Application-UUID", id)
+        }
     }
 
     /// Sends the 200 to the caller.

@@ -92,12 +92,12 @@ extension SwitchCore {
     private func uptime(_ unit: String?) -> String {
         let micros = (now - started).wholeMicroseconds
         switch unit {
-        case "ms": return "\(micros / 1000)"
-        case "us": return "\(micros)"
-        case "m": return "\(micros / 60_000_000)"
-        case "h": return "\(micros / 3_600_000_000)"
-        case "d": return "\(micros / 86_400_000_000)"
-        default: return "\(micros / 1_000_000)"
+        case "ms": return "\(micros / 1000)\n"
+        case "us": return "\(micros)\n"
+        case "m": return "\(micros / 60_000_000)\n"
+        case "h": return "\(micros / 3_600_000_000)\n"
+        case "d": return "\(micros / 86_400_000_000)\n"
+        default: return "\(micros / 1_000_000)\n"
         }
     }
 
@@ -192,10 +192,16 @@ extension SwitchCore {
         var words = line.split(separator: " ").map(String.init)
         let typed = line.hasSuffix(" ") || words.isEmpty ? "" : words.removeLast()
         var found: [String] = []
+        var ends: [Bool] = []
         func offer(_ phrase: [String]) {
             guard phrase.count > words.count, phrase.starts(with: words) else { return }
             let word = phrase[words.count]
-            if word.hasPrefix(typed), !found.contains(word) { found.append(word) }
+            // A word that ends one phrase and goes on in another is shown twice, but for the first word.
+            let isEnd = phrase.count == words.count + 1 && !words.isEmpty
+            guard word.hasPrefix(typed), !zip(found, ends).contains(where: { $0 == word && $1 == isEnd })
+            else { return }
+            found.append(word)
+            ends.append(isEnd)
         }
         for phrase in Self.phrases { offer(phrase) }
         for alias in aliases { offer([alias.name]) }
@@ -210,7 +216,8 @@ extension SwitchCore {
         ["hash_dump", "limit"], ["hash_remote", "kill"], ["hash_remote", "list"], ["hash_remote", "rescan"],
         ["hostname"], ["hupall"], ["limit_usage"], ["reloadxml"], ["show", "aliases"], ["show", "calls"],
         ["show", "channels"], ["show", "registrations"], ["sofia", "global", "standby"],
-        ["sofia", "profile"], ["sofia", "recover"], ["sofia", "status"], ["sofia", "xmlstatus"], ["status"],
+        ["sofia", "profile"], ["sofia", "recover"], ["sofia", "status"], ["sofia", "status", "profile"],
+        ["sofia", "xmlstatus"], ["status"],
         ["switchname"], ["system"], ["uptime"], ["uuid_dump"], ["uuid_exists"], ["uuid_kill"], ["version"],
     ]
 }

@@ -55,10 +55,7 @@ extension SwitchCore {
     private mutating func shutDown(_ how: String, _ call: Call) -> String? {
         switch how {
         case "cancel":
-            if let waiting = pause.shutdown, !waiting.isFinishing {
-                pause.shutdown = nil
-                agenda.note(.answerShutdown(waiting.ticket), at: now + .milliseconds(1))
-            }
+            pause.shutdown = nil
             return "+OK\n"
         case "elegant", "asap":
             guard pause.shutdown == nil else { return "-ERR shutdown in progress\n" }
@@ -66,8 +63,6 @@ extension SwitchCore {
             fire(
                 "SHUTDOWN_REQUESTED", from: EventOrigin("switch_core.c", "switch_core_session_ctl", 2825)
             ) { $0.append("Event-Info", how == "asap" ? "ASAP" : "elegant") }
-            finishShutdownIfEmpty()
-            return nil
         case "now":
             emit(.reply(call.ticket, "+OK\n"))
             emit(.crash)
@@ -75,20 +70,27 @@ extension SwitchCore {
         default:
             for uuid in order { hangUp(uuid, .managed, how: .sent) }
             pause.shutdown = PauseState.Shutdown(isASAP: true, ticket: call.ticket)
-            finishShutdownIfEmpty()
-            return nil
         }
+        agenda.note(.pollShutdown(call.ticket), at: now + Self.shutdownPoll)
+        return nil
     }
 
-    /// From the last hangup to the end it takes about 0.4 s.
-    mutating func finishShutdownIfEmpty() {
-        guard let waiting = pause.shutdown, !waiting.isFinishing, sessionCount == 0 else { return }
-        pause.shutdown?.isFinishing = true
-        agenda.note(.answerShutdown(waiting.ticket), at: now + .milliseconds(200))
-        agenda.note(.finishShutdown, at: now + .milliseconds(400))
+    /// How often a waiting shutdown looks for sessions (switch_core.c: switch_core_session_ctl).
+    static let shutdownPoll = Duration.milliseconds(500)
+
+    mutating func pollShutdown(_ ticket: Ticket) {
+        guard let waiting = pause.shutdown, waiting.ticket == ticket else {
+            return emit(.reply(ticket, "+OK\n"))
+        }
+        guard sessionCount == 0 else {
+            return agenda.note(.pollShutdown(ticket), at: now + Self.shutdownPoll)
+        }
+        emit(.reply(ticket, "+OK\n"))
+        agenda.note(.finishShutdown, at: now + .milliseconds(520))
     }
 
     mutating func finishShutdown() {
+        guard pause.shutdown != nil else { return }
         fire("SHUTDOWN", from: EventOrigin("switch_core.c", "switch_core_destroy", 3033)) {
             $0.append("Event-Info", "System Shutting Down")
         }

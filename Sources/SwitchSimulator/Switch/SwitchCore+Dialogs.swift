@@ -86,7 +86,10 @@ extension SwitchCore {
                 "sip_full_from": message["From"], "sip_full_to": message["To"],
             ])
         }
+        let step = channel.nextStep
+        channel.nextStep = nil
         channels[uuid] = channel
+        if let step { return proceed(uuid, at: step) }
         if channel.answer == .answered { track(uuid) }
     }
 
@@ -99,7 +102,7 @@ extension SwitchCore {
         guard let message = try? SIPMessage(parsing: bytes) else { return }
         transmit(bytes, message, to: channel.dialog.answerTo, on: index, isResponse: true)
         let next = min(interval + interval, Transactions.t2)
-        agenda.note(.resendAnswer(uuid, interval: next, until: until), at: now + next)
+        agenda.note(.resendAnswer(uuid, interval: next, until: until), at: min(now + next, until))
     }
 
     /// The caller gives up before the answer.

@@ -160,7 +160,6 @@ extension SwitchCore {
         channels[uuid] = nil
         order.removeAll { $0 == uuid }
         dialogs[channel.dialog.key] = nil
-        finishShutdownIfEmpty()
     }
 
     mutating func release(_ hold: LimitHold) {

@@ -40,18 +40,20 @@ extension SwitchCore {
     /// The rows asked for by `selectRows`, in table order.
     package mutating func recoveryRows(_ rows: [RecoveryRow], job: Int, at now: Timestamp) {
         advance(to: now)
-        guard recoveries[job] != nil else { return }
-        recoveries[job]?.rows = rows
-        reviveNext(job)
+        guard var recovery = recoveries[job] else { return }
+        recovery.rows = rows
+        recoveries[job] = recovery
+        guard !rows.isEmpty else { return finish(recovery, job: job) }
+        agenda.note(.reviveNext(job: job), at: now + chance.between(settings.revivalPace))
     }
 
     mutating func reviveNext(_ job: Int) {
         guard var recovery = recoveries[job] else { return }
-        guard recovery.next < recovery.rows.count else { return finish(recovery, job: job) }
         let row = recovery.rows[recovery.next]
         recovery.next += 1
         if revive(row) { recovery.revived += 1 }
         recoveries[job] = recovery
+        guard recovery.next < recovery.rows.count else { return finish(recovery, job: job) }
         agenda.note(.reviveNext(job: job), at: now + chance.between(settings.revivalPace))
     }
 
@@ -104,7 +106,7 @@ extension SwitchCore {
             ? (leg.variables["sip_contact_uri"]?.split(separator: "@").last).map(String.init) ?? ""
             : SIPURI.bracketed(profiles[index].settings.ip)
         sendInvite(row.uuid, on: index, remoteParty: "\"\(name)\" <sip:\(number)@\(host)>")
-        agenda.note(.announceRevived(row.uuid), at: now + .milliseconds(1))
+        agenda.note(.announceRevived(channels[row.uuid] ?? channel), at: now + .milliseconds(1))
         return true
     }
 
@@ -146,12 +148,12 @@ extension SwitchCore {
         return MediaOffer(kind: .revival, ip: ip, port: port, session: now.seconds - Int64(port))
     }
 
-    mutating func announceRevived(_ uuid: String) {
-        guard var channel = channels[uuid], channel.hangupCause == nil else { return }
+    /// The channel's own thread starts a little later and tells what the channel was when it was made.
+    mutating func announceRevived(_ leg: Leg) {
+        var channel = leg
         channel.state = .initial
         channel.shownNumber = (channel.revival?.partner == nil ? Leg.State.execute : .reset).number
         fireChannel("CHANNEL_CREATE", channel, from: Origin.create)
-        channels[uuid]?.shownNumber = nil
     }
 
     /// The peer took the re-INVITE: a single leg goes on with its applications, a bridged one waits for its partner.
@@ -187,7 +189,7 @@ extension SwitchCore {
             let index = profileIndex(channel.profile)
         else { return }
         channel.revivalAnswer = nil
-        channel.variables["call_uuid"] = channel.callUUID
+        if channel.transferSource == nil { channel.variables["call_uuid"] = channel.callUUID }
         channel.setAccepted(
             answer.message, from: answer.source, profile: profiles[index], isRevived: true, chance: &chance)
         channels[uuid] = channel
@@ -202,6 +204,7 @@ extension SwitchCore {
             first.hangupCause == nil, second.hangupCause == nil, !first.isBridged
         else { return }
         let source = "\(now.seconds):\(chance.uuid()):uuid_br:\(partner)"
+        first.variables["bridge_to"] = nil
         first.variables.set([
             "call_uuid": first.callUUID, "bridge_channel": second.name, "bridge_uuid": partner,
             "signal_bond": partner, "original_destination_number": first.caller.destination,
@@ -221,7 +224,6 @@ extension SwitchCore {
         second.times.resurrect = 0
         first.times.bridged = now.microseconds
         first.state = .softExecute
-        second.state = .exchangeMedia
         first.isBridged = true
         second.isBridged = true
         first.partner = partner

@@ -169,7 +169,8 @@ extension SwitchCore {
         transmit(client.bytes, client.request, to: client.to, on: index, isResponse: false)
         var next = interval + interval
         if !isInvite { next = min(next, Transactions.t2) }
-        agenda.note(.retransmit(key: key, interval: next), at: now + next)
+        agenda.note(
+            .retransmit(key: key, interval: next), at: min(now + next, client.since + Transactions.life))
     }
 
     private mutating func receiveResponse(_ message: SIPMessage, from source: SIPEndpoint, on index: Int) {

@@ -110,7 +110,7 @@ package struct SwitchCore: Sendable {
         case callUpdate(first: String, second: String)
         case finishHangup(caller: String?, called: String?)
         case reviveNext(job: Int)
-        case announceRevived(String)
+        case announceRevived(Leg)
         case rejoin(String)
         case acceptAlone(String)
         case retransmit(key: String, interval: Duration)
@@ -118,8 +118,9 @@ package struct SwitchCore: Sendable {
         case forget(Transactions.ServerKey)
         case resendAnswer(String, interval: Duration, until: Timestamp)
         case phone(PhoneStep)
+        /// A waiting `fsctl shutdown` looks whether it is over.
+        case pollShutdown(Ticket)
         case finishShutdown
-        case answerShutdown(Ticket)
     }
 
     private mutating func perform(_ item: Item) {
@@ -134,7 +135,7 @@ package struct SwitchCore: Sendable {
         case .callUpdate(let first, let second): updateCall(first, second)
         case .finishHangup(let caller, let called): finishHangup(caller: caller, called: called)
         case .reviveNext(let job): reviveNext(job)
-        case .announceRevived(let uuid): announceRevived(uuid)
+        case .announceRevived(let leg): announceRevived(leg)
         case .rejoin(let uuid): rejoin(uuid)
         case .acceptAlone(let uuid): acceptRevivalAnswer(uuid)
         case .retransmit(let key, let interval): retransmit(key, after: interval)
@@ -144,7 +145,7 @@ package struct SwitchCore: Sendable {
             resendAnswer(uuid, after: interval, until: until)
         case .phone(let step): perform(step)
         case .finishShutdown: finishShutdown()
-        case .answerShutdown(let ticket): emit(.reply(ticket, "+OK\n"))
+        case .pollShutdown(let ticket): pollShutdown(ticket)
         }
     }
 }
@@ -173,7 +174,6 @@ struct PauseState: Hashable, Sendable {
     struct Shutdown: Hashable, Sendable {
         var isASAP: Bool
         var ticket: Ticket
-        var isFinishing = false
     }
 }
 
