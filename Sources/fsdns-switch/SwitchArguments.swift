@@ -93,7 +93,7 @@ struct LimitArgument: ExpressibleByArgument {
 }
 
 struct HashRemoteArgument: ExpressibleByArgument {
-    var remote: SwitchOptions.HashRemote
+    var remote: SwitchSettings.HashRemote
 
     init?(argument: String) {
         let known: Set = ["name", "host", "port", "interval", "username", "password"]
@@ -101,7 +101,7 @@ struct HashRemoteArgument: ExpressibleByArgument {
             let host = keys.text("host"), isAddress(host), let port = keys.number("port", 1...65_535),
             let interval = keys.number("interval", 1...3_600_000, else: 250)
         else { return nil }
-        remote = SwitchOptions.HashRemote(
+        remote = SwitchSettings.HashRemote(
             name: name, endpoint: SIPEndpoint(ip: host, port: UInt16(port)),
             username: keys["username"] ?? "", password: keys["password"] ?? "ClueCon",
             interval: .milliseconds(interval))
@@ -109,13 +109,13 @@ struct HashRemoteArgument: ExpressibleByArgument {
 }
 
 struct LimitServiceArgument: ExpressibleByArgument {
-    var service: SwitchOptions.LimitService
+    var service: SwitchSettings.LimitService
 
     init?(argument: String) {
         guard let keys = KeyedArgument(argument, known: ["host", "port", "password"]),
             let host = keys.text("host"), isAddress(host), let port = keys.number("port", 1...65_535)
         else { return nil }
-        service = SwitchOptions.LimitService(
+        service = SwitchSettings.LimitService(
             endpoint: SIPEndpoint(ip: host, port: UInt16(port)), password: keys.text("password"))
     }
 }

@@ -168,6 +168,8 @@ struct SwitchProgram: ParsableCommand {
             switchname: switchname, hostname: hostname, databaseDirectory: databaseDirectory,
             profiles: profile.map(\.profile), carrier: carrier?.endpoint)
         settings.limits = limit.map(\.rule)
+        settings.hashRemotes = hashRemote.map(\.remote)
+        settings.limitService = hiredis?.service
         settings.databaseLag = around(databaseLag)
         settings.registrationLag = around(registrationLag)
         settings.revivalPace = around(revivalPace)
@@ -180,8 +182,6 @@ struct SwitchProgram: ParsableCommand {
             settings: settings, eventSocket: eventSocket.endpoint,
             password: try passwordFile.map(PasswordFile.read) ?? "ClueCon")
         if let seed { options.seed = seed }
-        options.hashRemotes = hashRemote.map(\.remote)
-        options.limitService = hiredis?.service
         options.bridgedCalls = calls
         options.parkedCalls = parked
         return options

@@ -122,6 +122,8 @@ import Testing
         let rows = try RecordedRows.table().map { row in
             var row = row
             row.profileName = "svcX"
+            row.metadata = row.metadata.replacingOccurrences(
+                of: "<recovery_profile_name>svcA", with: "<recovery_profile_name>svcX")
             return row
         }
         var bench = try slave(rows: rows)
@@ -208,5 +210,176 @@ import Testing
         rows[1].metadata = metadata
         var bench = try slave(rows: rows)
         #expect(bench.api("sofia profile svcA recover") == "Recovered 2 session(s)\n")
+    }
+}
+
+/// Rows with something wrong, as tried one by one on a real switch.
+@Suite struct BadRowTests {
+    private static let parked = "bb3d30ea-8e64-4022-b95a-b273b5bb0d41"
+
+    /// The parked leg's row with a piece of its metadata replaced, revived.
+    private func revive(_ from: String, _ to: String) throws -> (reply: String, bench: Bench) {
+        var bench = Bench(Bench.settings("fsB"), seed: 5, at: Timestamp(microseconds: 1_795_255_391_000_000))
+        var row = try #require(try RecordedRows.table().first { $0.uuid == Self.parked })
+        #expect(row.metadata.contains(from))
+        row.metadata = row.metadata.replacingOccurrences(of: from, with: to)
+        bench.rows = [row]
+        let phones = try Phones()
+        bench.peers = { phones.answers($0, to: $1) }
+        let reply = bench.api("sofia profile svcA recover")
+        bench.advance(by: .seconds(2))
+        return (reply, bench)
+    }
+
+    private static let none = "No sessions to recover.\n"
+    private static let one = "Recovered 1 session(s)\n"
+
+    @Test(
+        "What is missing has the effect it has on the real switch",
+        arguments: [
+            ("<caller_profile>", "<other>", none, 0, 0), ("<variables>", "<vars>", none, 0, 0),
+            ("<recovery_profile_name>svcA<", "<recovery_profile_name>svcX<", none, 0, 1),
+            ("<sip_contact_uri>", "<x></x><sip_contact_uri2>", none, 0, 0),
+            ("<sip_contact_uri>1000%4010.77.0.100%3A5081</sip_contact_uri>", "", one, 0, 0),
+            ("<remote_media_ip>10.77.0.100</remote_media_ip>", "", one, 0, 0),
+            ("<sip_call_id>1-28671%4010.77.0.100</sip_call_id>", "", one, 1, 1),
+            ("<local_media_port>24562</local_media_port>", "", one, 1, 1),
+            ("<flags>0=1;1=1;39=1", "<flags>0=1;39=1", one, 1, 1),
+        ])
+    func missing(from: String, to: String, reply: String, legs: Int, sessions: Int) throws {
+        var (said, bench) = try revive(from, to)
+        #expect(said == reply)
+        #expect(bench.api("show channels count") == "\n\(legs) total.\n")
+        #expect(bench.api("status").contains("\n\(sessions) session(s) - peak"))
+        #expect(!bench.isCrashed)
+        #expect(bench.rows.allSatisfy { $0.runtimeUUID == bench.core.coreUUID })
+    }
+
+    @Test("A row without a direction, or with NULL for its metadata, ends the process")
+    func crash() throws {
+        #expect(
+            try revive("<direction>inbound</direction>\n    <state_number>", "<state_number>").bench.isCrashed
+        )
+        var bench = Bench(Bench.settings("fsB"))
+        bench.rows = Array(try RecordedRows.table().prefix(1))
+        bench.rows[0].isNull = true
+        _ = bench.api("sofia profile svcA recover")
+        #expect(bench.isCrashed)
+    }
+
+    @Test("A leg without applications is revived, and ended with a BYE")
+    func idle() throws {
+        let extensionText = """
+            <extension name="park" number="park" current_app="park">
+                  <application app_name="answer" app_data=""></application>
+                  <application last_executed="true" app_name="park" app_data=""></application>
+                </extension>
+            """
+        var (said, bench) = try revive(extensionText, "")
+        #expect(said == Self.one)
+        #expect(bench.takeDatagrams().contains { $0.text.hasPrefix("BYE ") })
+    }
+}
+
+/// What the switch shows of itself, and its profiles' lives.
+@Suite struct ProfileTests {
+    @Test("A dialled nobody tells whether a profile is active, in standby, missing, or the switch paused")
+    func probe() {
+        var settings = Bench.settings()
+        settings.profiles.append(SwitchSettings.Profile(name: "svcB", ip: "10.77.0.51", isStandby: true))
+        var bench = Bench(settings)
+        func probe(_ profile: String) -> String {
+            bench.api("originate sofia/\(profile)/%fsdns.invalid &park")
+        }
+        #expect(probe("svcA") == "-ERR USER_NOT_REGISTERED\n")
+        #expect(probe("svcB") == "-ERR SYSTEM_SHUTDOWN\n")
+        #expect(probe("svcX") == "-ERR INVALID_PROFILE\n")
+        #expect(bench.events.filter { $0.name == "CHANNEL_DESTROY" }.count == 3)
+        #expect(!bench.events.contains { $0.name == "CHANNEL_CREATE" })
+        // The flush of one profile's rows is also the way out of its standby.
+        _ = bench.api("sofia profile svcB recover flush")
+        #expect(probe("svcB") == "-ERR USER_NOT_REGISTERED\n")
+        _ = bench.api("fsctl pause")
+        #expect(probe("svcA") == "-ERR DESTINATION_OUT_OF_ORDER\n")
+    }
+
+    @Test("A restarted profile hangs up its legs and comes back as configured, told by PUBLISH")
+    func restart() {
+        var settings = Bench.settings()
+        settings.profiles[0].isStandby = true
+        var bench = Bench(settings)
+        _ = bench.api("sofia profile svcA recover flush")
+        _ = bench.api("simulator load parked 2")
+        bench.advance(by: .seconds(5))
+        #expect(bench.api("sofia profile svcA restart").hasSuffix("Please wait 5 seconds\n"))
+        bench.advance(by: .seconds(6))
+        #expect(bench.api("sofia profile svcA restart") == "Reload XML [Success]\nrestarting: svcA")
+        #expect(bench.api("sofia status").hasSuffix("0 profiles 0 aliases\n"))
+        #expect(bench.api("sofia profile svcA recover") == "Invalid Profile [svcA]")
+        bench.advance(by: .seconds(6))
+        #expect(bench.api("show channels count") == "\n0 total.\n")
+        let told = bench.events.map { $0.subclass ?? $0.name }.filter {
+            ["UNPUBLISH", "sofia::profile_start", "PUBLISH"].contains($0)
+        }
+        #expect(told == ["UNPUBLISH", "sofia::profile_start", "PUBLISH"])
+        #expect(bench.api("originate sofia/svcA/%x &park") == "-ERR SYSTEM_SHUTDOWN\n")
+    }
+
+    @Test("The configuration is shown as XML")
+    func configuration() throws {
+        var settings = Bench.settings()
+        settings.profiles[0].registrations = .contact
+        settings.hashRemotes = [
+            SwitchSettings.HashRemote(name: "fsdns", endpoint: SIPEndpoint(ip: "127.0.0.1", port: 8121))
+        ]
+        var bench = Bench(settings)
+        let sofia = bench.api("xml_locate configuration configuration name sofia.conf")
+        #expect(sofia.hasPrefix("<configuration name=\"sofia.conf\">\n  <global_settings>"))
+        #expect(sofia.contains("<profile name=\"svcA\">"))
+        #expect(sofia.contains("<param name=\"multiple-registrations\" value=\"contact\"></param>"))
+        #expect(
+            bench.api("xml_locate configuration configuration name hash.conf") == """
+                <configuration name="hash.conf">
+                  <remotes>
+                    <remote name="fsdns" host="127.0.0.1" port="8121" username="" password="ClueCon" interval="250"></remote>
+                  </remotes>
+                </configuration>
+
+                """)
+        #expect(
+            bench.api("xml_locate configuration configuration name nosuch.conf") == "can't find anything\n")
+        #expect(bench.api("xml_locate") == "-ERR bad args\n")
+        #expect(bench.api("module_exists mod_hash") == "true")
+        #expect(bench.api("module_exists mod_hiredis") == "false")
+    }
+
+    @Test("hupall ends the legs with a variable's value only")
+    func hupall() {
+        var settings = Bench.settings()
+        settings.profiles.append(SwitchSettings.Profile(name: "svcB", ip: "10.77.0.51"))
+        var bench = Bench(settings)
+        _ = bench.api("simulator load parked 2 svcA")
+        _ = bench.api("simulator load parked 3 svcB")
+        bench.advance(by: .seconds(2))
+        _ = bench.api("simulator load parked 0 svcX")
+        #expect(
+            bench.api("hupall MANAGER_REQUEST sofia_profile_name svcA")
+                == "+OK hangup all channels matching [sofia_profile_name]=[svcA] with cause: MANAGER_REQUEST\n"
+        )
+        #expect(bench.api("show channels count") == "\n3 total.\n")
+    }
+
+    @Test("A BYE that the kernel refuses to send is given up, and never comes later")
+    func mute() throws {
+        var bench = Bench()
+        bench.receive(SIPRecording.invite(to: "park", call: "a"), from: SIPRecording.phone)
+        let tag = try #require(SIPRecording.toTag(bench.takeDatagrams()[1].text))
+        bench.receive(
+            SIPRecording.request("ACK", to: "park", call: "a", toTag: tag), from: SIPRecording.phone)
+        _ = bench.api("hupall")
+        let bye = try #require(bench.takeDatagrams().first { $0.text.hasPrefix("BYE ") })
+        bench.core.notSent(Array(bye.text.utf8), at: bench.now)
+        bench.advance(by: .seconds(40))
+        #expect(bench.takeDatagrams().isEmpty)
     }
 }

@@ -98,8 +98,8 @@ import Testing
         let folder = try ScratchFolder()
         let (listener, port) = try TestSocket.listen()
         var options = options(folder)
-        options.hashRemotes = [
-            SwitchOptions.HashRemote(
+        options.settings.hashRemotes = [
+            SwitchSettings.HashRemote(
                 name: "fsdns", endpoint: SIPEndpoint(ip: "127.0.0.1", port: port),
                 interval: .milliseconds(20))
         ]
@@ -130,7 +130,7 @@ import Testing
         let folder = try ScratchFolder()
         let (listener, port) = try TestSocket.listen()
         var options = options(folder)
-        options.limitService = SwitchOptions.LimitService(
+        options.settings.limitService = SwitchSettings.LimitService(
             endpoint: SIPEndpoint(ip: "127.0.0.1", port: port), password: "s3cret")
         let service = SwitchService(options, log: Self.log)
         let (eventSocket, _) = try service.start()

@@ -178,6 +178,16 @@ struct HangupCause: Hashable, Sendable {
     static let cancelled = HangupCause(name: "ORIGINATOR_CANCEL", number: 487)
     static let timeout = HangupCause(name: "RECOVERY_ON_TIMER_EXPIRE", number: 102)
 
+    /// By FreeSWITCH's name.
+    init?(named name: String) {
+        let known: [HangupCause] = [
+            .normal, .busy, .noAnswer, .absent, .rejected, .unallocated, .temporary, .managed, .cancelled,
+            .timeout,
+        ]
+        guard let cause = known.first(where: { $0.name == name }) else { return nil }
+        self = cause
+    }
+
     /// What a failed INVITE's status means (sofia_glue.c: sofia_glue_sip_cause_to_freeswitch).
     init(status: Int) {
         switch status {

@@ -17,7 +17,9 @@ extension Leg {
         xml.leaf("state", state.name)
         xml.leaf("direction", direction.rawValue)
         xml.leaf("state_number", "\(state.number)")
-        xml.leaf("flags", flags.map { "\($0)=1" }.joined(separator: ";"))
+        xml.leaf(
+            "flags",
+            (flags + (callState == "HELD" ? [98] : [])).sorted().map { "\($0)=1" }.joined(separator: ";"))
         xml.leaf("caps", "1=1;2=1;3=1;4=1;5=1;6=1;8=1;9=1;10=1")
         xml.close("channel_data")
         writeCallStatistics(&xml)

@@ -10,6 +10,8 @@ package struct RecoveryRow: Hashable, Sendable {
     package var hostname: String
     package var uuid: String
     package var metadata: String
+    /// The column is NULL: the real switch does not survive reviving it.
+    package var isNull = false
 
     package init(
         runtimeUUID: String, technology: String = "sofia", profileName: String, hostname: String,
@@ -28,6 +30,17 @@ package struct RecoveryRow: Hashable, Sendable {
 struct RecoveredLeg: Hashable, Sendable {
     /// Why a row cannot be revived.
     struct Failure: Error, Hashable, CustomStringConvertible {
+        enum Effect: Hashable, Sendable {
+            /// Skipped, the row deleted.
+            case skipped
+            /// Skipped, and a dead session keeps the uuid.
+            case dead
+            /// Counted as recovered, and gone at once without a word to the peer.
+            case vanished
+            /// The process ends by a segmentation fault; rows stay.
+            case crash
+        }
+        var effect: Effect
         var description: String
     }
     var direction: Leg.Direction
@@ -43,25 +56,26 @@ struct RecoveredLeg: Hashable, Sendable {
 
     init(parsing metadata: String) throws(Failure) {
         let cdr: SmallXML
-        do { cdr = try SmallXML(parsing: metadata) } catch { throw Failure(description: "\(error)") }
-        guard cdr.name == "cdr", let data = cdr["channel_data"], let flow = cdr["callflow"],
-            let profile = flow["caller_profile"], let list = cdr["variables"]
-        else { throw Failure(description: "not a cdr with channel_data, variables and a caller_profile") }
-        let word = data.text("direction") ?? ""
-        guard let direction = Leg.Direction(rawValue: word) else {
-            throw Failure(description: "direction “\(word)” is neither inbound nor outbound")
+        do { cdr = try SmallXML(parsing: metadata) } catch {
+            throw Failure(effect: .skipped, description: "\(error)")
         }
-        self.direction = direction
+        guard cdr.name == "cdr", let flow = cdr["callflow"], let profile = flow["caller_profile"] else {
+            throw Failure(effect: .skipped, description: "not a cdr with a callflow and a caller_profile")
+        }
+        guard let list = cdr["variables"] else { throw Failure(effect: .dead, description: "no variables") }
+        guard let data = cdr["channel_data"] else {
+            throw Failure(effect: .vanished, description: "no channel_data")
+        }
+        guard let word = data.text("direction") else {
+            throw Failure(effect: .crash, description: "channel_data without a direction")
+        }
+        direction = word == "outbound" ? .outbound : .inbound
         variables = Variables()
         for item in list.children { variables[item.name] = URLCoding.decode(item.text) }
-        for needed in [
-            "sip_call_id", "sip_full_from", "sip_full_to", "sip_contact_uri", "local_media_ip",
-            "local_media_port",
-        ] where variables[needed] == nil {
-            throw Failure(description: "variable \(needed) is missing")
+        for needed in ["sip_contact_uri", "remote_media_ip"] where variables[needed] == nil {
+            throw Failure(effect: .vanished, description: "variable \(needed) is missing")
         }
         let flags = (data.text("flags") ?? "").split(separator: ";").map(String.init)
-        guard flags.contains("1=1") else { throw Failure(description: "the leg was not answered") }
         isBridgeOriginator = flags.contains("4=1")
         caller = CallerProfile(profile)
         caller.direction = direction

@@ -5,7 +5,7 @@ import NIOPosix
 
 /// mod_hash's side of a remote: connects, authenticates, and asks for the limits at every interval.
 final class HashRemoteLink {
-    private let remote: SwitchOptions.HashRemote
+    private let remote: SwitchSettings.HashRemote
     private unowned let driver: SwitchDriver
     private var channel: (any Channel)?
     private var isClosed = false
@@ -14,7 +14,7 @@ final class HashRemoteLink {
     /// Without an answer for so long the remote is lost (mod_hash.c: limit_remote_thread).
     static let patience = TimeAmount.seconds(5)
 
-    init(_ remote: SwitchOptions.HashRemote, driver: SwitchDriver) {
+    init(_ remote: SwitchSettings.HashRemote, driver: SwitchDriver) {
         self.remote = remote
         self.driver = driver
         connect()

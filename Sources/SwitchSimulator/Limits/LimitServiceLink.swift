@@ -4,12 +4,12 @@ import NIOPosix
 
 /// mod_hiredis's side of a limit service: a few connections, each question on the least busy one.
 final class LimitServiceLink {
-    private let service: SwitchOptions.LimitService
+    private let service: SwitchSettings.LimitService
     private unowned let driver: SwitchDriver
     private var connections: [LimitConnection] = []
     private var next = 0
 
-    init(_ service: SwitchOptions.LimitService, driver: SwitchDriver) {
+    init(_ service: SwitchSettings.LimitService, driver: SwitchDriver) {
         self.service = service
         self.driver = driver
         for _ in 0..<max(1, service.connections) {
@@ -37,7 +37,7 @@ final class LimitServiceLink {
 
 /// One connection: connects when first needed, as hiredis does, and answers in order.
 private final class LimitConnection {
-    private let service: SwitchOptions.LimitService
+    private let service: SwitchSettings.LimitService
     private unowned let driver: SwitchDriver
     private var channel: (any Channel)?
     private var isConnecting = false
@@ -49,7 +49,7 @@ private final class LimitConnection {
     /// More questions than this at one time are not asked.
     static let limit = 10_000
 
-    init(_ service: SwitchOptions.LimitService, driver: SwitchDriver) {
+    init(_ service: SwitchSettings.LimitService, driver: SwitchDriver) {
         self.service = service
         self.driver = driver
     }

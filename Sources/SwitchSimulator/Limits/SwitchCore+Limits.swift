@@ -106,7 +106,7 @@ extension SwitchCore {
     package mutating func limitAnswered(_ query: LimitQuery, _ value: Int?, at now: Timestamp) {
         advance(to: now)
         switch query.purpose {
-        case .show(let ticket): emit(.reply(ticket, "\(value ?? 0)"))
+        case .show(let ticket): emit(.reply(ticket, "\(value ?? -1)"))
         case .release, .expire: return
         case .check(let uuid, let rule):
             let key = query.command.count > 1 ? query.command[1] : rule.id

@@ -48,11 +48,15 @@ struct MediaOffer: Hashable, Sendable {
     var port: UInt16
     /// The session id FreeSWITCH writes: seconds since 1970 minus the port.
     var session: Int64
+    /// Told to a peer that holds us.
+    var flow = SessionDescription.Flow.sendrecv
 
     /// As the channel variable `rtp_local_sdp_str` has it.
     var local: String { lines.joined() + "a=sendrecv\r\n" }
     /// As it is sent.
-    var body: [UInt8] { Array(lines.joined().utf8) }
+    var body: [UInt8] {
+        Array((lines.joined() + (flow == .sendrecv ? "" : "a=\(flow.rawValue)\r\n")).utf8)
+    }
 
     private var lines: [String] {
         let family = ip.contains(":") ? "IP6" : "IP4"

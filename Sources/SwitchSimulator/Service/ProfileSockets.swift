@@ -84,15 +84,16 @@ final class ProfileSockets: Sendable {
         reader.withLock { $0 = thread.start() }
     }
 
-    /// Failures are the network's and are lost like datagrams: the address may not be here yet.
-    func send(_ bytes: [UInt8], from profile: String, to endpoint: SIPEndpoint) {
-        guard let index = names.firstIndex(of: profile) else { return }
-        _ = Self.withAddress(endpoint) { address, length in
+    /// False when the kernel refuses, as it does while the profile's address is not on the machine.
+    func send(_ bytes: [UInt8], from profile: String, to endpoint: SIPEndpoint) -> Bool {
+        guard let index = names.firstIndex(of: profile) else { return false }
+        let sent = Self.withAddress(endpoint) { address, length in
             Int32(
                 clamping: bytes.withUnsafeBytes {
                     sendto(descriptors[index], $0.baseAddress, $0.count, 0, address, length)
                 })
         }
+        return (sent ?? -1) >= 0
     }
 
     func close() {

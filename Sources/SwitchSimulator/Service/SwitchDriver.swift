@@ -51,9 +51,9 @@ final class SwitchDriver {
         sockets.start { profile, bytes, source in
             loop.execute { me.value.received(bytes, from: source, on: profile) }
         }
-        core.configureRemotes(options.hashRemotes.map(\.name))
-        openRemotes(options.hashRemotes.map(\.name))
-        if let service = options.limitService { limitLink = LimitServiceLink(service, driver: self) }
+        core.configureRemotes(options.settings.hashRemotes.map(\.name))
+        openRemotes(options.settings.hashRemotes.map(\.name))
+        if let service = options.settings.limitService { limitLink = LimitServiceLink(service, driver: self) }
         if options.bridgedCalls + options.parkedCalls > 0, let profile = options.settings.profiles.first {
             core.hold(
                 bridged: options.bridgedCalls, parked: options.parkedCalls, on: profile.name, at: now)
@@ -124,7 +124,8 @@ final class SwitchDriver {
             link.close()
             remotes[name] = nil
         }
-        for remote in options.hashRemotes where names.contains(remote.name) && remotes[remote.name] == nil {
+        for remote in options.settings.hashRemotes
+        where names.contains(remote.name) && remotes[remote.name] == nil {
             remotes[remote.name] = HashRemoteLink(remote, driver: self)
         }
     }
@@ -164,7 +165,8 @@ final class SwitchDriver {
         switch effect {
         case .event(let event):
             for id in sessions.keys.sorted() { sessions[id]?.publish(event) }
-        case .send(let profile, let bytes, let endpoint): sockets.send(bytes, from: profile, to: endpoint)
+        case .send(let profile, let bytes, let endpoint):
+            if !sockets.send(bytes, from: profile, to: endpoint) { core.notSent(bytes, at: now) }
         case .reply(let ticket, let text):
             guard let (session, request) = tickets.removeValue(forKey: ticket.number) else { return }
             sessions[session]?.answer(request, text)

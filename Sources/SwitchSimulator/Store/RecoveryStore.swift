@@ -84,9 +84,11 @@ final class RecoveryStore: Sendable {
                     connection, sql: "SELECT \(Self.columns) FROM recovery WHERE \(condition)",
                     arguments: arguments)
                 rows = found.map { row in
-                    RecoveryRow(
+                    var recovered = RecoveryRow(
                         runtimeUUID: row[0] ?? "", technology: row[1] ?? "", profileName: row[2] ?? "",
                         hostname: row[3] ?? "", uuid: row[4] ?? "", metadata: row[5] ?? "")
+                    recovered.isNull = row.hasNull(atIndex: 5)
+                    return recovered
                 }
             }
             done(rows)

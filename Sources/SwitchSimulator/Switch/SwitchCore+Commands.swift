@@ -61,7 +61,12 @@ extension SwitchCore {
             emit(.run(call.ticket, command: call.arguments))
             systemNotices[call.ticket.number] = call.notice
             return nil
-        case "reloadxml": return "+OK [Success]\n"
+        case "reloadxml":
+            fireReload()
+            return "+OK [Success]\n"
+        case "xml_locate": return locate(call.words)
+        case "module_exists": return call.arguments.isEmpty ? "" : hasModule(call.arguments)
+        case "originate": return originate(call.arguments)
         case "echo": return call.arguments
         default: return "-ERR \(call.name) Command not found!\n"
         }
@@ -132,10 +137,21 @@ extension SwitchCore {
             hangUp(uuid, .managed, how: .sent)
             return "+OK\n"
         default:
-            let cause = call.words.first ?? HangupCause.managed.name
-            for uuid in order { hangUp(uuid, .managed, how: .sent) }
-            return "+OK hangup all channels with cause \(cause)\n"
+            return hangUpAll(call.words)
         }
+    }
+
+    /// `hupall [CAUSE [VARIABLE VALUE]]`
+    private mutating func hangUpAll(_ words: [String]) -> String {
+        let cause = words.first.flatMap(HangupCause.init(named:)) ?? .managed
+        guard words.count >= 3 else {
+            for uuid in order { hangUp(uuid, cause, how: .sent) }
+            return "+OK hangup all channels with cause \(cause.name)\n"
+        }
+        for uuid in order where channels[uuid]?.variables[words[1]] == words[2] {
+            hangUp(uuid, cause, how: .sent)
+        }
+        return "+OK hangup all channels matching [\(words[1])]=[\(words[2])] with cause: \(cause.name)\n"
     }
 
     private mutating func dump(_ channel: Leg, format: String) -> String {

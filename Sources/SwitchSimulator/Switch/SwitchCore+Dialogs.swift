@@ -42,10 +42,18 @@ extension SwitchCore {
             channel.variables["switch_r_sdp"] = session.text
             channel.variables["remote_media_ip"] = session.ip
             channel.variables["remote_media_port"] = "\(session.port)"
+            channel.variables["remote_audio_media_flow"] = session.flow.rawValue
+            channel.media.flow =
+                session.flow == .sendonly ? .recvonly : session.flow == .inactive ? .inactive : .sendrecv
+            channel.variables["audio_media_flow"] = channel.media.flow.rawValue
             let isHeld = session.flow == .sendonly || session.flow == .inactive
             if isHeld != (channel.callState == "HELD") {
                 channel.callState = isHeld ? "HELD" : "ACTIVE"
-                if isHeld { channel.times.lastHold = now.microseconds }
+                if isHeld {
+                    channel.times.lastHold = now.microseconds
+                } else {
+                    channel.times.holdTotal += now.microseconds - channel.times.lastHold
+                }
                 event = isHeld ? "CHANNEL_HOLD" : "CHANNEL_UNHOLD"
             }
         }
@@ -63,7 +71,7 @@ extension SwitchCore {
             at: now + Transactions.t1)
         if let event {
             fireChannel(
-                event, channel, from: EventOrigin("switch_channel.c", "switch_channel_mark_hold", 2024))
+                event, channel, from: EventOrigin("switch_channel.c", "switch_channel_mark_hold", 876))
         }
         track(uuid)
     }

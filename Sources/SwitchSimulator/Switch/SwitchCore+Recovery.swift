@@ -83,18 +83,36 @@ extension SwitchCore {
     /// Makes the channel again and sends its re-INVITE; false when it cannot be.
     private mutating func revive(_ row: RecoveryRow) -> Bool {
         guard channels[row.uuid] == nil, !deadSessions.contains(row.uuid) else { return false }
-        guard let leg = try? RecoveredLeg(parsing: row.metadata) else { return false }
-        guard let index = profileIndex(row.profileName) else {
+        let leg: RecoveredLeg
+        do throws(RecoveredLeg.Failure) {
+            guard !row.isNull else {
+                throw RecoveredLeg.Failure(effect: .crash, description: "metadata is NULL")
+            }
+            leg = try RecoveredLeg(parsing: row.metadata)
+        } catch {
+            switch error.effect {
+            case .skipped: return false
+            case .dead:
+                deadSessions.append(row.uuid)
+                return false
+            case .vanished: return true
+            case .crash:
+                emit(.crash)
+                return false
+            }
+        }
+        guard let index = leg.variables["recovery_profile_name"].flatMap(profileIndex) else {
             // The session was made before the profile was missed: it holds its uuid until the process ends.
             deadSessions.append(row.uuid)
             return false
         }
         guard !(leg.direction == .inbound ? pause.inbound : pause.outbound) else { return false }
-        guard let dialog = revivedDialog(leg, on: index) else { return false }
+        guard let dialog = revivedDialog(leg, on: index) else { return true }
+        let media = revivedMedia(leg, on: index)
         var channel = Leg(
-            uuid: row.uuid, direction: leg.direction, profile: row.profileName,
+            uuid: row.uuid, direction: leg.direction, profile: profiles[index].settings.name,
             name: leg.variables["channel_name"] ?? "sofia/\(row.profileName)/\(leg.caller.destination)",
-            caller: leg.caller, dialog: dialog, media: revivedMedia(leg, on: index),
+            caller: leg.caller, dialog: dialog, media: media,
             profileUUID: chance.uuid())
         channel.restore(leg, dialog: dialog, profile: profiles[index], at: now)
         add(channel)
@@ -111,17 +129,23 @@ extension SwitchCore {
     }
 
     /// From and To are swapped for legs that were inbound; the CSeq comes from the clock.
-    private func revivedDialog(_ leg: RecoveredLeg, on index: Int) -> Dialog? {
+    private mutating func revivedDialog(_ leg: RecoveredLeg, on index: Int) -> Dialog? {
         let variables = leg.variables
         let isInbound = leg.direction == .inbound
-        guard let callID = variables["sip_call_id"], let from = variables["sip_full_from"],
-            let to = variables["sip_full_to"], let contact = variables["sip_contact_uri"],
-            let target = SIPURI(parsing: "sip:" + contact)
-        else { return nil }
+        guard let contact = variables["sip_contact_uri"], let target = SIPURI(parsing: "sip:" + contact)
+        else {
+            return nil
+        }
+        // What is missing is made up: the phone takes it for a new call.
+        let callID = variables["sip_call_id"] ?? chance.callID()
+        let own = "<sip:\(leg.caller.destination)@\(profiles[index].place)>;tag=\(chance.tag())"
+        let from = variables["sip_full_from"] ?? (isInbound ? "<sip:\(contact)>" : own)
+        let to = variables["sip_full_to"] ?? (isInbound ? own : "<sip:\(contact)>")
         let local = isInbound ? to : from
         let remote = isInbound ? from : to
-        guard let localTag = SIPAddress(parsing: local)?.tag, let remoteAddress = SIPAddress(parsing: remote)
+        guard let localAddress = SIPAddress(parsing: local), let remoteAddress = SIPAddress(parsing: remote)
         else { return nil }
+        let localTag = localAddress.tag ?? ""
         let user = target.user ?? leg.caller.destination
         var dialog = Dialog(
             callID: callID, inviting: .ours, local: local, localTag: localTag, remote: remote,
@@ -142,9 +166,9 @@ extension SwitchCore {
     }
 
     /// The same address and port as before.
-    private func revivedMedia(_ leg: RecoveredLeg, on index: Int) -> MediaOffer {
+    private mutating func revivedMedia(_ leg: RecoveredLeg, on index: Int) -> MediaOffer {
         let ip = leg.variables["local_media_ip"] ?? profiles[index].settings.ip
-        let port = leg.variables["local_media_port"].flatMap { UInt16($0) } ?? 0
+        let port = leg.variables["local_media_port"].flatMap { UInt16($0) } ?? media(.revival, on: index).port
         return MediaOffer(kind: .revival, ip: ip, port: port, session: now.seconds - Int64(port))
     }
 
@@ -167,7 +191,8 @@ extension SwitchCore {
             acceptRevivalAnswer(uuid)
             channels[uuid]?.state = .execute
             track(uuid)
-            // Applications run again from the first: what was answered stays answered.
+            // Applications run again from the first: what was answered stays answered. With none it ends.
+            guard !channel.plan.isEmpty else { return hangUp(uuid, .normal, how: .sent) }
             return proceed(uuid, at: 0)
         }
         if !revival.isOriginator {

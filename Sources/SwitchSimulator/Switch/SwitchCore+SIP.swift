@@ -134,6 +134,14 @@ extension SwitchCore {
         agenda.note(.phone(.hear(heard, from: endpoint, on: index)), at: now + CallLoad.latency)
     }
 
+    /// The kernel refused a datagram. A BYE is then given up at once: the peer never hears that the call ended.
+    package mutating func notSent(_ bytes: [UInt8], at now: Timestamp) {
+        advance(to: now)
+        guard let message = try? SIPMessage(parsing: bytes), message.method == "BYE", let via = message.via
+        else { return }
+        transactions.clients[Transactions.clientKey(via.branch, "BYE")] = nil
+    }
+
     // MARK: Client transactions
 
     /// Sends a request and again until it is answered; `bytes` of an ACK are sent once.

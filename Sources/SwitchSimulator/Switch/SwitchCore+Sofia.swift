@@ -35,31 +35,29 @@ extension SwitchCore {
 
     private mutating func sofiaProfile(_ words: [String], _ call: Call) -> String? {
         guard words.count >= 3 else { return "-ERR Invalid Usage!\n" }
-        guard let index = profileIndex(words[1]) else { return "Invalid Profile [\(words[1])]" }
         let name = words[1]
+        if words[2] == "start" { return changeProfile(name, "start") }
+        guard let index = profileIndex(name) else { return "Invalid Profile [\(name)]" }
         switch words[2] {
         case "recover":
             if words.count > 3, words[3] == "flush" {
+                // It clears standby, and revives nothing.
+                profiles[index].isStandby = false
                 emit(.deleteRows(profiles: [name], notOf: nil))
                 return "Flushing recovery database.\n"
             }
             recover(.profile(name), ticket: call.ticket)
             return nil
-        case "start": return "\(name) started successfully\n"
-        case "stop", "restart":
-            guard (now - started).wholeSeconds >= 10 else {
-                return "Profile \(name) must be up for at least 10 seconds to stop/restart.\nUptime: "
-                    + "\((now - started).wholeSeconds) seconds\n"
-            }
-            return "-ERR not offered by this simulator\n"
+        case "stop", "restart": return changeProfile(name, words[2])
         case "rescan": return "+OK scan complete\n"
         case "flush_inbound_reg":
             for row in registrations[name]?.all ?? [] { registrations[name]?.remove(address: row.address) }
-            _ = index
             return "+OK flushing all registrations\n"
         default: return "-ERR Unknown command!\n"
         }
     }
+
+    private var running: [Profile] { profiles.filter(\.isRunning) }
 
     private func legs(on profile: String) -> Int { channels.values.count { $0.profile == profile } }
 
@@ -68,18 +66,18 @@ extension SwitchCore {
             String(repeating: " ", count: max(0, width - text.count)) + text
         }
         var text = "\(pad("Name", 25))\t   Type\t\(pad("Data", 42))\tState\n\(Self.rule)\n"
-        for profile in profiles {
+        for profile in running {
             let url = "sip:\(profile.address)"
             let name = profile.settings.name
             text += "\(pad(name, 25))\tprofile\t\(pad(url, 42))\tRUNNING (\(legs(on: name)))\n"
         }
-        let word = profiles.count == 1 ? "profile" : "profiles"
-        return text + "\(Self.rule)\n\(profiles.count) \(word) 0 aliases\n"
+        let word = running.count == 1 ? "profile" : "profiles"
+        return text + "\(Self.rule)\n\(running.count) \(word) 0 aliases\n"
     }
 
     private var xmlStatus: String {
         var text = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<profiles>\n"
-        for profile in profiles {
+        for profile in running {
             text += """
                 <profile>
                 <name>\(profile.settings.name)</name>

@@ -7,6 +7,9 @@ package struct SwitchCore: Sendable {
     struct Profile: Sendable {
         var settings: SwitchSettings.Profile
         var isStandby: Bool
+        /// A stopped profile is as if it were not there.
+        var isRunning = true
+        var startedAt: Timestamp
         var callsIn = 0
         var failedIn = 0
         var callsOut = 0
@@ -61,7 +64,7 @@ package struct SwitchCore: Sendable {
         self.now = now
         started = now
         databaseTime = now
-        profiles = settings.profiles.map { Profile(settings: $0, isStandby: $0.isStandby) }
+        profiles = settings.profiles.map { Profile(settings: $0, isStandby: $0.isStandby, startedAt: now) }
         registrations = Dictionary(
             settings.profiles.map { ($0.name, RegistrationTable(kind: $0.registrations)) },
             uniquingKeysWith: { first, _ in first })
@@ -95,7 +98,9 @@ package struct SwitchCore: Sendable {
         self.now = max(self.now, now)
     }
 
-    func profileIndex(_ name: String) -> Int? { profiles.firstIndex { $0.settings.name == name } }
+    func profileIndex(_ name: String) -> Int? {
+        profiles.firstIndex { $0.isRunning && $0.settings.name == name }
+    }
 
     /// What happens later.
     enum Item: Sendable {
@@ -118,6 +123,7 @@ package struct SwitchCore: Sendable {
         case forget(Transactions.ServerKey)
         case resendAnswer(String, interval: Duration, until: Timestamp)
         case phone(PhoneStep)
+        case profileStopped(String, startsAgain: Bool)
         /// A waiting `fsctl shutdown` looks whether it is over.
         case pollShutdown(Ticket)
         case finishShutdown
@@ -145,6 +151,7 @@ package struct SwitchCore: Sendable {
             resendAnswer(uuid, after: interval, until: until)
         case .phone(let step): perform(step)
         case .finishShutdown: finishShutdown()
+        case .profileStopped(let name, let startsAgain): profileStopped(name, startsAgain: startsAgain)
         case .pollShutdown(let ticket): pollShutdown(ticket)
         }
     }

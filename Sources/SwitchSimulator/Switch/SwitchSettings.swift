@@ -29,6 +29,39 @@ package struct SwitchSettings: Hashable, Sendable {
         }
     }
 
+    /// A mod_hash remote: an event-socket server that is asked `hash_dump limit`.
+    package struct HashRemote: Hashable, Sendable {
+        package var name: String
+        package var endpoint: SIPEndpoint
+        /// With one, `userauth USER:PASSWORD` is sent.
+        package var username: String
+        package var password: String
+        package var interval: Duration
+
+        package init(
+            name: String, endpoint: SIPEndpoint, username: String = "", password: String = "ClueCon",
+            interval: Duration = .milliseconds(250)
+        ) {
+            self.name = name
+            self.endpoint = endpoint
+            self.username = username
+            self.password = password
+            self.interval = interval
+        }
+    }
+    /// A mod_hiredis profile: a RESP service.
+    package struct LimitService: Hashable, Sendable {
+        package var endpoint: SIPEndpoint
+        package var password: String?
+        package var timeout: Duration = .milliseconds(500)
+        package var connections = 3
+
+        package init(endpoint: SIPEndpoint, password: String? = nil) {
+            self.endpoint = endpoint
+            self.password = password
+        }
+    }
+
     package var switchname: String
     package var hostname: String
     /// What `global_getvar db_dir` answers; `core.db` is in there.
@@ -38,6 +71,8 @@ package struct SwitchSettings: Hashable, Sendable {
     package var carrier: SIPEndpoint?
     /// Checked before a call whose number begins with the rule's prefix.
     package var limits: [LimitRule] = []
+    package var hashRemotes: [HashRemote] = []
+    package var limitService: LimitService?
     /// How long the SQL queue holds rows of table `recovery` (125 ms on average, freeswitch-integration §3).
     package var databaseLag = Duration.milliseconds(60)...Duration.milliseconds(190)
     /// How long an injected registration stays invisible.
