@@ -40,9 +40,10 @@ extension Node {
             state?.seats.first { state?.grant(of: $0.address)?.holder == member.holder }
         }
         let held = isMe ? holdings.held : neighbour?.heartbeat.holding ?? []
-        let report = isMe ? load : neighbour?.heartbeat.load ?? SwitchReport(health: .unknown)
         let leaseValid = isMe ? leaseEnd(at: now) != nil : neighbour?.heartbeat.leaseValid ?? false
         let isHeard = isMe || neighbour.map { now - $0.received < timing.deadAfter } ?? false
+        // What a silent node said last of its switch is no news.
+        let report = isMe ? load : isHeard ? neighbour?.heartbeat.load : nil
         var note: String?
         switch member?.standing {
         case .fenced(let basis, let epoch): note = "out since \(epoch): \(basis.sentence)"
@@ -54,7 +55,8 @@ extension Node {
             position: state?.slaves.firstIndex(of: node).map { $0 + 1 }, seat: seat?.name,
             addresses: isHeard ? held.compactMap { state?.address($0.address)?.ip.description } : [],
             lease: member == nil ? "none" : leaseValid && isHeard ? "valid" : "expired",
-            freeswitch: report.health, calls: Int(report.calls), registrations: Int(report.registrations),
+            freeswitch: report?.health ?? .unknown, calls: Int(report?.calls ?? 0),
+            registrations: Int(report?.registrations ?? 0),
             lastHeardMs: isMe ? nil : neighbour.map { Int((now - $0.received).milliseconds) },
             voter: raft.membership.voters.contains { $0.name == node },
             incarnation: "\((isMe ? me : neighbour?.holder ?? member?.holder ?? me).incarnation >> 32)",

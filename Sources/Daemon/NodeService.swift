@@ -85,7 +85,8 @@ package enum NodeService {
             Sharing.Parts(
                 loop: loop, me: start.me, key: setting.key, section: setting.section,
                 passwords: setting.passwords, limitRules: setting.file.limitRules,
-                program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath, log: log,
+                program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath,
+                nodes: setting.file.settings.nodes.map(\.name), log: log,
                 journal: journal, historyPath: directory.historyFile,
                 report: { inbox.put(.switchReported($0)) }))
     }

@@ -24,6 +24,8 @@ final class Sharing: Sendable {
         /// This program and its control socket, for the console.
         var program: String
         var controlPath: String
+        /// Nodes the cluster file names, in its order.
+        var nodes: [String]
         var log: EventLog
         var journal: EventJournal
         /// Of what became of calls.

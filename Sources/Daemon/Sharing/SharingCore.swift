@@ -89,7 +89,7 @@ final class SharingCore {
     private static var subscription: Subscription {
         Subscription(
             names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE"],
-            subclasses: RegistrationEvent.subclasses + [Pulse.subclass])
+            subclasses: RegistrationEvent.subclasses + [Pulse.subclass, "fsdns::request"])
     }
 
     private func wire() {
@@ -156,7 +156,8 @@ final class SharingCore {
 
     func surveyed(_ survey: Survey) {
         self.survey = survey
-        names.value = ConsoleNames(nodes: survey.members.map(\.name), seats: survey.seats)
+        let found = survey.members.map(\.name).filter { !parts.nodes.contains($0) }
+        names.value = ConsoleNames(nodes: parts.nodes + found, seats: survey.seats)
         replica.surveyed(survey)
         limits.surveyed(survey)
         calls?.surveyed(survey)
@@ -180,6 +181,7 @@ final class SharingCore {
     func publish(_ event: ClusterEvent) {
         console?.publish(event)
         guard let link, runtime != nil else { return }
+        translation.nodes = names.value.nodes
         for told in translation.events(for: event) {
             link.command(EventTranslation.injection(of: told)) { _ in }
         }
@@ -314,12 +316,20 @@ final class SharingCore {
     private func handle(_ event: SwitchEvent) {
         if watch?.handle(event) == true { return }
         switch event.name {
+        case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
         case "CUSTOM": registrations?.handle(event)
         // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
         case "PUBLISH", "UNPUBLISH", "FAILURE": lookAtProfiles()
         default: calls?.handle(event)
         }
         watch?.numbersChanged()
+    }
+
+    /// A client of the switch's own event socket asks; looking is allowed to all of them.
+    private func answer(_ request: SwitchEvent) {
+        console?.answer(request, asker: "freeswitch", mayChange: false) { [weak self] reply in
+            self?.link?.command(EventTranslation.injection(of: reply)) { _ in }
+        }
     }
 
     // MARK: - For people

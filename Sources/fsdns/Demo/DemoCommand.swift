@@ -5,8 +5,8 @@ struct DemoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "Show a whole cluster on this one machine, without privileges.",
         discussion: """
-            Starts a name server and five nodes on loopback addresses, drains a master, kills another and \
-            measures the takeover. About 30 s.
+            Starts a name server and five nodes on loopback addresses, each with a stand-in FreeSWITCH, drains a \
+            master, brings calls up on another, kills that and finds the calls again. About 40 s.
             """)
 
     @Flag(help: "Leave the cluster running, and print what to try.")
@@ -82,7 +82,8 @@ enum DemoSummary {
         let program = Local.program
         lines += ["", "The cluster is running. Try:", "  export FSDNS_CONTROL=\(site.control(story.asked))"]
         for command in [
-            "status --watch", "events --follow", "rings", "members", "undrain \(story.drained ?? "NODE")",
+            "status --watch", "events --follow", "calls", "history", "rings", "members",
+            "undrain \(story.drained ?? "NODE")",
             "drain master3 --wait",
             "zone show", "zone plan --nsupdate",
         ] {

@@ -12,8 +12,10 @@ struct DemoProcesses: Sendable {
 
     private(set) var children: [Child] = []
 
-    /// Starts this program with other arguments; both outputs go to `log`.
-    mutating func start(_ name: String, _ arguments: [String], log: String) throws(DemoFailure) {
+    /// Starts this program, or another one, with these arguments; both outputs go to `log`.
+    mutating func start(
+        _ name: String, program: String = Local.program, _ arguments: [String], log: String
+    ) throws(DemoFailure) {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -29,10 +31,10 @@ struct DemoProcesses: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         // Of its own session, so that a ^C of the terminal reaches only us.
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | Self.setSession))
-        var argv = ([Local.program] + arguments).map { strdup($0) } + [nil]
+        var argv = ([program] + arguments).map { strdup($0) } + [nil]
         defer { for word in argv { free(word) } }
         var pid = pid_t()
-        let status = posix_spawn(&pid, Local.program, &actions, &attributes, &argv, environ)
+        let status = posix_spawn(&pid, program, &actions, &attributes, &argv, environ)
         guard status == 0 else {
             throw DemoFailure("cannot start \(name): \(String(cString: strerror(status)))")
         }

@@ -9,6 +9,8 @@ struct DemoSite: Hashable, Sendable {
     static let heartbeatPort: UInt16 = 5405
     static let probePort: UInt16 = 15060
     static let zonePort: UInt16 = 5353
+    static let eventSocketPort: UInt16 = 8021
+    static let profiles = [("alpha", 11), ("beta", 12), ("gamma", 13), ("delta", 19)]
 
     var directory: String
     /// The first three numbers, `127.81.14`.
@@ -24,6 +26,25 @@ struct DemoSite: Hashable, Sendable {
     func control(_ node: String) -> String { directory + "/\(node).sock" }
     func state(_ node: String) -> String { directory + "/\(node).state" }
     func log(_ name: String) -> String { directory + "/\(name).log" }
+    var passwordFile: String { directory + "/event_socket.secret" }
+    func database(_ node: String) -> String { directory + "/\(node).db" }
+
+    /// Of the stand-in FreeSWITCH beside a node.
+    func eventSocket(_ node: String) -> String {
+        let number = (Self.nodes.firstIndex(of: node) ?? 0) + 1
+        return "\(address(number)):\(Self.eventSocketPort)"
+    }
+
+    /// How the stand-in FreeSWITCH of a node is started. Five share this machine, so each has SIP ports of its own.
+    func switchArguments(_ node: String) -> [String] {
+        let port = 5060 + (Self.nodes.firstIndex(of: node) ?? 0)
+        return Self.profiles.flatMap { name, last in
+            ["--profile", "name=\(name),ip=\(address(last)),port=\(port),standby"]
+        } + [
+            "--switchname", node, "--event-socket", eventSocket(node), "--password-file", passwordFile,
+            "--db-dir", database(node),
+        ]
+    }
 
     /// Makes the directory and finds free addresses.
     static func make() throws(DemoFailure) -> DemoSite {
@@ -45,7 +66,8 @@ struct DemoSite: Hashable, Sendable {
 
     private var isFree: Bool {
         let wanted =
-            (1...5).map { ($0, Self.heartbeatPort) } + [11, 12, 13, 19].map { ($0, Self.probePort) }
+            (1...5).flatMap { [($0, Self.heartbeatPort), ($0, Self.heartbeatPort + 1)] }
+            + [11, 12, 13, 19].map { ($0, Self.probePort) }
             + [(53, Self.zonePort)]
         return wanted.allSatisfy { last, port in
             guard let ip = IPAddress(address(last)),
@@ -61,6 +83,10 @@ struct DemoSite: Hashable, Sendable {
         let secret = ClusterKey.random()
         try Self.write(ClusterKey.random() + "\n", to: directory + "/cluster.key")
         try Self.write(secret + "\n", to: directory + "/fsdns.secret")
+        try Self.write(ClusterKey.random(bytes: 12) + "\n", to: passwordFile)
+        for node in Self.nodes where mkdir(database(node), 0o700) != 0 {
+            throw DemoFailure("cannot make \(database(node)): \(String(cString: strerror(errno)))")
+        }
         try Self.write(
             "key \"fsdns.\" {\n\talgorithm hmac-sha256;\n\tsecret \"\(secret)\";\n};\n", to: keyFile)
         try Self.write(zoneText, to: zoneFile)
@@ -93,7 +119,13 @@ struct DemoSite: Hashable, Sendable {
     /// The shape of `config/loopback.xml` at this site's addresses.
     var configText: String {
         let peers = (1...5).map { "    <peer address=\"\(address($0))\" port=\"\(Self.heartbeatPort)\"/>" }
-        let nodes = zip(1...5, Self.nodes).map { "    <node name=\"\($1)\" address=\"\(address($0))\"/>" }
+        let nodes = zip(1...5, Self.nodes).map { number, name in
+            """
+                <node name="\(name)" address="\(address(number))">
+                  <freeswitch socket="\(eventSocket(name))" password-file="event_socket.secret"/>
+                </node>
+            """
+        }
         return """
             <?xml version="1.0" encoding="UTF-8"?>
             <cluster xmlns="urn:fsdns:cluster:1" name="demo">

@@ -7,10 +7,10 @@ import Wire
 struct DemoStory {
     let site: DemoSite
     private(set) var processes = DemoProcesses()
-    private let narrator = Narrator()
+    let narrator = Narrator()
     private let signals: SignalWait
     /// Facts for the summary, in the order they were found.
-    private(set) var facts: [(String, String)] = []
+    var facts: [(String, String)] = []
     /// The node that was sent into maintenance.
     private(set) var drained: String?
     /// Ended on purpose.
@@ -24,7 +24,7 @@ struct DemoStory {
     /// The node that is asked; never the one that is killed.
     private(set) var asked = "fs4"
 
-    private var client: ControlClient {
+    var client: ControlClient {
         ControlClient(path: site.control(asked), patience: .seconds(2))
     }
 
@@ -67,6 +67,12 @@ struct DemoStory {
 
     private mutating func form() throws(DemoFailure) {
         let began = narrator.clock.elapsed
+        for node in DemoSite.nodes {
+            try processes.start(
+                Self.switchName(node), program: Self.standIn, site.switchArguments(node),
+                log: site.log(Self.switchName(node)))
+        }
+        say("a stand-in FreeSWITCH is beside each node: event socket, profiles, recovery table")
         for node in DemoSite.nodes {
             try processes.start(
                 node,
@@ -133,7 +139,8 @@ struct DemoStory {
         guard let seat = candidates.first(where: { $0.holder != report.leader }) ?? candidates.first,
             let victim = seat.holder, let ip = IPAddress(seat.address)
         else { throw DemoFailure("there is no other master to kill") }
-        say("SIGKILL to the node service of \(victim), which holds \(seat.name) at \(seat.address)")
+        let calls = try bringUpCalls(on: victim, seat)
+        say("SIGKILL to \(victim), its node service and its switch; it holds \(seat.name) at \(seat.address)")
         let clock = try TakeoverClock(Endpoint(ip: ip, port: DemoSite.probePort))
         guard let answering = clock.holder(within: .seconds(1)), answering == victim else {
             throw DemoFailure("\(victim) does not answer at \(seat.address), port \(DemoSite.probePort)")
@@ -141,7 +148,13 @@ struct DemoStory {
         let processes = processes
         killed = victim
         if victim == asked { asked = "fs5" }
-        guard let result = clock.measure(victim, within: .seconds(10), kill: { processes.kill(victim) })
+        guard
+            let result = clock.measure(
+                victim, within: .seconds(10),
+                kill: {
+                    processes.kill(victim)
+                    processes.kill(Self.switchName(victim))
+                })
         else {
             throw DemoFailure("no other node answered at \(seat.address) within 10s of the kill")
         }
@@ -149,18 +162,17 @@ struct DemoStory {
         say("\(result.to) answers at \(seat.address): \(gap) from the last answer of \(victim) to its first")
         facts.append(("takeover of \(seat.name), \(victim) → \(result.to)", gap))
         let client = client
-        var last: StatusReport?
         try waitFor("\(seat.name) to be active on \(result.to)", within: .seconds(10)) {
             guard let report = try? client.status() else { return false }
-            last = report
             return Self.isWhole(report, masters: 3, slaves: 0)
                 && report.seats.contains { $0.name == seat.name && $0.holder == result.to }
         }
-        if let last { narrator.show(last) }
+        try showRecovery(of: calls, on: result.to)
+        narrator.show(try status())
         try showAnswer(expecting: [11, 13, 19])
     }
 
-    private static func isWhole(_ report: StatusReport, masters: Int, slaves: Int) -> Bool {
+    static func isWhole(_ report: StatusReport, masters: Int, slaves: Int) -> Bool {
         report.forming == nil && report.leader != nil && report.dns?.converged == true
             && report.seats.count { $0.state == .active && $0.published } == masters
             && report.nodes.count { $0.role == .slave } >= slaves
@@ -173,13 +185,13 @@ struct DemoStory {
     }
 
     /// Waits for a truth, and notices ^C and processes that end when they should not.
-    private mutating func waitFor(
+    mutating func waitFor(
         _ what: String, within bound: Duration, _ isTrue: () throws -> Bool
     ) throws(DemoFailure) {
         let began = narrator.clock.elapsed
         while true {
             if (try? isTrue()) == true { return }
-            for child in processes.reap() where child.name != killed {
+            for child in processes.reap() where !isExpected(child.name) {
                 throw DemoFailure("\(child.name) \(child.ended ?? "ended") while waiting for \(what)")
             }
             if narrator.clock.elapsed - began > bound {
@@ -212,7 +224,11 @@ struct DemoStory {
         }
     }
 
-    private func say(_ text: String) { narrator.say(text) }
+    private func isExpected(_ name: String) -> Bool {
+        killed.map { name == $0 || name == Self.switchName($0) } ?? false
+    }
+
+    func say(_ text: String) { narrator.say(text) }
 
     static func milliseconds(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
