@@ -133,7 +133,7 @@ let package = Package(
                 "EventSocket", "SwitchSimulator", "fsdns-switch",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
-            ], exclude: ["Fixtures"], swiftSettings: settings),
+            ], exclude: ["Fixtures", "Scenarios"], swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Cluster", "Consensus", "Simulation"],
             exclude: ["Scenarios"], swiftSettings: settings),
