@@ -55,6 +55,21 @@ import Testing
         #expect(bench.events.filter { $0.subclass == "sofia::register" }.count == before)
     }
 
+    @Test("Injections are applied in the order they came, whatever each one's lag")
+    func sequence() {
+        var settings = Bench.settings()
+        settings.registrationLag = .milliseconds(1) ... .milliseconds(500)
+        var bench = Bench(settings)
+        for round in 0..<50 {
+            inject(Self.minimal.replacing("reg-1001", with: "\(round)"), on: &bench)
+            inject(
+                "orig-event-subclass: sofia::unregister\norig-profile-name: svcA\norig-from-user: 1001\n"
+                    + "orig-from-host: lab.test", on: &bench)
+        }
+        bench.advance(by: .seconds(1))
+        #expect(bench.api("sofia_contact svcA/1001@lab.test") == Self.absent)
+    }
+
     @Test(
         "What is left out has its effect",
         arguments: [

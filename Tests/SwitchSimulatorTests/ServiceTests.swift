@@ -24,7 +24,7 @@ import Testing
     private static func freePort() -> UInt16 { UInt16.random(in: 61_000...65_000) }
 
     private func rows(_ folder: ScratchFolder) throws -> [String] {
-        let database = try DatabaseQueue(path: folder.path + "/core.db")
+        let database = try folder.database()
         return try database.read { try String.fetchAll($0, sql: "SELECT runtime_uuid FROM recovery") }
     }
 
@@ -53,8 +53,8 @@ import Testing
         let (port, own) = try slave.start()
         defer { slave.stop() }
         let client = try TestSocket.login(port: port)
-        let from = try DatabaseQueue(path: first.path + "/core.db")
-        let to = try DatabaseQueue(path: second.path + "/core.db")
+        let from = try first.database()
+        let to = try second.database()
         let found = try from.read { try Row.fetchAll($0, sql: "SELECT * FROM recovery") }
         try to.write { connection in
             for row in found {
@@ -107,17 +107,19 @@ import Testing
         let (eventSocket, _) = try service.start()
         defer { service.stop() }
         let remote = try listener.accept()
-        for conversation in try Recording.conversations("hash_remote_poll.txt") {
-            for chunk in conversation.chunks {
+        let poll = "api hash_dump limit\n\n"
+        for (file, skipped) in [("hash_remote_poll.txt", 0), ("hash_remote_real.txt", 3)] {
+            for chunk in try Recording.conversations(file).flatMap(\.chunks).dropFirst(skipped) {
                 guard chunk.side == .client else {
                     remote.write(chunk.text)
                     continue
                 }
-                let said = try remote.read { $0.utf8.count >= chunk.text.utf8.count }
-                #expect(said == chunk.text)
+                let isLogin = chunk.text.hasPrefix("auth")
+                let said = try remote.read { $0.utf8.count >= (isLogin ? chunk.text : poll).utf8.count }
+                // Of one poll only the second segment was kept: its empty line.
+                #expect(said == (isLogin ? chunk.text : poll) && said.hasSuffix(chunk.text))
             }
         }
-        // The last answer was `-ERR no reply`: nothing is counted any more. Then one more, with figures.
         _ = try remote.read { $0 == "api hash_dump limit\n\n" }
         remote.write("Content-Type: api/response\nContent-Length: 25\n\nL/trunk_carrier1/3/0/0/0\n")
         let client = try TestSocket.login(port: eventSocket)
@@ -130,6 +132,9 @@ import Testing
         let folder = try ScratchFolder()
         let (listener, port) = try TestSocket.listen()
         var options = options(folder)
+        options.settings.limits = [
+            LimitRule(prefix: "park", backend: .hiredis, realm: "default", id: "carrier1", max: 5)
+        ]
         options.settings.limitService = SwitchSettings.LimitService(
             endpoint: SIPEndpoint(ip: "127.0.0.1", port: port), password: "s3cret")
         let service = SwitchService(options, log: Self.log)
@@ -138,12 +143,51 @@ import Testing
         let client = try TestSocket.login(port: eventSocket)
         let recorded = try Recording.conversations("hiredis_resp.txt").flatMap(\.chunks)
         let login = try #require(recorded.first { $0.side == .client }).text
-        let get = try #require(recorded.first { $0.side == .client && $0.text.contains("\r\nget\r\n") }).text
+        func words(_ start: String) throws -> String {
+            try #require(recorded.first { $0.side == .client && $0.text.contains("\r\n\(start)\r\n") }).text
+        }
         client.write("api limit_usage hiredis default carrier1\n\n")
-        let connection = try listener.accept()
-        #expect(try connection.read { $0.utf8.count >= (login + get).utf8.count } == login + get)
-        connection.write("+OK\r\n$1\r\n3\r\n")
-        #expect(try client.read { $0.hasSuffix("3") }.hasSuffix("Content-Length: 1\n\n3"))
+        let connections = try (0..<3).map { index in
+            // Connections are made when they are first needed, each with the password.
+            if index > 0 { client.write("api simulator load parked \(index)\n\n") }
+            let connection = try listener.accept()
+            let expected = try login + words(index == 0 ? "get" : "incr")
+            #expect(try connection.read { $0.utf8.count >= expected.utf8.count } == expected)
+            connection.write(index == 0 ? "+OK\r\n$1\r\n3\r\n" : "+OK\r\n:\(index == 1 ? 4 : 6)\r\n")
+            _ = try client.read { $0.hasSuffix(index == 0 ? "\n\n3" : "+OK\n") }
+            return connection
+        }
+        // Six are too many for five: the sixth is given back, on the connection whose turn it is.
+        let back = try words("decr")
+        #expect(try connections[0].read { $0.utf8.count >= back.utf8.count } == back)
+        client.write("api simulator load parked 0\n\n")
+        _ = try client.read { $0.hasSuffix("+OK\n") }
+    }
+
+    @Test("Registrations outlive the process, and are not in the core's own list afterwards")
+    func registrations() throws {
+        let folder = try ScratchFolder()
+        let port = Self.freePort()
+        for isFirst in [true, false] {
+            let service = SwitchService(options(folder, port: port), log: Self.log)
+            let client = try TestSocket.login(port: try service.start().port)
+            defer { service.stop() }
+            if isFirst {
+                for user in ["1001", "1002"] {
+                    client.write(
+                        "sendevent CUSTOM\nEvent-Subclass: multicast::event\n"
+                            + "orig-event-subclass: sofia::register\norig-profile-name: svcA\n"
+                            + "orig-from-user: \(user)\norig-from-host: lab.test\n"
+                            + "orig-contact: <sip:\(user)@10.0.0.1>\norig-call-id: \(user)\norig-expires: 600\n\n"
+                    )
+                    _ = try client.read { $0.hasSuffix("\n\n") }
+                }
+            }
+            try wait { try client.command("api sofia_count_reg svcA/1002@lab.test") == "1" }
+            #expect(
+                try client.command("api sofia_contact svcA/1001@lab.test") == "sofia/svcA/sip:1001@10.0.0.1")
+            #expect(try client.command("api show registrations count") == "\n0 total.\n")
+        }
     }
 
     @Test("A shutdown tells the clients and then the process")

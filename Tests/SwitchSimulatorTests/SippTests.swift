@@ -82,7 +82,7 @@ struct SippTests {
     }
 
     private func rows(_ folder: ScratchFolder) throws -> [Row] {
-        let database = try DatabaseQueue(path: folder.path + "/core.db")
+        let database = try folder.database()
         return try database.read { try Row.fetchAll($0, sql: "SELECT * FROM recovery") }
     }
 
@@ -125,7 +125,7 @@ struct SippTests {
         master.running.end(SIGKILL)
 
         let slave = try startSwitch(second, ip: place, name: "fsB", carrier: "127.82.0.100:5070")
-        let database = try DatabaseQueue(path: second.path + "/core.db")
+        let database = try second.database()
         let found = try rows(first)
         try database.write { connection in
             for row in found {

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Glibc
 
 /// Blocking TCP for tests of a running service: every wait ends after a few seconds.
@@ -104,6 +105,13 @@ final class ScratchFolder {
     init() throws {
         path = NSTemporaryDirectory() + "fsdns-switch-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    /// Opened as another process should: it waits for the switch's exclusive batches.
+    func database() throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        return try DatabaseQueue(path: path + "/core.db", configuration: configuration)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -11,6 +11,7 @@ final class SwitchDriver {
     let log: Logger
     private var core: SwitchCore
     private let store: RecoveryStore
+    private let registrationStore: RegistrationStore
     private let sockets: ProfileSockets
     private let ending: @Sendable (SwitchService.Ending) -> Void
     /// Wall clock at the start; from then on the monotonic clock counts.
@@ -27,12 +28,14 @@ final class SwitchDriver {
     private var limitLink: LimitServiceLink?
 
     init(
-        options: SwitchOptions, loop: any EventLoop, store: RecoveryStore, sockets: ProfileSockets,
+        options: SwitchOptions, loop: any EventLoop, store: RecoveryStore, registrations: RegistrationStore,
+        sockets: ProfileSockets,
         log: Logger, ending: @escaping @Sendable (SwitchService.Ending) -> Void
     ) {
         self.options = options
         self.loop = loop
         self.store = store
+        registrationStore = registrations
         self.sockets = sockets
         self.log = log
         self.ending = ending
@@ -40,6 +43,9 @@ final class SwitchDriver {
         clock_gettime(CLOCK_REALTIME, &time)
         origin = Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
         core = SwitchCore(options.settings, seed: options.seed, at: origin)
+        for profile in options.settings.profiles {
+            core.restoreRegistrations(registrations.load(profile.name), on: profile.name)
+        }
     }
 
     var coreUUID: String { core.coreUUID }
@@ -171,6 +177,7 @@ final class SwitchDriver {
             guard let (session, request) = tickets.removeValue(forKey: ticket.number) else { return }
             sessions[session]?.answer(request, text)
         case .store(let changes): store.apply(changes)
+        case .storeRegistrations(let profile, let changes): registrationStore.apply(changes, on: profile)
         case .selectRows(let job, let profiles, let runtime):
             let me = NIOLoopBound(self, eventLoop: loop)
             let loop = loop

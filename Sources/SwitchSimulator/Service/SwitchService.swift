@@ -17,6 +17,7 @@ package final class SwitchService: Sendable {
         var listener: any Channel
         var sockets: ProfileSockets
         var store: RecoveryStore
+        var registrations: RegistrationStore
     }
 
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -41,12 +42,16 @@ package final class SwitchService: Sendable {
     package func start() throws -> (port: UInt16, coreUUID: String) {
         precondition(running.withLock { $0 == nil }, "a switch is started once")
         let store = try RecoveryStore(directory: options.settings.databaseDirectory, log: log)
+        let registrations = try RegistrationStore(
+            directory: options.settings.databaseDirectory, profiles: options.settings.profiles.map(\.name),
+            log: log)
         let sockets = try ProfileSockets(options.settings.profiles)
         let loop = group.next()
         let driver = try loop.submit { [options, log, ending] in
             NIOLoopBound(
                 SwitchDriver(
-                    options: options, loop: loop, store: store, sockets: sockets, log: log, ending: ending),
+                    options: options, loop: loop, store: store, registrations: registrations,
+                    sockets: sockets, log: log, ending: ending),
                 eventLoop: loop)
         }.wait()
         let listener: any Channel
@@ -65,6 +70,7 @@ package final class SwitchService: Sendable {
         } catch {
             sockets.close()
             store.close()
+            registrations.close()
             throw error
         }
         let coreUUID = try loop.submit {
@@ -72,7 +78,9 @@ package final class SwitchService: Sendable {
             return driver.value.coreUUID
         }.wait()
         running.withLock {
-            $0 = Running(driver: driver, listener: listener, sockets: sockets, store: store)
+            $0 = Running(
+                driver: driver, listener: listener, sockets: sockets, store: store,
+                registrations: registrations)
         }
         return (UInt16(listener.localAddress?.port ?? 0), coreUUID)
     }
@@ -84,6 +92,7 @@ package final class SwitchService: Sendable {
         try? group.next().submit { running.driver.value.shutDown() }.wait()
         running.sockets.close()
         running.store.close()
+        running.registrations.close()
         try? group.syncShutdownGracefully()
     }
 }

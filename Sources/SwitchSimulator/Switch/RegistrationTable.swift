@@ -1,30 +1,30 @@
 /// One registration of a profile, its own or injected (sofia_reg.c: table sip_registrations).
-struct SwitchRegistration: Hashable, Sendable {
-    var user: String
-    var host: String
+package struct SwitchRegistration: Hashable, Sendable {
+    package var user: String
+    package var host: String
     /// The whole name-addr: `"" <sip:1001@192.0.2.7>`.
-    var contact: String
-    var callID: String
+    package var contact: String
+    package var callID: String
     /// `Registered(UDP)`; injected ones are `Registered`.
-    var status: String
-    var rpid = "unknown"
+    package var status: String
+    package var rpid = "unknown"
     /// Seconds since 1970, with the late margin for the switch's own.
-    var expires: Int64
+    package var expires: Int64
     /// As the phone was promised.
-    var nominal: Int64
-    var networkIP: String
-    var networkPort: String
-    var username: String
-    var realm: String
-    var userAgent: String
-    var mwiAccount: String
+    package var nominal: Int64
+    package var networkIP: String
+    package var networkPort: String
+    package var username: String
+    package var realm: String
+    package var userAgent: String
+    package var mwiAccount: String
     /// Made here and not injected: listed by `show registrations`.
-    var isLocal: Bool
+    package var isLocal: Bool
 
-    var address: String { "\(user)@\(host)" }
+    package var address: String { "\(user)@\(host)" }
 
     /// The URI inside the contact's angle brackets.
-    var uri: String {
+    package var uri: String {
         guard let open = contact.firstIndex(of: "<"), let close = contact.lastIndex(of: ">"), open < close
         else { return contact }
         return String(contact[contact.index(after: open)..<close])
@@ -38,6 +38,8 @@ struct RegistrationTable: Sendable {
     private var byAddress: [String: [UInt64]] = [:]
     private var byCallID: [String: [UInt64]] = [:]
     private var last: UInt64 = 0
+    /// What was done since `takeChanges`, for the profile's file.
+    private var changes: [RegistrationChange] = []
 
     init(kind: SwitchSettings.Profile.Registrations) { self.kind = kind }
 
@@ -67,6 +69,20 @@ struct RegistrationTable: Sendable {
         insert(row)
     }
 
+    mutating func takeChanges() -> [RegistrationChange] {
+        defer { changes = [] }
+        return changes
+    }
+
+    /// Rows of the file, oldest first; they keep their numbers.
+    mutating func restore(_ stored: [(id: UInt64, row: SwitchRegistration)]) {
+        for (id, row) in stored {
+            last = id - 1
+            insert(row)
+        }
+        changes = []
+    }
+
     @discardableResult
     mutating func remove(address: String) -> [SwitchRegistration] { remove(byAddress[address] ?? []) }
 
@@ -81,6 +97,7 @@ struct RegistrationTable: Sendable {
     private mutating func remove(_ ids: [UInt64]) -> [SwitchRegistration] {
         ids.compactMap { id in
             guard let row = rows.removeValue(forKey: id) else { return nil }
+            changes.append(.remove(id))
             byAddress[row.address]?.removeAll { $0 == id }
             if byAddress[row.address]?.isEmpty == true { byAddress[row.address] = nil }
             byCallID[row.callID]?.removeAll { $0 == id }
@@ -92,9 +109,16 @@ struct RegistrationTable: Sendable {
     private mutating func insert(_ row: SwitchRegistration) {
         last += 1
         rows[last] = row
+        changes.append(.put(last, row))
         byAddress[row.address, default: []].append(last)
         byCallID[row.callID, default: []].append(last)
     }
+}
+
+/// A change of a profile's registrations, rows by their numbers.
+package enum RegistrationChange: Hashable, Sendable {
+    case put(UInt64, SwitchRegistration)
+    case remove(UInt64)
 }
 
 /// A `multicast::event` on its way into a registration table.

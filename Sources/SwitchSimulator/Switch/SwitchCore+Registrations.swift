@@ -163,9 +163,9 @@ extension SwitchCore {
                 address: "\(value("from-user"))@\(value("from-host"))", callID: value("call-id"))
         default: return
         }
+        registrationTime = max(registrationTime, now + chance.between(settings.registrationLag))
         agenda.note(
-            .injected(InjectedRegistration(profile: profile, change: change)),
-            at: now + chance.between(settings.registrationLag))
+            .injected(InjectedRegistration(profile: profile, change: change)), at: registrationTime)
     }
 
     mutating func apply(_ injected: InjectedRegistration) {
@@ -178,6 +178,13 @@ extension SwitchCore {
                 registrations[injected.profile]?.remove(callID: callID)
             }
         }
+    }
+
+    /// Registrations of an earlier life of the process; `show registrations` knows nothing of them.
+    package mutating func restoreRegistrations(
+        _ stored: [(id: UInt64, row: SwitchRegistration)], on profile: String
+    ) {
+        registrations[profile]?.restore(stored)
     }
 
     /// `sofia_contact`: how to reach a user; several are separated by commas.

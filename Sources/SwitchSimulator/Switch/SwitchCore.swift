@@ -47,6 +47,7 @@ package struct SwitchCore: Sendable {
     var recoveryCount = 0
     /// The SQL queue writes in order: no change becomes visible before an earlier one.
     var databaseTime: Timestamp
+    var registrationTime: Timestamp
     var pause = PauseState()
     var faults = Faults()
     var sessionNumber = 0
@@ -64,6 +65,7 @@ package struct SwitchCore: Sendable {
         self.now = now
         started = now
         databaseTime = now
+        registrationTime = now
         profiles = settings.profiles.map { Profile(settings: $0, isStandby: $0.isStandby, startedAt: now) }
         registrations = Dictionary(
             settings.profiles.map { ($0.name, RegistrationTable(kind: $0.registrations)) },
@@ -83,6 +85,11 @@ package struct SwitchCore: Sendable {
 
     /// What is to be done since the last call.
     package mutating func takeEffects() -> [SwitchEffect] {
+        for profile in profiles {
+            let name = profile.settings.name
+            let changes = registrations[name]?.takeChanges() ?? []
+            if !changes.isEmpty { effects.append(.storeRegistrations(profile: name, changes)) }
+        }
         defer { effects = [] }
         return effects
     }

@@ -10,6 +10,8 @@ package enum SwitchEffect: Hashable, Sendable {
     case reply(Ticket, String)
     /// The SQL queue writes these, in one transaction.
     case store([RecoveryChange])
+    /// The profile's own file of registrations, which outlives the process, follows.
+    case storeRegistrations(profile: String, [RegistrationChange])
     /// Answered by `SwitchCore.recoveryRows`; technology is sofia, `runtimeUUID` is left out.
     case selectRows(job: Int, profiles: [String]?, notOf: String)
     /// Rows of these profiles (nil: all) that belong to others are deleted.
