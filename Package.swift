@@ -140,7 +140,10 @@ let package = Package(
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication", "Wire",
+                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication",
+                "SwitchSimulator", "Wire", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], exclude: ["Console/Fixtures", "Console/ForeignClients"], swiftSettings: settings),
         .testTarget(
             name: "FsdnsTests",

@@ -164,4 +164,11 @@ let ruleMistakes: [Mistake] = [
         [
             #"26: a second <service> has the name "sip""#
         ]),
+    Mistake(
+        "a switch that must answer before it is asked twice",
+        #"password-file="event_socket.secret""#,
+        #"password-file="event_socket.secret" check="400ms" failed-after="500ms""#,
+        [
+            #"30: <freeswitch> failed-after="500ms" must be at least twice check="400ms""#
+        ]),
 ]

@@ -59,7 +59,8 @@ let structureMistakes: [Mistake] = [
         #"<node name="fs1"/>"#,
         #"<node name="fs1"><node name="fs0"/></node>"#, schema: true,
         [
-            #"8: unknown element <node> in <node>; it has no content"#
+            #"8: unknown element <node> in <node>; it may hold: freeswitch, event-socket, "#
+                + #"limit-service"#
         ]),
     Mistake(
         "a name is missing",
@@ -255,13 +256,6 @@ let structureMistakes: [Mistake] = [
         #"<freeswitch kind="none""#, schema: true,
         [
             #"30: unknown attribute "password-file" on <freeswitch>; it may carry: kind"#
-        ]),
-    Mistake(
-        "a switch that must answer before it is asked twice",
-        #"password-file="event_socket.secret""#,
-        #"password-file="event_socket.secret" check="400ms" failed-after="500ms""#,
-        [
-            #"30: <freeswitch> failed-after="500ms" must be at least twice check="400ms""#
         ]),
     Mistake(
         "a mode of registrations that is none",

@@ -52,7 +52,7 @@ import Testing
 
     @Test(
         "verbs of later capabilities do not exist yet",
-        arguments: ["playbook", "registrations", "calls", "limits", "history"])
+        arguments: ["playbook", "explain"])
     func laterVerbs(verb: String) {
         #expect(Program.status(of: [verb]) == 2)
     }

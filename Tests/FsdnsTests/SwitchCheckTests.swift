@@ -16,6 +16,7 @@ import Testing
         file.settings.addresses = [
             ServiceAddress(name: "alpha", ip: try #require(IPAddress("10.77.0.50")), prefixLength: 24)
         ]
+        file.nodeSwitches = []
         file.freeswitch = .eventSocket(access)
         let listener = ListenerSettings(endpoint: access.endpoint, passwordFile: "/nowhere")
         file.eventSocket = listener

@@ -14,8 +14,6 @@ final class CallSharing {
         var since: Instant
         /// Nil once its calls are revived, or there was nothing to revive.
         var run: RecoveryRun?
-        /// When the newest of its legs began to live here.
-        var revived: Instant?
         var isGathering = false
         /// The process that was brought to this address's calls last.
         var runtime: String?
@@ -131,7 +129,6 @@ final class CallSharing {
         tracker.handle(event, at: now)
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
         for name in held.keys.sorted() where held[name]?.run != nil {
-            if event.name == "CHANNEL_CREATE" { held[name]?.revived = now }
             step(name, .event(event))
         }
         flushSoon()
@@ -354,12 +351,11 @@ final class CallSharing {
         let gone = summary.lost.filter { $0.reason.isFinal }
         replica.write(
             .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
-        let took = max(.zero, (entry.revived ?? entry.since) - entry.since)
-        history.add(summary, entry.placement, took: took)
+        history.add(summary, entry.placement)
         log.notice("recovery", address, "\(summary)")
         told?(
             ClusterEvent(
-                .recovered, address, "\(summary) in \(took.nanoseconds / 1_000_000) ms",
+                .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
                 epoch: entry.placement.epoch))
     }
 

@@ -202,6 +202,18 @@ final class LimitSharing {
         update { book, now in tell(book.report(at: now).map(LimitUseLine.init)) }
     }
 
+    /// What would have to be corrected, compared with the legs that are up in our switch.
+    func audit(_ legs: [CallLeg], _ tell: @escaping @Sendable ([LimitCorrectionLine]) -> Void) {
+        let holders = legs.map { LimitHolder(uuid: $0.uuid, keys: LimitKey.held(byVariables: $0.variables)) }
+        let node = me
+        update { book, _ in
+            tell(
+                book.audit(live: holders, backends: [.hash, .hiredis]).map {
+                    LimitCorrectionLine(node: node, text: $0.reason)
+                })
+        }
+    }
+
     func stop() { service?.stop() }
 }
 

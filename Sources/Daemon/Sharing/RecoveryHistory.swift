@@ -38,14 +38,14 @@ final class RecoveryHistory {
     /// Everything remembered, for a stream that begins anew.
     var writes: [Write] { own.enumerated().map { put($1, number: $0) } }
 
-    func add(_ summary: RecoverySummary, _ placement: Placement, took: Duration) {
+    func add(_ summary: RecoverySummary, _ placement: Placement) {
         let line = RecoveryLine(
             time: WallClock.text(), address: summary.profile, node: node, epoch: "\(placement.epoch)",
             legs: summary.recovered.count + summary.lost.count, recovered: summary.recovered.count,
             lost: summary.lost.prefix(Self.lossLimit).map {
                 RecoveryLine.Loss(uuid: $0.uuid, reason: $0.reason.description)
             },
-            milliseconds: Int(took.nanoseconds / 1_000_000))
+            milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
         own.append(line)
         if own.count > Self.limit { own.removeFirst() }
         if let why = FileText.replace(path, with: own.flatMap { Array(encode($0)) + [0x0A] }) {

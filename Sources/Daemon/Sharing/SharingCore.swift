@@ -342,6 +342,7 @@ final class SharingCore {
         case .registrations:
             tell(SharedPart.parts(survey.placements.flatMap(registrationLines), SharedPart.registrations))
         case .limits: limits.lines { tell(SharedPart.parts($0, SharedPart.limits)) }
+        case .audit: limits.audit(calls?.legs ?? []) { tell(SharedPart.parts($0, SharedPart.audit)) }
         case .recoveries:
             var lines = history.own
             for stream in replica.streams where stream != .node(me.name) {

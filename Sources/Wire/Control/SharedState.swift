@@ -1,6 +1,8 @@
 /// What a node knows of calls, registrations and limits anywhere in the cluster, as the command line prints it.
 package enum SharedKind: String, Hashable, Sendable, Codable, CaseIterable {
     case registrations, calls, limits, recoveries
+    /// What of this node's limits does not fit its live calls.
+    case audit
 }
 
 /// Some lines of one kind; the last part is followed by `.end`.
@@ -9,6 +11,7 @@ package enum SharedPart: Hashable, Sendable, Codable {
     case calls([CallLine])
     case limits([LimitUseLine])
     case recoveries([RecoveryLine])
+    case audit([LimitCorrectionLine])
 
     /// Lines in one part, so that no line of the protocol gets long.
     package static let size = 100
@@ -100,6 +103,16 @@ package struct LimitUseLine: Hashable, Sendable, Codable {
         self.key = key
         self.total = total
         self.nodes = nodes
+    }
+}
+
+package struct LimitCorrectionLine: Hashable, Sendable, Codable {
+    package var node: String
+    package var text: String
+
+    package init(node: String, text: String) {
+        self.node = node
+        self.text = text
     }
 }
 

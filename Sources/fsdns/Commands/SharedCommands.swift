@@ -55,7 +55,14 @@ struct RegistrationsCommand: ParsableCommand {
 
 struct LimitsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "limits", abstract: "Show every limit's use in the whole cluster, node by node.")
+        commandName: "limits", abstract: "Show every limit's use in the whole cluster, node by node.",
+        subcommands: [LimitsShowCommand.self, LimitsAuditCommand.self],
+        defaultSubcommand: LimitsShowCommand.self)
+}
+
+struct LimitsShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show every limit's use in the whole cluster, node by node.")
 
     @OptionGroup var control: ControlOptions
 
@@ -70,6 +77,29 @@ struct LimitsCommand: ParsableCommand {
         case .table: Output.lines(LimitsText(paint: .standard, width: Output.size?.columns).lines(lines))
         case .json: Output.line(JSONText.pretty(lines))
         }
+    }
+}
+
+struct LimitsAuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit",
+        abstract: "Compare what this node counts with the calls that are up, and print what is wrong.",
+        discussion: """
+            Nothing is changed. Ask each node: usage belongs to the node whose switch has the calls. Exit 1 when something \
+            does not fit.
+            """)
+
+    @OptionGroup var control: ControlOptions
+
+    mutating func run() throws {
+        let lines = try control.client.shared(.audit).flatMap { part in
+            if case .audit(let lines) = part { lines } else { [LimitCorrectionLine]() }
+        }
+        if lines.isEmpty {
+            Output.line("every count fits the calls that are up")
+            return
+        }
+        throw CommandFailure.refused(lines.map { "\($0.node): \($0.text)" })
     }
 }
 

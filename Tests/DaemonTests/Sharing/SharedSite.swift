@@ -1,0 +1,164 @@
+import Cluster
+import Config
+import Consensus
+import EventSocket
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import SwitchSimulator
+import Testing
+import Wire
+
+@testable import Daemon
+
+/// One machine without its heart: a stand-in FreeSWITCH and what its node shares; the test says how the cluster stands.
+final class SharedSite {
+    static let profile = "alpha"
+    let me: Holder
+    let directory = TemporaryDirectory()
+    let place: Endpoint
+    let reports = Mailbox<SwitchReport>()
+    private let endings = Mailbox<SwitchService.Ending>()
+    private(set) var sharing: Sharing
+    private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private var phone: SwitchService
+    private let options: SwitchOptions
+    private(set) var eventSocket: Endpoint
+
+    /// - Parameter number: of the machine; it has an address of its own on the loopback network.
+    init(_ name: String, number: Int, failedAfter: Duration = .seconds(20)) throws {
+        me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
+        let own = try #require(IPAddress("127.83.7.\(number)"))
+        // A port of this process's own, so that two runs do not meet.
+        place = Endpoint(ip: own, port: 20_000 + UInt16(getpid() % 20_000))
+        let settings = SwitchSettings(
+            switchname: name, databaseDirectory: directory.path,
+            profiles: [
+                SwitchSettings.Profile(
+                    name: Self.profile, ip: "127.83.7.200", port: place.port + UInt16(number), isStandby: true
+                )
+            ])
+        options = SwitchOptions(settings: settings, eventSocket: SIPEndpoint(ip: "\(own)", port: 0))
+        let endings = endings
+        phone = SwitchService(options, log: Self.quiet(name)) { endings.put($0) }
+        let port = try phone.start().port
+        eventSocket = Endpoint(ip: own, port: port)
+        let reports = reports
+        sharing = try Sharing(
+            Sharing.Parts(
+                loop: group.next(), me: me,
+                key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
+                section: SwitchSection(
+                    freeswitch: .eventSocket(
+                        SwitchAccess(
+                            endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
+                passwords: Sharing.Passwords(freeswitch: "ClueCon"), limitRules: LimitRules(),
+                program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
+                log: EventLog.silent, journal: EventJournal(node: name),
+                historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) }))
+        sharing.listen(at: [place])
+        sharing.start()
+    }
+
+    deinit {
+        sharing.stop()
+        phone.stop()
+        try? group.syncShutdownGracefully()
+    }
+
+    func meet(_ other: SharedSite) {
+        sharing.heard(other.me, from: other.place, at: place)
+        other.sharing.heard(me, from: place, at: other.place)
+    }
+
+    /// The address is with that holder, by the decision of that number.
+    func told(_ holder: Holder?, epoch: Index, members: [Holder]) throws {
+        let address = ServiceAddress(
+            name: Self.profile, ip: try #require(IPAddress("127.83.7.200")), prefixLength: 8)
+        sharing.surveyed(
+            Survey(
+                placements: [
+                    Placement(
+                        address: address, holder: holder, epoch: Epoch(term: 1, index: epoch),
+                        isHere: holder == me)
+                ], members: members, heard: members.map(\.name), expected: members.count, hasLease: true,
+                seats: ["master1"]))
+    }
+
+    /// What the switch prints; the command line's own client is not at hand here.
+    func api(_ line: String) throws -> String {
+        let answers = Mailbox<String>()
+        ask(line) { answers.put($0) }
+        return try #require(answers.next())
+    }
+
+    private func ask(_ line: String, _ tell: @escaping @Sendable (String) -> Void) {
+        let (loop, eventSocket) = (group.next(), eventSocket)
+        loop.execute {
+            let link = SwitchLink(
+                loop: loop, endpoint: eventSocket, password: "ClueCon", subscription: .init(),
+                log: EventLog.silent)
+            link.owner = SwitchLink.Owner(
+                up: { _ in
+                    link.api(line) { result in
+                        tell((try? result.get().text) ?? "no answer")
+                        link.owner = nil
+                        link.stop()
+                    }
+                }, down: { _ in }, event: { _ in })
+            link.start()
+        }
+    }
+
+    func lines(_ kind: SharedKind) throws -> [SharedPart] {
+        let answer = Mailbox<[SharedPart]>()
+        sharing.lines(kind) { answer.put($0) }
+        return try #require(answer.next())
+    }
+
+    func calls() throws -> [CallLine] {
+        try lines(.calls).flatMap { if case .calls(let lines) = $0 { lines } else { [CallLine]() } }
+    }
+
+    func recoveries() throws -> [RecoveryLine] {
+        try lines(.recoveries).flatMap {
+            if case .recoveries(let lines) = $0 { lines } else { [RecoveryLine]() }
+        }
+    }
+
+    func registrations() throws -> [RegistrationLine] {
+        try lines(.registrations).flatMap {
+            if case .registrations(let lines) = $0 { lines } else { [RegistrationLine]() }
+        }
+    }
+
+    /// The switch is gone without a word and comes back as another process with the same files.
+    func crashSwitch() throws {
+        ask("simulator crash") { _ in }
+        _ = try #require(endings.next())
+        phone.stop()
+        var options = options
+        options.eventSocket = SIPEndpoint(ip: "\(eventSocket.ip)", port: eventSocket.port)
+        // Another process has another Core-UUID.
+        options.seed += 1
+        phone = SwitchService(options, log: Self.quiet(me.name))
+        _ = try phone.start()
+    }
+
+    private static func quiet(_ name: String) -> Logger {
+        Logger(label: name) { _ in SwiftLogNoOpLogHandler() }
+    }
+}
+
+/// Waits for a truth that another thread brings about.
+func eventually(within seconds: Double = 30, _ isTrue: () throws -> Bool) throws -> Bool {
+    let clock = ContinuousClock()
+    let end = clock.now + .seconds(seconds)
+    while clock.now < end {
+        if try isTrue() { return true }
+        // Each question goes to another thread and back; this only keeps it from being asked without a pause.
+        usleep(20_000)
+    }
+    return false
+}

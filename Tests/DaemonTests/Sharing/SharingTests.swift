@@ -1,0 +1,67 @@
+import Cluster
+import Testing
+import Wire
+
+@testable import Daemon
+
+@Suite("What nodes share", .serialized)
+struct SharingTests {
+    /// Two machines that know each other; the first has the address.
+    private func pair(failedAfter: Duration = .seconds(20)) throws -> (SharedSite, SharedSite) {
+        let one = try SharedSite("fs1", number: 1, failedAfter: failedAfter)
+        let two = try SharedSite("fs2", number: 2)
+        one.meet(two)
+        for site in [one, two] {
+            #expect(site.reports.next { $0.health == .healthy } != nil)
+            try site.told(one.me, epoch: 1, members: [one.me, two.me])
+        }
+        return (one, two)
+    }
+
+    @Test("calls of one switch are known at the other node, and live on in its switch when the address moves")
+    func takeover() throws {
+        let (one, two) = try pair()
+        #expect(try one.api("simulator load bridged 6 alpha").contains("+OK"))
+        #expect(try one.api("simulator load parked 2 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 8 })
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(try eventually { try two.recoveries().first?.recovered == 14 })
+        #expect(try two.calls().count { $0.isRecoverable } == 8)
+        // The former holder's switch forgets them; that its load begins others is nobody's matter.
+        let uuids = try two.calls().map(\.uuid)
+        #expect(
+            try eventually {
+                let left = try one.api("show channels")
+                return !uuids.contains { left.contains($0) }
+            })
+        #expect(try two.api("show channels count").contains("14 total"))
+        #expect(try eventually { try one.recoveries().map(\.node) == ["fs2"] })
+    }
+
+    @Test("a call that ends is forgotten everywhere") func hangup() throws {
+        let (one, two) = try pair()
+        #expect(try one.api("simulator load bridged 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count == 3 })
+        let uuid = try #require(try two.calls().first?.uuid)
+        _ = try one.api("simulator load bridged 0 alpha")
+        _ = try one.api("uuid_kill \(uuid)")
+        #expect(try eventually { try !two.calls().contains { $0.uuid == uuid } })
+    }
+
+    @Test("a switch that is started anew gets its own calls back from the replica") func restart() throws {
+        let (one, two) = try pair()
+        #expect(try one.api("simulator load bridged 4 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 4 })
+        try one.crashSwitch()
+        #expect(try eventually { try one.recoveries().first?.recovered == 8 })
+        #expect(one.reports.next { $0.health == .unhealthy } != nil)
+        #expect(one.reports.next { $0.health == .healthy } != nil)
+        #expect(try two.calls().count { $0.isRecoverable } == 4)
+    }
+
+    @Test("a switch whose event system is stuck is told to the node") func stuck() throws {
+        let (one, _) = try pair(failedAfter: .seconds(1))
+        #expect(try one.api("simulator events stuck").contains("+OK"))
+        #expect(one.reports.next { $0.health == .unhealthy } != nil)
+    }
+}
