@@ -25,8 +25,8 @@ struct FreeSWITCHPieces {
     }
 
     var pieces: [Piece] {
-        [nonlocalBind, switchName] + eventSocket + file.settings.addresses.map(profile) + [drain]
-            + hashRemote + hiredis
+        [nonlocalBind] + modules + [switchName, domain] + eventSocket
+            + file.settings.addresses.map(profile) + [drain, phones] + hashRemote + hiredis
     }
 
     private var section: SwitchSection { file.switchSection(of: node) }
@@ -49,12 +49,34 @@ struct FreeSWITCHPieces {
             lines: [#"<param name="switchname" value="\#(node)"/>"#])
     }
 
+    private var modules: [Piece] {
+        var names: [String] = []
+        if section.eventSocket != nil { names.append("mod_hash") }
+        if section.limitService != nil { names.append("mod_hiredis") }
+        if names.isEmpty { return [] }
+        return [
+            Piece(
+                place: "autoload_configs/modules.conf.xml, in <modules>",
+                why: "They count limits. Leave out what is there; stock FreeSWITCH loads mod_hash only.",
+                lines: names.map { #"<load module="\#($0)"/>"# })
+        ]
+    }
+
+    private var domain: Piece {
+        Piece(
+            place: "vars.xml, instead of the line that sets domain",
+            why:
+                "Registrations are known by user and domain. Stock FreeSWITCH takes the machine's own address as the "
+                + "domain; it must be the same name on every machine.",
+            lines: [#"<X-PRE-PROCESS cmd="set" data="domain=THE DOMAIN OF YOUR PHONES"/>"#])
+    }
+
     private var eventSocket: [Piece] {
         guard case .eventSocket(let access) = section.freeswitch else { return [] }
         return [
             Piece(
                 place: "autoload_configs/event_socket.conf.xml, in <settings>",
-                why: "fsdns speaks to FreeSWITCH here.",
+                why: "fsdns speaks to FreeSWITCH here. These stand instead of the lines of the same names.",
                 lines: [
                     #"<param name="listen-ip" value="\#(access.endpoint.ip)"/>"#,
                     #"<param name="listen-port" value="\#(access.endpoint.port)"/>"#,
@@ -67,6 +89,9 @@ struct FreeSWITCHPieces {
         var settings = [
             ("sip-ip", "\(address.ip)"), ("rtp-ip", "\(address.ip)"), ("sip-port", "\(sipPort)"),
             ("track-calls", "true"), ("profile-standby", "true"), ("dialplan", "XML"), ("context", "public"),
+            // Without a timer a leg that receives nothing sees its end up to 5 s late (switch_rtp.c: rtp_common_read).
+            ("rtp-timer-name", "soft"), ("force-register-domain", "$${domain}"),
+            ("force-register-db-domain", "$${domain}"),
         ]
         if case .eventSocket(let access) = section.freeswitch {
             switch access.registrations {
@@ -104,6 +129,22 @@ struct FreeSWITCHPieces {
             ])
     }
 
+    private var phones: Piece {
+        Piece(
+            place: "dialplan/default.xml, where phones are called",
+            why:
+                "A phone is called from whichever machine has the call: its contact is known on all of them, but only "
+                + "the profiles of the addresses that are there may call. Fit the first condition to your numbers.",
+            lines: [
+                #"<extension name="fsdns-phone">"#,
+                ##"  <condition field="destination_number" expression="^(10[01][0-9])$"/>"##,
+                ##"  <condition field="${sofia_contact(*/${destination_number}@$${domain})}" expression="^sofia/[^/]+/([^,]+)">"##,
+                ##"    <action application="bridge" data="sofia/${sofia_profile_name}/$1"/>"##,
+                "  </condition>",
+                "</extension>",
+            ])
+    }
+
     private var hashRemote: [Piece] {
         guard let listener = section.eventSocket else { return [] }
         return [
@@ -123,7 +164,8 @@ struct FreeSWITCHPieces {
             Piece(
                 place: "autoload_configs/hiredis.conf.xml, in <profiles>",
                 why:
-                    "`limit hiredis default ID MAX/INTERVAL !CALL_REJECTED` counts totals and rates in the whole cluster.",
+                    "`limit hiredis default ID MAX/INTERVAL !CALL_REJECTED` counts totals and rates in the whole cluster. "
+                    + "It stands instead of the example `default` that stock FreeSWITCH has.",
                 lines: [
                     #"<profile name="default">"#,
                     "  <connections>",
