@@ -30,7 +30,8 @@ struct FreeSWITCHAliasCommand: ParsableCommand {
         let alias: SwitchAlias
         do throws(SwitchAlias.Refusal) {
             alias = try SwitchAlias(
-                program: Local.program, controlPath: path == ControlOptions.defaultPath ? nil : path,
+                program: Local.program,
+                controlPath: path == ControlOptions.defaultPath ? nil : Local.absolute(path),
                 node: node,
                 settings: file.settings)
         } catch {

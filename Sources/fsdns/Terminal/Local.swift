@@ -10,6 +10,15 @@ enum Local {
         return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// The same file for a program that works in another directory.
+    static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+        guard getcwd(&bytes, bytes.count) != nil else { return path }
+        return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) + "/"
+            + path
+    }
+
     /// The last lines of a log.
     static func tail(_ path: String, lines: Int = 8) -> [String] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
