@@ -39,7 +39,10 @@ extension RecoveryRun {
         guard let uuid = event.channel, let fate = fates[uuid] else { return }
         switch event.name {
         case "CHANNEL_CREATE":
-            if fate == .staged || fate == .waiting || fate == .lost(.notRevived) { fates[uuid] = .alive }
+            if fate == .staged || fate == .waiting || fate == .lost(.notRevived) {
+                fates[uuid] = .alive
+                lastRevival = now
+            }
         case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
             guard fate == .alive || fate == .staged else { return }
             let cause = event["Hangup-Cause"] ?? ""
@@ -60,7 +63,10 @@ extension RecoveryRun {
     }
 
     private mutating func check(_ listing: ChannelListing, at now: Instant, _ effects: inout [Effect]) {
-        for channel in listing.channels where fates[channel.uuid] == .staged { fates[channel.uuid] = .alive }
+        for channel in listing.channels where fates[channel.uuid] == .staged {
+            fates[channel.uuid] = .alive
+            lastRevival = now
+        }
         let missing = legs.filter { fates[$0.uuid] == .staged }
         if missing.isEmpty { return settle(at: now) }
         if isSecondTry {

@@ -118,6 +118,8 @@ package struct RecoveryRun: Sendable {
     var isSecondTry = false
     var sweeps = 0
     var lastRecover: Instant?
+    /// When the newest leg was seen to be back.
+    var lastRevival: Instant?
     var restarts = 0
     var number = 0
 

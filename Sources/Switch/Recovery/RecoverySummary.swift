@@ -17,6 +17,7 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
     package var lost: [Lost]
     /// Calls of which every leg is up.
     package var calls: Int
+    /// From the beginning until the last leg was back; when none came, until the run was over.
     package var duration: Duration
 
     init(_ run: RecoveryRun, at now: Instant) {
@@ -25,7 +26,7 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
         existed = []
         lost = []
         calls = 0
-        duration = now - run.began
+        duration = (run.lastRevival ?? now) - run.began
         let legs = run.legs.sorted { $0.uuid < $1.uuid }
         for leg in legs {
             switch run.fates[leg.uuid] {
