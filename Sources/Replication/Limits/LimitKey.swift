@@ -48,9 +48,25 @@ package struct LimitKey: Hashable, Comparable, Sendable, CustomStringConvertible
 }
 
 extension LimitKey {
-    /// The mod_hash keys a leg holds, from its variables: mod_hash leaves `limit_usage_<REALM>_<ID>` for each
-    /// (mod_hash.c, limit_incr_hash), and `limit_backend` names the backends used. In the order of the variables.
+    /// Begins the name of a variable of our own: a mod_hiredis key the leg holds, which mod_hiredis itself leaves no
+    /// variable for. It travels with the leg, and is on the channel of a revived one.
+    package static let variablePrefix = "fsdns_limit_"
+
+    /// The keys a leg holds, from its variables: first those of mod_hash, which leaves `limit_usage_<REALM>_<ID>` for
+    /// each (mod_hash.c, limit_incr_hash) while `limit_backend` names the backends used, then those of mod_hiredis by
+    /// our own variables. In the order of the variables.
     package static func held(byVariables variables: [CallLeg.Field]) -> [LimitKey] {
+        var keys = heldOfHash(variables)
+        for variable in variables where variable.name.hasPrefix(variablePrefix) {
+            let key = LimitKey(.hiredis, variable.value)
+            if fault(in: key.name) == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg {
+                keys.append(key)
+            }
+        }
+        return keys
+    }
+
+    private static func heldOfHash(_ variables: [CallLeg.Field]) -> [LimitKey] {
         let prefix = "limit_usage_"
         let backends = variables.filter { $0.name == "limit_backend" }.flatMap {
             $0.value.split(separator: ",")

@@ -59,9 +59,10 @@ extension CallTracker {
         }
         if let age = event.age(of: "Channel-Created-Time") { entry.started = now - age }
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
+        entry.noteLimit(event)
         if event.variables.isEmpty { return }
         // What would not be replicated is not kept either.
-        entry.leg.variables = entry.isTooLarge ? [] : event.variables
+        entry.leg.variables = entry.isTooLarge ? [] : event.variables + entry.limitVariables(beside: event)
         takePartner(event, into: &entry)
     }
 

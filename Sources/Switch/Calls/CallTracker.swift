@@ -32,6 +32,8 @@ package struct CallTracker: Sendable {
         var isTooLarge = false
         /// A bridge that an event told of, which lasts until an event tells its end.
         var isBridged = false
+        /// Keys of mod_hiredis that `limit` was run with.
+        var limits: [LimitKey] = []
         var sequence: UInt64 = 0
         var heard: Instant
         var started: Instant

@@ -35,6 +35,7 @@ struct ChannelEvent {
         "Core-UUID", "FreeSWITCH-Switchname", "Call-Direction", "Answer-State", "Channel-Call-State",
         "Channel-Name", "Other-Leg-Unique-ID", "Other-Type", "Bridged-To", "Bridge-A-Unique-ID",
         "Bridge-B-Unique-ID", "Old-Unique-ID", "Event-Date-Timestamp", "Hangup-Cause",
+        "Application", "Application-Data",
     ]
 
     /// - Returns: nil when the event is not about a channel, or of a kind that says nothing here.

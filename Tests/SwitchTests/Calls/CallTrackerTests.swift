@@ -219,4 +219,40 @@ private let start = Instant.zero + .seconds(5000)
         #expect(tracker.verdict(on: Recordings.bridged, serviceAddress: nil) == .impossible(.tooLarge))
         #expect(tracker.takeChanges().isEmpty)
     }
+
+    /// mod_hiredis leaves no variable of its own that names its keys.
+    @Test("a leg that took a place of mod_hiredis says so wherever it is revived") func hiredisLimits() throws
+    {
+        func event(_ name: String, _ sequence: Int, _ more: [(String, String)]) -> SwitchEvent {
+            var headers = Headers([
+                .init("Event-Name", name), .init("Core-UUID", "core-1"),
+                .init("Event-Sequence", "\(sequence)"),
+                .init("Unique-ID", "leg"), .init("Call-Direction", "inbound"),
+                .init("Answer-State", name == "CHANNEL_EXECUTE" ? "ringing" : "answered"),
+                .init("variable_recovery_profile_name", "svcA"),
+            ])
+            for (name, value) in more { headers.append(name, value) }
+            return SwitchEvent(headers: headers)
+        }
+        func limit(_ data: String, _ sequence: Int) -> SwitchEvent {
+            event("CHANNEL_EXECUTE", sequence, [("Application", "limit"), ("Application-Data", data)])
+        }
+        func held(_ tracker: CallTracker) -> [String] {
+            LimitKey.held(byVariables: tracker.leg("leg")?.variables ?? []).map(\.description)
+        }
+        var tracker = CallTracker()
+        tracker.handle(limit("hiredis default carrier1 5 !CALL_REJECTED", 1), at: start)
+        tracker.handle(limit("hiredis default carrier1 5 !CALL_REJECTED", 2), at: start)
+        tracker.handle(limit("hiredis default cps1 6/1 !CALL_REJECTED", 3), at: start)
+        tracker.handle(limit("hash trunk carrier2 5", 4), at: start)
+        #expect(held(tracker) == [], "none of them let the leg through yet")
+        let backends = ("variable_limit_backend", "hiredis,hash")
+        tracker.handle(
+            event("CHANNEL_ANSWER", 5, [backends, ("variable_limit_usage_trunk_carrier2", "1")]), at: start)
+        #expect(held(tracker) == ["hash trunk_carrier2", "hiredis carrier1"])
+        // Revived elsewhere: without `limit_backend`, with what the row said.
+        var other = CallTracker()
+        other.handle(event("CHANNEL_CREATE", 1, [("variable_fsdns_limit_0", "carrier1")]), at: start)
+        #expect(held(other) == ["hiredis carrier1"])
+    }
 }
