@@ -30,7 +30,7 @@ package struct SwitchAccess: Hashable, Sendable {
 
     package init(
         endpoint: Endpoint, passwordFile: String, check: Duration = .milliseconds(100),
-        failedAfter: Duration = .seconds(1), registrations: Registrations = .single,
+        failedAfter: Duration = .seconds(3), registrations: Registrations = .single,
         injectionsPerSecond: Int = 2000
     ) {
         self.endpoint = endpoint

@@ -16,7 +16,7 @@ import Testing
             return
         }
         #expect(access.check == .milliseconds(100))
-        #expect(access.failedAfter == .seconds(1))
+        #expect(access.failedAfter == .seconds(3))
         #expect(access.registrations == .single)
         #expect(access.passwordFile == "/etc/fsdns/event_socket.secret")
     }

@@ -12,6 +12,11 @@ package struct Pulse: Sendable {
         /// How many pulses must have come back in time, one after the other, before it counts as healthy
         /// again.
         package var returns = 3
+        /// How long all must have come back in time after one was late. A machine with too much to do is late again
+        /// and again, and each move of its calls gives it more to do.
+        package var calm: Duration = .seconds(5)
+        /// How many times the deadline is, while the switch revives calls: hundreds of them come back within seconds.
+        package var patience = 5
 
         package init() {}
     }
@@ -59,6 +64,9 @@ package struct Pulse: Sendable {
     /// Sent and not back, oldest first; a newer one that came back clears the older ones.
     private var out: [(number: UInt64, sent: Instant)] = []
     private var returned = 0
+    /// When a pulse was seen to be late, the last time.
+    private var late: Instant?
+    private var isReviving = false
 
     /// - Parameter token: different for every process, one line without spaces at its ends.
     package init(settings: Settings = .init(), token: String) {
@@ -72,6 +80,7 @@ package struct Pulse: Sendable {
         isConnected = true
         out = []
         returned = 0
+        late = nil
         nextSend = now
         verdict = .unhealthy(.unproven)
     }
@@ -129,18 +138,31 @@ package struct Pulse: Sendable {
         let time = now - out[place].sent
         out.removeFirst(place + 1)
         roundTrip = time
-        returned = time < settings.deadline ? returned + 1 : 0
+        returned = time < deadline ? returned + 1 : 0
         judge(at: now)
         return true
     }
 
     private mutating func judge(at now: Instant) {
-        if let oldest = out.first, now - oldest.sent >= settings.deadline {
+        if let oldest = out.first, now - oldest.sent >= deadline {
             returned = 0
+            late = now
             verdict = .unhealthy(.silent(now - oldest.sent))
-        } else if verdict != .healthy, returned >= settings.returns {
+        } else if verdict != .healthy, returned >= settings.returns, isCalm(at: now) {
             verdict = .healthy
         }
+    }
+
+    private func isCalm(at now: Instant) -> Bool { late.map { now - $0 >= settings.calm } ?? true }
+
+    private var deadline: Duration { isReviving ? settings.deadline * settings.patience : settings.deadline }
+
+    /// Whether the switch is reviving calls now; what is still out when it ended is not counted as late.
+    package mutating func revives(_ isReviving: Bool, at now: Instant) {
+        guard isReviving != self.isReviving else { return }
+        judge(at: now)
+        self.isReviving = isReviving
+        if !isReviving, verdict.isHealthy { out = [] }
     }
 
     /// When to call `tick`; nil while there is no connection.
@@ -148,6 +170,6 @@ package struct Pulse: Sendable {
         guard isConnected else { return nil }
         // Once it is known to be silent only a return tells anything new.
         guard verdict.isHealthy, let oldest = out.first else { return nextSend }
-        return min(nextSend, oldest.sent + settings.deadline)
+        return min(nextSend, oldest.sent + deadline)
     }
 }

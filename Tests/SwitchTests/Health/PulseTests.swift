@@ -35,7 +35,9 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         #expect(pulse.roundTrip == .milliseconds(20))
     }
 
-    @Test("a stuck event thread is noticed by its deadline, and proved well again by three returns")
+    @Test(
+        "a stuck event thread is noticed by its deadline, and proved well again by five seconds without a late return"
+    )
     func stuck() {
         var pulse = Pulse(token: "me")
         pulse.connected(at: at(0))
@@ -46,7 +48,22 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         let time = Int(told[1].split(separator: " ")[0])!
         #expect((1500...1600).contains(time))
         #expect("\(pulse.verdict)".contains("has not come back"))
-        #expect(run(&pulse, from: 3001, to: 4000, delay: 5).last?.hasSuffix("true") == true)
+        #expect(run(&pulse, from: 3001, to: 7900, delay: 5) == ["3001 false"])
+        #expect(run(&pulse, from: 7901, to: 9000, delay: 5).last?.hasSuffix("true") == true)
+    }
+
+    @Test("while calls are revived it may be late, and is not late afterwards for what was out then")
+    func reviving() {
+        var pulse = Pulse(token: "me")
+        pulse.connected(at: at(0))
+        _ = run(&pulse, from: 0, to: 1000, delay: 5)
+        pulse.revives(true, at: at(1000))
+        #expect(run(&pulse, from: 1001, to: 3000, delay: nil) == ["1001 true"])
+        pulse.revives(false, at: at(3000))
+        #expect(run(&pulse, from: 3001, to: 5000, delay: 5) == ["3001 true"])
+        pulse.revives(true, at: at(5000))
+        let told = run(&pulse, from: 5001, to: 9000, delay: nil)
+        #expect(told.count == 2 && told[1].hasSuffix("false"), "stuck is stuck")
     }
 
     @Test("a switch that is always slower than the deadline never counts as healthy") func slow() {
@@ -99,6 +116,6 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         for time in 5002...200_000 where pulse.tick(at: at(time)) != nil { sent += 1 }
         #expect(sent < 64 + 200)
         // After all that time one return is enough to begin the proof.
-        #expect(run(&pulse, from: 200_001, to: 203_500, delay: 5).last?.hasSuffix("true") == true)
+        #expect(run(&pulse, from: 200_001, to: 207_500, delay: 5).last?.hasSuffix("true") == true)
     }
 }
