@@ -130,12 +130,12 @@ extension Node {
     }
 
     mutating func switchReported(_ report: SwitchReport, at now: Instant) {
-        let wasFit = load.isFit
+        let before = load
         load = report
-        if wasFit, !report.isFit {
-            self.report(.trouble, name, "FreeSWITCH is \(report.health.rawValue)")
-            plead(at: now, even: true)
-        }
+        // Unknown is no trouble: it holds what it holds, and only takes nothing more.
+        guard report.health == .unhealthy, before.health != .unhealthy else { return }
+        if before.isFit { self.report(.trouble, name, "FreeSWITCH is \(report.health.rawValue)") }
+        if before.isFit || !holdings.isEmpty { plead(at: now, even: true) }
     }
 
     // MARK: - Beat

@@ -46,7 +46,7 @@ package struct ClusterTime: Hashable, Comparable, Sendable, Codable {
 /// What the switch link last said of the FreeSWITCH on this machine.
 package struct SwitchReport: Hashable, Sendable, Codable {
     package enum Health: String, Hashable, Sendable, Codable, CaseIterable {
-        /// Nothing was heard from it yet.
+        /// Nothing was heard from it yet, or it still ends calls that are elsewhere: it takes nothing now.
         case unknown
         case healthy
         /// It does not answer, or its event thread does not.

@@ -30,11 +30,15 @@ final class CallSharing {
     private var elsewhere: [String: String] = [:]
     /// Whether the switch told of all its channels since it was reached.
     private var isListed = false
+    private var isListing = false
     private let me: String
     private var table: RecoveryTable?
     private var runtime: String?
     private var timer: (due: Instant, task: Scheduled<Void>)?
     private var flushIsDue = false
+    private var forgotten = ForgottenCalls()
+    /// Addresses whose `recover` runs in the switch, and how many of them.
+    private var recovering: [String: Int] = [:]
     /// What a finished recovery says to operators.
     var told: ((ClusterEvent) -> Void)?
     /// A revived leg holds these limits until it ends.
@@ -53,6 +57,12 @@ final class CallSharing {
     }
 
     var counts: CallCounts { tracker.counts }
+    /// Whether nothing here could still say BYE for a call that is elsewhere, were its address taken now.
+    var isSettled: Bool {
+        !isListing && !forgotten.isLeaving(at: BootClock.now())
+            && !recovering.keys.contains { held[$0] == nil }
+    }
+    var isReviving: Bool { held.values.contains { $0.run != nil } }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
 
@@ -83,7 +93,10 @@ final class CallSharing {
     ///
     /// The address is off this machine, so every BYE fails in its socket, is tried once and not again.
     private func forget(_ address: String) {
-        guard runtime != nil, !tracker.legs(of: address).isEmpty else { return }
+        // FreeSWITCH does not survive that its channels are hung up while `recover` makes them.
+        guard recovering[address] == nil else { return }
+        let legs = tracker.legs(of: address).map(\.uuid)
+        guard runtime != nil, forgotten.forget(legs, of: address, at: BootClock.now()) else { return }
         log.notice(
             "call", address, "its calls are at \(elsewhere[address] ?? "another node") now and end here")
         link.api("hupall MANAGER_REQUEST sofia_profile_name \(address)") { _ in }
@@ -92,7 +105,9 @@ final class CallSharing {
     /// What ended here while the address was away: the replica was not told.
     private func dropEnded(_ address: String) {
         guard let runtime, held[address]?.run == nil else { return }
-        let ended = replicated(address).filter { $0.runtime == runtime && tracker.leg($0.uuid) == nil }
+        let ended = replicated(address).filter {
+            $0.runtime == runtime && tracker.leg($0.uuid) == nil && !forgotten.contains($0.uuid, of: address)
+        }
         replica.write(
             .address(address), ended.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
     }
@@ -109,6 +124,7 @@ final class CallSharing {
     func up(runtime: String, switchname: String, table: RecoveryTable?) {
         self.table = table
         self.runtime = runtime
+        if tracker.runtime != runtime { forgotten.restarted() }
         tracker.began(runtime: runtime, switchname: switchname, at: BootClock.now())
         // Calls of a process that ended are not over: they are to be revived, by whoever holds their address.
         _ = tracker.takeChanges()
@@ -119,6 +135,7 @@ final class CallSharing {
     func down() {
         runtime = nil
         isListed = false
+        isListing = false
         timer?.task.cancel()
         timer = nil
     }
@@ -128,10 +145,17 @@ final class CallSharing {
         let now = BootClock.now()
         tracker.handle(event, at: now)
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
+        if event.name == "CHANNEL_DESTROY", let uuid = event.channel { destroyed(uuid) }
         for name in held.keys.sorted() where held[name]?.run != nil {
             step(name, .event(event))
         }
         flushSoon()
+    }
+
+    private func destroyed(_ uuid: String) {
+        // What its end changed is looked at while it still counts as an old channel.
+        flush()
+        if let address = forgotten.destroyed(uuid), held[address]?.run != nil { gather(address) }
     }
 
     /// Rows of the switch's own table: flags of this version of FreeSWITCH, and whether calls are tracked at all.
@@ -151,9 +175,12 @@ final class CallSharing {
 
     private func list() {
         tracker.beginListing(at: BootClock.now())
+        isListing = true
         let runtime = runtime
         link.api(ChannelListing.command) { [weak self] result in
-            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            guard let self, self.runtime == runtime else { return }
+            isListing = false
+            guard case .success(let answer) = result else { return }
             do throws(SwitchFailure) {
                 let listing = try ChannelListing(reading: answer.body)
                 dump(tracker.finishListing(listing, at: BootClock.now()))
@@ -203,14 +230,16 @@ final class CallSharing {
         for change in tracker.takeChanges() {
             switch change {
             case .put(let leg):
-                guard held[leg.profile] != nil else { continue }
+                guard held[leg.profile] != nil, !forgotten.isLeaving(leg.uuid, of: leg.profile) else {
+                    continue
+                }
                 do throws(RecordFailure) {
                     writes[leg.profile, default: []].append(.put(try Record(leg)))
                 } catch {
                     log.warning("call", leg.uuid, "is not replicated: \(error)")
                 }
             case .removed(let uuid, let profile):
-                guard held[profile] != nil else { continue }
+                guard held[profile] != nil, !forgotten.isLeaving(uuid, of: profile) else { continue }
                 writes[profile, default: []].append(.remove(.callLeg, key: Record.key(uuid: uuid)))
             }
         }
@@ -243,7 +272,9 @@ final class CallSharing {
         guard entry.runtime != runtime || entry.placement.epoch != recoveredEpoch[address] else { return }
         entry.runtime = runtime
         recoveredEpoch[address] = entry.placement.epoch
-        let legs = replicated(address).filter { $0.runtime != runtime }
+        let legs = replicated(address).filter {
+            $0.runtime != runtime || forgotten.contains($0.uuid, of: address)
+        }
         guard !legs.isEmpty else {
             held[address] = entry
             letOn(address, runtime)
@@ -280,7 +311,9 @@ final class CallSharing {
 
     /// Fresh facts about the switch, for the run.
     private func gather(_ address: String) {
-        guard let runtime, held[address]?.isGathering == false else { return }
+        guard let runtime, held[address]?.isGathering == false, recovering[address] == nil,
+            !forgotten.isLeaving(address, at: BootClock.now())
+        else { return }
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
             self?.link.api("fsctl pause_check inbound") { [weak self] paused in
@@ -318,7 +351,9 @@ final class CallSharing {
         case .inspect: gather(address)
         case .stage(let stage): self.stage(stage, address)
         case .command(let number, let text, let isBackground):
+            if isBackground { recovering[address, default: 0] += 1 }
             let answer: SwitchLink.Answer = { [weak self] result in
+                if isBackground { self?.recoverEnded(address) }
                 let output = try? result.get().body
                 self?.step(address, .answered(number, output))
             }
@@ -326,6 +361,12 @@ final class CallSharing {
         case .report(let report): log.notice("recovery", address, "\(report)")
         case .finished(let summary): finish(address, summary)
         }
+    }
+
+    private func recoverEnded(_ address: String) {
+        let rest = (recovering[address] ?? 1) - 1
+        recovering[address] = rest > 0 ? rest : nil
+        if rest <= 0, held[address] == nil, elsewhere[address] != nil { forget(address) }
     }
 
     private func stage(_ stage: RecoveryRun.Stage, _ address: String) {

@@ -104,6 +104,8 @@ final class SharingCore {
         watch?.numbers = { [unowned self] in
             (calls?.counts.calls ?? 0, registrations?.count ?? 0)
         }
+        watch?.isSettled = { [unowned self] in calls?.isSettled ?? true }
+        watch?.isReviving = { [unowned self] in calls?.isReviving ?? false }
         calls?.told = { [unowned self] event in
             parts.journal.add(event)
             parts.log.event(event)
@@ -161,6 +163,7 @@ final class SharingCore {
         replica.surveyed(survey)
         limits.surveyed(survey)
         calls?.surveyed(survey)
+        if calls?.isSettled == false { watch?.settledChanged() }
         registrations?.surveyed(survey)
     }
 

@@ -22,6 +22,10 @@ final class SwitchWatch {
     private let log: EventLog
     /// Calls and registrations as of now.
     var numbers: (() -> (calls: Int, registrations: Int))?
+    /// False while it still ends calls that are elsewhere: their addresses must not come here yet.
+    var isSettled: (() -> Bool)?
+    /// Whether the switch brings calls back now.
+    var isReviving: (() -> Bool)?
 
     init(
         interval: Duration, deadline: Duration, token: String, link: SwitchLink, log: EventLog,
@@ -59,6 +63,9 @@ final class SwitchWatch {
         return isOurs
     }
 
+    /// Calls here ended because their address went away, or the last of them is gone.
+    func settledChanged() { tell() }
+
     /// Another number of calls or registrations is told soon.
     func numbersChanged() {
         if BootClock.now() - toldAt >= Self.reportPause { tell() }
@@ -67,6 +74,7 @@ final class SwitchWatch {
     private func tick() {
         timer?.cancel()
         timer = nil
+        pulse.revives(isReviving?() ?? false, at: BootClock.now())
         if let event = pulse.tick(at: BootClock.now()) {
             link.command(.sendevent(event)) { [weak self] reply in
                 guard let self else { return }
@@ -93,7 +101,8 @@ final class SwitchWatch {
     private func tell() {
         let health: SwitchReport.Health
         switch pulse.verdict {
-        case .healthy: health = .healthy
+        // Not unhealthy: what is held here stays. Not healthy: nothing more is to come.
+        case .healthy: health = isSettled?() ?? true ? .healthy : .unknown
         // A switch that was never reached is not known to be broken: it may only be starting.
         case .unhealthy(.unproven) where told.health != .healthy: health = told.health
         case .unhealthy(.disconnected): health = wasUp ? .unhealthy : .unknown
@@ -113,7 +122,10 @@ final class SwitchWatch {
             log.notice(
                 "switch", "health",
                 health == .healthy
-                    ? "FreeSWITCH is healthy" : "FreeSWITCH is \(health.rawValue): \(reason)\(trip ?? "")")
+                    ? "FreeSWITCH is healthy"
+                    : pulse.verdict.isHealthy
+                        ? "FreeSWITCH ends calls that are elsewhere now, and takes no address meanwhile"
+                        : "FreeSWITCH is \(health.rawValue): \(reason)\(trip ?? "")")
         }
         told = report
         toldAt = now
