@@ -154,11 +154,13 @@ let package = Package(
 
         // The laboratory: network namespaces, real name servers, probes; tests and benchmarks stand on it.
         .systemLibrary(name: "CLab", path: "Tests/CLab"),
-        .target(name: "Lab", dependencies: ["CLab"], path: "Tests/Lab", swiftSettings: settings),
+        .target(
+            name: "Lab", dependencies: ["CLab", "EventSocket"], path: "Tests/Lab", swiftSettings: settings),
         .executableTarget(
             name: "fsdns-lab", dependencies: ["Lab"], path: "Tests/LabTool", swiftSettings: settings),
         .testTarget(
-            name: "LabTests", dependencies: ["Lab", "fsdns", "fsdns-keeper", "fsdns-lab"],
+            name: "LabTests",
+            dependencies: ["Lab", "fsdns", "fsdns-keeper", "fsdns-lab", "fsdns-switch"],
             swiftSettings: settings),
     ]
 )

@@ -9,6 +9,14 @@ package struct ClusterPlan: Sendable {
     package var discovery = "1s"
     package var takeoversPerHour = 1000
     package var ttl = "1s"
+    /// A stand-in FreeSWITCH on every machine, and our services beside it.
+    package var switches = false
+    /// More of each switch's command line, for example limits.
+    package var switchArguments: [String] = []
+    package var failedAfter = "3s"
+    package var injectionsPerSecond = 1000
+    /// What limits answer while the cluster is split, by name.
+    package var limitsWhenSplit: [(name: String, policy: String)] = []
 
     package init() {}
 
@@ -55,9 +63,22 @@ package struct ClusterPlan: Sendable {
                 <seat-names/>
                 <srv service="_sip._udp" port="5060"/>
               </dns>
-              <freeswitch kind="none"/>
+            \(switchText)
             </cluster>
 
+            """
+    }
+
+    private var switchText: String {
+        guard switches else { return "  <freeswitch kind=\"none\"/>" }
+        let limits = limitsWhenSplit.map { "    <limit name=\"\($0.name)\" when-split=\"\($0.policy)\"/>\n" }
+        return """
+              <freeswitch socket="127.0.0.1:8021" password-file="switch.secret" check="100ms"
+                  failed-after="\(failedAfter)" injections-per-second="\(injectionsPerSecond)"/>
+              <event-socket listen="127.0.0.1:8121" password-file="own.secret"/>
+              <limit-service listen="127.0.0.1:6380" password-file="own.secret"/>
+              <limits>
+            \(limits.joined())  </limits>
             """
     }
 }

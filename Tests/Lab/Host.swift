@@ -15,21 +15,40 @@ package final class Host {
     /// The name it is started with; differs from the machine's only to provoke a refusal.
     package var nodeName: String
     private var service: pid_t?
+    private let switchProcess: SwitchProcess?
 
-    init(on machine: Machine, network: Network, programs: Programs, clusterFile: String) {
+    init(
+        on machine: Machine, network: Network, programs: Programs, clusterFile: String, plan: ClusterPlan
+    ) {
         self.machine = machine
         self.network = network
         self.programs = programs
         self.clusterFile = clusterFile
         nodeName = machine.name
+        guard plan.switches else {
+            switchProcess = nil
+            return
+        }
+        switchProcess = SwitchProcess(
+            on: machine, program: programs.freeswitch,
+            folder: (clusterFile as NSString).deletingLastPathComponent, arguments: plan.switchArguments)
     }
 
     package var controlPath: String { machine.directory + "/control.sock" }
     package var log: String { machine.text(of: "node.log") }
 
-    /// Starts the echo and the node service.
+    /// Its FreeSWITCH; throws when the plan has none.
+    package var freeswitch: SwitchProcess {
+        get throws {
+            guard let switchProcess else { throw LabFailure("\(name) has no switch") }
+            return switchProcess
+        }
+    }
+
+    /// Starts the echo, the switch if there is one, and the node service.
     package func start() throws {
         try startEcho()
+        try switchProcess?.start()
         try startService()
     }
 
@@ -111,6 +130,7 @@ package final class Host {
         machine.cutPower()
         if let service { _ = machine.exitStatus(of: service) }
         service = nil
+        switchProcess?.lostPower()
         return moment
     }
 
@@ -126,6 +146,7 @@ package final class Host {
         try machine.switchPowerOn()
         try network.setLink(of: machine, up: true)
         try startEcho()
+        try switchProcess?.launch()
         if startingService { try startService() }
     }
 

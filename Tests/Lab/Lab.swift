@@ -24,7 +24,7 @@ package final class Lab {
     package static var obstacle: String? {
         guard geteuid() == 0 else { return "needs root (network namespaces)" }
         do { _ = try Namespace.network() } catch { return "needs network namespaces: \(error)" }
-        for tool in ["ip", "nft", "named", "dig", "tsig-keygen", "nsupdate"] {
+        for tool in ["ip", "nft", "named", "dig", "tsig-keygen", "nsupdate", "python3", "sipp"] {
             let found = try? Launch.run(["sh", "-c", "command -v \(tool)"])
             if found?.status != 0 { return "needs \(tool)" }
         }
@@ -93,6 +93,8 @@ package final class Lab {
         let key = try Launch.check([programs.fsdns, "key"])
         for (name, text) in [
             ("cluster.key", key), ("fsdns.secret", nameServer.secret + "\n"), ("cluster.xml", plan.text),
+            ("switch.secret", SwitchProcess.password + "\n"),
+            ("own.secret", SwitchProcess.ownPassword + "\n"),
         ] {
             try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes(
@@ -117,7 +119,7 @@ package final class Lab {
         let machine = try Self.makeMachine(
             name, number: machineCount, last: last, plan.rings, directory, programs)
         try network.plug(machine)
-        return Host(on: machine, network: network, programs: programs, clusterFile: clusterFile)
+        return Host(on: machine, network: network, programs: programs, clusterFile: clusterFile, plan: plan)
     }
 
     /// One more machine on the same network that is not (yet) of the cluster; not started.

@@ -133,6 +133,11 @@ package final class Machine {
         (try? String(contentsOfFile: directory + "/" + file, encoding: .utf8)) ?? ""
     }
 
+    /// Puts a file for its programs into its folder.
+    package func put(_ text: String, in file: String) throws {
+        try text.write(toFile: directory + "/" + file, atomically: true, encoding: .utf8)
+    }
+
     private func appending(_ file: String) throws -> Int32 {
         let descriptor = open(directory + "/" + file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw LabFailure("cannot write \(directory)/\(file)") }
@@ -150,6 +155,8 @@ package final class Machine {
 package struct Programs: Sendable {
     package var fsdns: String
     package var lab: String
+    /// The stand-in FreeSWITCH.
+    package var freeswitch: String
 
     /// FSDNS_BIN, else the folder of the running program (SwiftPM puts tests and programs side by side).
     package init() {
@@ -157,5 +164,6 @@ package struct Programs: Sendable {
         let beside = (own as NSString).deletingLastPathComponent
         fsdns = (ProcessInfo.processInfo.environment["FSDNS_BIN"] ?? beside) + "/fsdns"
         lab = beside + "/fsdns-lab"
+        freeswitch = beside + "/fsdns-switch"
     }
 }

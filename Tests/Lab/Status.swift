@@ -14,6 +14,10 @@ package struct Status: Decodable, Sendable {
         package var seat: String?
         package var addresses: [String]
         package var lease: String
+        /// `unknown`, `healthy`, `unhealthy`.
+        package var freeswitch: String
+        package var calls: Int
+        package var registrations: Int
     }
     package struct SeatLine: Decodable, Sendable {
         package var name: String

@@ -126,6 +126,7 @@ extension SwitchCore {
                        simulator commands refuse|accept
                        simulator load bridged|parked COUNT [PROFILE]
                        simulator load rate CALLS_PER_SECOND
+                       simulator load stop
                        simulator freeze [SECONDS]
                        simulator crash
 
@@ -134,6 +135,11 @@ extension SwitchCore {
     }
 
     private mutating func simulateLoad(_ words: [String]) -> String {
+        if words.count == 2, words[1] == "stop" {
+            // The calls that are up stay, and are not replaced when they end.
+            load.targets = []
+            return "+OK\n"
+        }
         guard words.count >= 3, let number = Int(words[2]), (0...100_000).contains(number) else {
             return "-ERR load needs bridged, parked or rate and a number up to 100000\n"
         }
