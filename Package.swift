@@ -7,7 +7,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// The deciding half is compiled optimised even in a debug build: the simulation runs hundreds of seeds.
+/// The deciding half is compiled optimised even in a debug build: the simulation runs hundreds of seeds. So is the
+/// stand-in FreeSWITCH: five of them with thousands of phones share one machine in the laboratory.
 let deciding: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 let package = Package(
@@ -64,7 +65,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], swiftSettings: settings),
+            ], swiftSettings: deciding),
         .executableTarget(
             name: "fsdns-switch",
             dependencies: [

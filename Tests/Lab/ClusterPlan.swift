@@ -13,7 +13,8 @@ package struct ClusterPlan: Sendable {
     package var switches = false
     /// More of each switch's command line, for example limits.
     package var switchArguments: [String] = []
-    package var failedAfter = "3s"
+    /// Long enough that a laboratory on a busy machine takes no switch for dead; one that ended is known at once.
+    package var failedAfter = "10s"
     package var injectionsPerSecond = 1000
     /// What limits answer while the cluster is split, by name.
     package var limitsWhenSplit: [(name: String, policy: String)] = []

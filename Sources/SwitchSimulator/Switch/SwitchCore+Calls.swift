@@ -236,13 +236,26 @@ extension SwitchCore {
     private mutating func setLimitVariables(_ rule: LimitRule, on uuid: String, isHeld: Bool) {
         let usage = limits.localUsage(realm: rule.realm, id: rule.id)
         let key = "\(rule.realm)_\(rule.id)"
+        let backends = backends(of: uuid, adding: isHeld ? rule.backend : nil)
+        // mod_hiredis leaves none but the name of the backend.
+        guard rule.backend == .hash else {
+            channels[uuid]?.variables.set(["limit_backend": backends])
+            return
+        }
         channels[uuid]?.variables.set([
             "limit_realm": rule.realm, "limit_id": rule.id, "limit_max": "\(rule.max)",
             "limit_rate": rule.interval == nil ? "0" : "\(usage.rate)",
             "limit_usage": "\(usage.total)", "limit_usage_\(key)": "\(usage.total)",
             "limit_rate_\(key)": rule.interval == nil ? nil : "\(usage.rate)",
-            "limit_backend": isHeld ? rule.backend.rawValue : nil,
+            "limit_backend": backends,
         ])
+    }
+
+    /// `limit_backend` as switch_limit_incr has it: every backend that let the call pass, once.
+    private func backends(of uuid: String, adding backend: LimitRule.Backend?) -> String? {
+        var names = (channels[uuid]?.variables["limit_backend"] ?? "").split(separator: ",").map(String.init)
+        if let name = backend?.rawValue, !names.contains(name) { names.append(name) }
+        return names.isEmpty ? nil : names.joined(separator: ",")
     }
 
     mutating func held(_ rule: LimitRule, by uuid: String, usage: LimitTable.Usage) {

@@ -60,7 +60,8 @@ struct SwitchCluster {
     func place(_ count: Int, on addresses: [String] = addressNames) throws -> Calls {
         for address in addresses {
             let freeswitch = try host(of: address).freeswitch
-            try freeswitch.api("simulator load rate 100")
+            // A pace at which five switches on two processors still answer all else at once.
+            try freeswitch.api("simulator load rate 15")
             try freeswitch.api("simulator load bridged \(count) \(address)")
         }
         for address in addresses {
@@ -142,8 +143,7 @@ struct SwitchCluster {
     func waitForMove(of address: String, from old: Host, missing: Int) throws -> Host {
         let asked = whole.filter { $0 !== old }
         try wait(for: "\(address) to leave \(old.name)", atMost: 15, every: 20) {
-            let holder = try lab.holder(of: ip(address))
-            return holder != nil && holder != old.name
+            try lab.status(from: asked).seats.first { $0.address == ip(address) }?.holder != old.name
         }
         try lab.waitUntilSettled(missing: missing, from: asked)
         return try host(of: address)
@@ -180,20 +180,25 @@ struct SwitchCluster {
     // MARK: Phones
 
     /// Registers so many phones at each address, from the client's machine with sipp.
-    func register(_ count: Int, at addresses: [String] = addressNames, perSecond: Int = 300) throws {
+    func register(_ count: Int, at addresses: [String] = addressNames, perSecond: Int = 70) throws {
         let folder = lab.client.directory
         try lab.client.put(Phones.registration, in: "register.xml")
-        for address in addresses {
+        let runs = try addresses.enumerated().map { index, address in
             let users = (0..<count).map { "\(address)-\($0)" }.joined(separator: "\n")
             try lab.client.put("SEQUENTIAL\n" + users + "\n", in: "users-\(address).csv")
-            try lab.client.check(
+            return try lab.client.start(
                 [
                     "timeout", "90", "sipp", ip(address) + ":5060", "-i", lab.client.addresses[0], "-p",
-                    "5090",
-                    "-sf", folder + "/register.xml", "-inf", folder + "/users-\(address).csv", "-m",
-                    "\(count)", "-r", "\(perSecond)", "-l", "\(perSecond)", "-nostdin", "-timeout", "80",
-                    "-timeout_error",
-                ], seconds: 100)
+                    "\(Phones.port(address))", "-sf", folder + "/register.xml", "-inf",
+                    folder + "/users-\(address).csv", "-m", "\(count)", "-r", "\(perSecond)", "-l",
+                    "\(perSecond)", "-nostdin", "-trace_err", "-error_file",
+                    folder + "/sipp-\(index).errors",
+                ], outputFile: "sipp-\(index).log", errorsFile: "sipp-\(index).log")
+        }
+        for (index, run) in runs.enumerated() where lab.client.exitStatus(of: run) != 0 {
+            throw LabFailure(
+                "phones of \(addresses[index]) could not register: "
+                    + lab.client.text(of: "sipp-\(index).errors").suffix(2000))
         }
     }
 
@@ -231,10 +236,15 @@ struct SwitchCluster {
 
 /// What sipp plays.
 enum Phones {
+    /// Of the phones of an address.
+    static func port(_ address: String) -> Int {
+        5090 + (SwitchCluster.addressNames.firstIndex(of: address) ?? 0)
+    }
+
     static let registration = """
         <?xml version="1.0" encoding="UTF-8"?>
         <scenario name="register">
-          <send retrans="500"><![CDATA[
+          <send retrans="1500"><![CDATA[
             REGISTER sip:[remote_ip] SIP/2.0
             Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
             Max-Forwards: 70

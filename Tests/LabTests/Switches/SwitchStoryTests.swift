@@ -53,12 +53,16 @@ extension LabSuites {
         /// The sums, as every node tells them and as a dialplan anywhere would find them.
         private func checkLimits(_ site: SwitchCluster, total: Int) throws {
             for host in site.whole {
-                try wait(for: "\(host.name) to count \(total)", atMost: 30, every: 200) {
-                    let lines = try host.limits()
-                    let sums = ["total", "hash"].map { kind in
-                        lines.filter { $0.kind == kind }.reduce(0) { $0 + $1.total }
+                var lines: [LimitLine] = []
+                do {
+                    try wait(for: "\(host.name) to count \(total)", atMost: 30, every: 200) {
+                        lines = try host.limits()
+                        return ["total", "hash"].allSatisfy { kind in
+                            lines.filter { $0.kind == kind }.reduce(0) { $0 + $1.total } == total
+                        }
                     }
-                    return sums == [total, total]
+                } catch {
+                    throw LabFailure("\(error): \(lines)")
                 }
                 for line in try host.limits() {
                     #expect(line.nodes.allSatisfy { $0.count > 0 })
@@ -97,7 +101,7 @@ extension LabSuites {
 
         @Test("a master whose FreeSWITCH takes commands but tells nothing loses its seat soon")
         func stuckEvents() throws {
-            let site = try SwitchCluster(nodes: 4) { $0.failedAfter = "500ms" }
+            let site = try SwitchCluster(nodes: 4) { $0.failedAfter = "2s" }
             defer { site.close() }
             let calls = try site.place(30)
             let old = try site.host(of: "beta")
@@ -108,8 +112,8 @@ extension LabSuites {
             try site.tell("stuck events", "beta", since: moment, on: new, back: back)
             let added = try site.lab.addressHistory().firstAdd(of: site.ip("beta"), after: moment)
             if let added {
-                #expect(added.at.milliseconds(since: moment) >= 400, "not before it is sure")
-                #expect(added.at.milliseconds(since: moment) < 2500)
+                #expect(added.at.milliseconds(since: moment) >= 1800, "not before it is sure")
+                #expect(added.at.milliseconds(since: moment) < 4000)
             }
 
             // It still had all its calls; they end there, without a word to anybody.
@@ -153,7 +157,7 @@ extension LabSuites {
             try site.register(10)
             try site.waitForPhones(10)
             let user = "alpha-7@" + site.ip("alpha")
-            let contact = "sip:alpha-7@\(site.lab.client.addresses[0]):5090"
+            let contact = "sip:alpha-7@\(site.lab.client.addresses[0]):\(Phones.port("alpha"))"
             for host in site.whole {
                 #expect(try host.freeswitch.contact(of: user, on: "alpha") == "sofia/alpha/" + contact)
             }
