@@ -112,11 +112,13 @@ struct LimitServiceArgument: ExpressibleByArgument {
     var service: SwitchSettings.LimitService
 
     init?(argument: String) {
-        guard let keys = KeyedArgument(argument, known: ["host", "port", "password"]),
-            let host = keys.text("host"), isAddress(host), let port = keys.number("port", 1...65_535)
+        guard let keys = KeyedArgument(argument, known: ["host", "port", "password", "timeout"]),
+            let host = keys.text("host"), isAddress(host), let port = keys.number("port", 1...65_535),
+            let timeout = keys.number("timeout", 1...60_000, else: 500)
         else { return nil }
         service = SwitchSettings.LimitService(
             endpoint: SIPEndpoint(ip: host, port: UInt16(port)), password: keys.text("password"))
+        service.timeout = .milliseconds(timeout)
     }
 }
 

@@ -80,7 +80,7 @@ struct SwitchProgram: ParsableCommand {
     @Option(
         name: .customLong("hiredis"),
         help: ArgumentHelp(
-            "The RESP service behind limits with backend=hiredis: host=ADDRESS,port=PORT[,password=P].",
+            "The RESP service behind limits with backend=hiredis: host=ADDRESS,port=PORT[,password=P][,timeout=MS].",
             valueName: "service"))
     var hiredis: LimitServiceArgument?
 
