@@ -59,6 +59,26 @@ struct LimitServiceTests {
         #expect(batches < 100)
     }
 
+    @Test("checks one after another are told once a millisecond, and the last of them though nothing follows")
+    func pace() throws {
+        let test = try LimitServiceUnderTest()
+        let client = try test.client()
+        let start = BootClock.now()
+        for count in 1...300 { #expect(client.ask("INCR a") == ":\(count)") }
+        var told: [UInt64] = []
+        while told.last != 300, let batch = test.batches.next() {
+            guard case .counter(let usage) = LimitUsage(bytes: batch[0].payload) else {
+                Issue.record("no counter")
+                return
+            }
+            told.append(UInt64(usage.counted))
+        }
+        #expect(told.last == 300)
+        // At least a millisecond lies between two of them.
+        let milliseconds = (BootClock.now() - start).nanoseconds / 1_000_000
+        #expect(Int64(told.count) <= milliseconds + 1)
+    }
+
     @Test("clients at once lose no count")
     func concurrency() async throws {
         let test = try LimitServiceUnderTest()

@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 @preconcurrency import Glibc
+import Keeper
 import Replication
 import Wire
 
@@ -13,33 +14,42 @@ final class LimitLoop {
 
     private static let readSize = 16_384
     private static let tickInterval: Duration = .seconds(1)
+    /// What changes so soon after the last changes were told is told together: not every check is worth a message to
+    /// every node.
+    private static let tellingInterval: Duration = .milliseconds(1)
 
     private let settings: LimitService.Settings
     private let mailbox: LimitMailbox
     private let listener: Int32
+    private let alarm: Alarm
     private let log: EventLog
     private let changed: @Sendable ([LimitChange]) -> Void
     private var shared: LimitSession.Shared
     private var replies = RESPReplies()
     private let buffer: UnsafeMutableRawBufferPointer
     private var connections: [LimitConnection] = []
-    /// For poll(2): the mailbox, the listener, then one for each connection, in their order.
+    /// For poll(2): the mailbox, the listener, the alarm, then one for each connection, in their order.
     private var polled: [pollfd] = []
+    private static let fixed = 3
     private var hasGone = false
     private var nextID: UInt64 = 1
     private var waits: [Wait] = []
     private var nextTick: Instant
+    private var nextTelling = Instant.zero
+    /// The alarm is set to `nextTelling`.
+    private var isAlarmSet = false
     /// Of this turn.
     private var now = LimitMoment(boot: .zero, wall: 0)
 
     init(
         settings: LimitService.Settings, shared: LimitSession.Shared, mailbox: LimitMailbox, listener: Int32,
-        log: EventLog, changed: @escaping @Sendable ([LimitChange]) -> Void
+        alarm: Alarm, log: EventLog, changed: @escaping @Sendable ([LimitChange]) -> Void
     ) {
         self.settings = settings
         self.shared = shared
         self.mailbox = mailbox
         self.listener = listener
+        self.alarm = alarm
         self.log = log
         self.changed = changed
         buffer = .allocate(byteCount: Self.readSize, alignment: 8)
@@ -50,23 +60,26 @@ final class LimitLoop {
 
     /// Until the mailbox is closed.
     func run() {
-        polled = [mailbox.descriptor, listener].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        polled = [mailbox.descriptor, listener, alarm.descriptor].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
         var isEnding = false
         while !isEnding {
             if Glibc.poll(&polled, UInt(polled.count), patience()) < 0 {
                 for place in polled.indices { polled[place].revents = 0 }
             }
             now = LimitMoment(boot: BootClock.now(), wall: WallClock.seconds())
-            for place in connections.indices where polled[place + 2].revents != 0 {
-                happened(Int32(polled[place + 2].revents), place)
+            for place in connections.indices where polled[place + Self.fixed].revents != 0 {
+                happened(Int32(polled[place + Self.fixed].revents), place)
             }
             if hasGone { removeGone() }
             if polled[1].revents != 0 { acceptAll() }
             if polled[0].revents != 0 { isEnding = readMail() }
+            if polled[2].revents != 0 { endAlarm() }
             if !waits.isEmpty { endWaits() }
             if now.boot >= nextTick { tick() }
             if hasGone { removeGone() }
-            flush()
+            tell(isEnding: isEnding)
         }
         end()
     }
@@ -84,7 +97,19 @@ final class LimitLoop {
         return isClosed
     }
 
-    private func flush() {
+    private func endAlarm() {
+        alarm.clear()
+        isAlarmSet = false
+    }
+
+    private func tell(isEnding: Bool) {
+        guard shared.book.hasChanges else { return }
+        guard isEnding || now.boot >= nextTelling else {
+            if !isAlarmSet { alarm.set(nanoseconds: (nextTelling - now.boot).nanoseconds) }
+            isAlarmSet = true
+            return
+        }
+        nextTelling = now.boot + Self.tellingInterval
         let changes = shared.book.takeChanges()
         if !changes.isEmpty { changed(changes) }
     }
@@ -154,7 +179,7 @@ final class LimitLoop {
     private func removeGone() {
         hasGone = false
         connections.removeAll { $0.state == .gone }
-        polled.removeLast(polled.count - 2)
+        polled.removeLast(polled.count - Self.fixed)
         polled += connections.map { pollfd(fd: $0.descriptor, events: $0.watched, revents: 0) }
         waits.removeAll { $0.connection.state == .gone }
     }
@@ -172,7 +197,7 @@ final class LimitLoop {
             // POLLERR or POLLHUP alone: nobody is there any more.
             drop(connection)
         }
-        polled[place + 2].events = connection.watched
+        polled[place + Self.fixed].events = connection.watched
     }
 
     private func read(_ connection: LimitConnection) {
@@ -237,6 +262,6 @@ final class LimitLoop {
             if connection.state == .open, !connection.held.isEmpty { serveHeld(connection) }
             settle(connection)
         }
-        for place in connections.indices { polled[place + 2].events = connections[place].watched }
+        for place in connections.indices { polled[place + Self.fixed].events = connections[place].watched }
     }
 }

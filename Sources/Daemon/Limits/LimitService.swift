@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 @preconcurrency import Glibc
+import Keeper
 import Replication
 import Wire
 
@@ -36,6 +37,12 @@ final class LimitService: Sendable {
         changed: @escaping @Sendable ([LimitChange]) -> Void
     ) throws(ServiceFailure) {
         let mailbox = try LimitMailbox()
+        let alarm: Alarm
+        do throws(SystemFailure) {
+            alarm = try Alarm()
+        } catch {
+            throw ServiceFailure("the limit service has no timer: \(error.text)")
+        }
         let listener = try LimitListener(at: settings.endpoint)
         self.mailbox = mailbox
         endpoint = listener.endpoint
@@ -43,8 +50,8 @@ final class LimitService: Sendable {
             let shared = LimitSession.Shared(
                 book: book, passwords: PasswordGuard(password: settings.password))
             let loop = LimitLoop(
-                settings: settings, shared: shared, mailbox: mailbox, listener: listener.descriptor, log: log,
-                changed: changed)
+                settings: settings, shared: shared, mailbox: mailbox, listener: listener.descriptor,
+                alarm: alarm, log: log, changed: changed)
             loop.run()
         }
     }

@@ -183,6 +183,9 @@ package struct LimitBook: Sendable {
     /// Removes what ended by itself; to be called about once a second.
     package mutating func sweep(at now: LimitMoment) { counters.sweep(now.boot) }
 
+    /// Whether `takeChanges` may have something.
+    package var hasChanges: Bool { counters.usage.hasTouched || figures.usage.hasTouched }
+
     /// What must be written to our own stream since the last call: each key at most once, nothing that is unchanged.
     package mutating func takeChanges() -> [LimitChange] {
         counters.usage.takeChanges { LimitUsage.counter($0).bytes }

@@ -52,6 +52,8 @@ struct UsageTable<Usage: Hashable & Sendable>: Sendable {
         return table.insert(key, Entry(own: none, policy: policy, published: none))
     }
 
+    var hasTouched: Bool { !touched.isEmpty }
+
     @inline(__always)
     mutating func touch(_ place: Int) {
         if table.values[place].isTouched { return }
