@@ -158,7 +158,9 @@ let package = Package(
         .target(
             name: "Lab", dependencies: ["CLab", "EventSocket"], path: "Tests/Lab", swiftSettings: settings),
         .executableTarget(
-            name: "fsdns-lab", dependencies: ["Lab"], path: "Tests/LabTool", swiftSettings: settings),
+            name: "fsdns-lab",
+            dependencies: ["Cluster", "Consensus", "Daemon", "Lab", "Replication", "Wire"],
+            path: "Tests/LabTool", swiftSettings: settings),
         .testTarget(
             name: "LabTests",
             dependencies: ["Lab", "fsdns", "fsdns-keeper", "fsdns-lab", "fsdns-switch"],

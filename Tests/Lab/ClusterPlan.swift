@@ -15,6 +15,8 @@ package struct ClusterPlan: Sendable {
     package var switchArguments: [String] = []
     /// Long enough that a laboratory on a busy machine takes no switch for dead; one that ended is known at once.
     package var failedAfter = "10s"
+    /// Our limit service without a switch.
+    package var limitsOnly = false
     package var injectionsPerSecond = 1000
     /// What limits answer while the cluster is split, by name.
     package var limitsWhenSplit: [(name: String, policy: String)] = []
@@ -71,13 +73,16 @@ package struct ClusterPlan: Sendable {
     }
 
     private var switchText: String {
-        guard switches else { return "  <freeswitch kind=\"none\"/>" }
+        let limitService = "  <limit-service listen=\"127.0.0.1:6380\" password-file=\"own.secret\"/>"
+        guard switches else {
+            return "  <freeswitch kind=\"none\"/>" + (limitsOnly ? "\n" + limitService : "")
+        }
         let limits = limitsWhenSplit.map { "    <limit name=\"\($0.name)\" when-split=\"\($0.policy)\"/>\n" }
         return """
               <freeswitch socket="127.0.0.1:8021" password-file="switch.secret" check="100ms"
                   failed-after="\(failedAfter)" injections-per-second="\(injectionsPerSecond)"/>
               <event-socket listen="127.0.0.1:8121" password-file="own.secret"/>
-              <limit-service listen="127.0.0.1:6380" password-file="own.secret"/>
+            \(limitService)
               <limits>
             \(limits.joined())  </limits>
             """

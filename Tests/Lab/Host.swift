@@ -198,6 +198,12 @@ package enum ProcessTable {
         return line.map { $0.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces) }
     }
 
+    /// Resident memory, in bytes; 0 when there is no such process.
+    package static func resident(of pid: pid_t) -> Double {
+        let kilobytes = field("VmRSS", of: pid)?.split(separator: " ").first.flatMap { Double($0) }
+        return (kilobytes ?? 0) * 1024
+    }
+
     /// Processor time used until now, in seconds.
     package static func processorSeconds(of pid: pid_t) -> Double {
         let fields = statistics(of: pid)

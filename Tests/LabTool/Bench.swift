@@ -16,6 +16,10 @@ struct Bench {
         case dns
         case idle
         case load
+        case limits
+        case replication
+        case recovery
+        case registrations
     }
 
     /// One line of the table.
@@ -69,6 +73,10 @@ struct Bench {
         case .dns: try zoneChanges()
         case .idle: try idle()
         case .load: try falseTakeovers()
+        case .limits: try limits()
+        case .replication: try replication()
+        case .recovery: try recovery()
+        case .registrations: try registrations()
         }
     }
 

@@ -92,12 +92,7 @@ extension Bench {
         let after = (services + keepers).map(ProcessTable.processorSeconds)
         let elapsed = BootTime.now.milliseconds(since: start) / 1000
         let shares = zip(before, after).map { ($1 - $0) / elapsed * 100 }
-        func resident(_ pid: pid_t) -> Double {
-            let kilobytes = ProcessTable.field("VmRSS", of: pid)?.split(separator: " ").first.flatMap {
-                Double($0)
-            }
-            return (kilobytes ?? 0) / 1024
-        }
+        func resident(_ pid: pid_t) -> Double { ProcessTable.resident(of: pid) / 1_048_576 }
         return [
             Row(
                 name: "idle node service: share of one core", unit: "%",

@@ -12,6 +12,8 @@ enum Tool {
                fsdns-lab watch-addresses                      address events of this network namespace
                fsdns-lab watch-announcements                  gratuitous ARP that arrives
                fsdns-lab watch-zone SERVER NAME               changes of a name's addresses
+               fsdns-lab replica NAME IP SECRET WRITER NAME=IP…   one of the replicas that are measured
+               fsdns-lab register ADDRESS COUNT [PER_SECOND]  registers so many phones at a registrar
                fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
         """
 
@@ -37,6 +39,12 @@ enum Tool {
         case ("watch-announcements", 1): try AnnouncementWatch.run()
         case ("watch-zone", 3):
             try ZoneWatch.run(server: arguments[1], name: arguments[2], periodMicroseconds: 300)
+        case ("register", 3...4):
+            let numbers = arguments.dropFirst(2).map { Int($0) ?? 0 }
+            guard numbers.allSatisfy({ $0 > 0 }) else { throw LabFailure("a count is a positive number") }
+            try RegisterLoad.run(
+                address: arguments[1], count: numbers[0], perSecond: numbers.dropFirst().first)
+        case ("replica", _): try ReplicaProgram.run(Array(arguments.dropFirst()))
         case ("bench", _): try Bench.run(Array(arguments.dropFirst()))
         default:
             FileHandle.standardError.write(Data((usage + "\n").utf8))

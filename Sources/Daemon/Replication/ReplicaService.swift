@@ -52,6 +52,8 @@ final class ReplicaService {
     /// Which life of its node writes a stream of a node.
     func life(of stream: StreamID) -> UInt64? { replica.status(of: stream)?.epoch.term }
 
+    func status(of stream: StreamID) -> StreamStatus? { replica.status(of: stream) }
+
     /// Every record of a stream, in its order.
     func forEach(in stream: StreamID, _ body: (Record) -> Void) {
         let now = BootClock.now()
@@ -80,6 +82,12 @@ final class ReplicaService {
                 handle(.release(stream))
             }
         }
+    }
+
+    /// As `surveyed` for one stream, without a cluster.
+    func agreed(_ stream: StreamID, writer: String, _ epoch: Epoch, isHere: Bool) {
+        handle(.writer(stream, writer, epoch))
+        if isHere { handle(.own(stream, epoch)) }
     }
 
     func stop() {

@@ -1,3 +1,4 @@
+import CLab
 import EventSocket
 import Foundation
 @preconcurrency import Glibc
