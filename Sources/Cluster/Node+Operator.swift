@@ -137,7 +137,8 @@ extension Node {
             reasons.append("\(seat.name) is moving; try again in a moment")
         }
         if request.onDeadline == .handover {
-            reasons.append("handover needs a switch whose calls can be recovered; <freeswitch> is none here")
+            reasons.append(
+                "a drain hands over no calls in this version; `fsdns switchover` moves a seat with them")
         }
         let newAddress = state.maintenanceAddresses.first { state.grant(of: $0.name) == nil }
         if newAddress == nil { reasons.append("no maintenance address is free") }
