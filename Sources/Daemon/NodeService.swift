@@ -36,10 +36,15 @@ package enum NodeService {
         // One for decisions and operators, one for what nodes share.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let (deciding, sharing) = (group.next(), group.next())
-        defer { try? group.syncShutdownGracefully() }
+        // What lives on a loop outlives it: connections that close ask it until the end.
+        var shared: Sharing?
+        defer {
+            try? group.syncShutdownGracefully()
+            withExtendedLifetime(shared) {}
+        }
         let storage = Storage(file: stateFile, answer: { inbox.put($0) })
         let journal = EventJournal(node: setting.name)
-        let shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
+        shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
         var lines: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)?
         if let shared { lines = { shared.lines($0, $1) } }
         let control = ControlSocket(

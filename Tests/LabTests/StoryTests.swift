@@ -221,7 +221,7 @@ struct RunningCluster {
             status = host.exitStatus()
             return status != nil
         }
-        #expect(status == 0)
+        #expect(status == 0, "\(host.log.suffix(2000))")
     }
 
     func gracefulStop(_ seat: String) throws {

@@ -27,9 +27,9 @@ final class ReplicaService {
         me = links.me.name
         replica = Replica(me: me, seed: .random(in: .min ... .max), at: BootClock.now())
         links.owner = ReplicaLinks.Owner(
-            connected: { [unowned self] in connected($0) },
-            disconnected: { [unowned self] in disconnected($0) },
-            received: { [unowned self] in received($0, $1) })
+            connected: { [weak self] in self?.connected($0) },
+            disconnected: { [weak self] in self?.disconnected($0) },
+            received: { [weak self] in self?.received($0, $1) })
     }
 
     // MARK: - What this node keeps

@@ -93,27 +93,29 @@ final class SharingCore {
     }
 
     private func wire() {
-        replica.changed = { [unowned self] in changed($0, $1) }
-        history.write = { [unowned self] writes in
+        replica.changed = { [weak self] in self?.changed($0, $1) }
+        history.write = { [weak self] writes in
+            guard let self else { return }
             replica.write(.node(me.name), writes)
         }
         link?.owner = SwitchLink.Owner(
-            up: { [unowned self] in up($0) },
-            down: { [unowned self] in down($0) },
-            event: { [unowned self] in handle($0) })
-        watch?.numbers = { [unowned self] in
-            (calls?.counts.calls ?? 0, registrations?.count ?? 0)
+            up: { [weak self] in self?.up($0) },
+            down: { [weak self] in self?.down($0) },
+            event: { [weak self] in self?.handle($0) })
+        watch?.numbers = { [weak self] in
+            (self?.calls?.counts.calls ?? 0, self?.registrations?.count ?? 0)
         }
-        watch?.isSettled = { [unowned self] in calls?.isSettled ?? true }
-        watch?.isReviving = { [unowned self] in calls?.isReviving ?? false }
-        calls?.told = { [unowned self] event in
+        watch?.isSettled = { [weak self] in self?.calls?.isSettled ?? true }
+        watch?.isReviving = { [weak self] in self?.calls?.isReviving ?? false }
+        calls?.told = { [weak self] event in
+            guard let self else { return }
             parts.journal.add(event)
             parts.log.event(event)
             publish(event)
             limits.recovered(event.subject)
         }
-        calls?.revived = { [unowned self] in limits.adopt($0) }
-        calls?.ended = { [unowned self] in limits.ended($0) }
+        calls?.revived = { [weak self] in self?.limits.adopt($0) }
+        calls?.ended = { [weak self] in self?.limits.ended($0) }
     }
 
     func start() {
