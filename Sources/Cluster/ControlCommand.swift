@@ -79,8 +79,9 @@ package struct Move: Hashable, Sendable, Codable {
 
 package enum DrainCommand: Hashable, Sendable, Codable {
     case begin(Drain)
-    /// From one phase to the next; ignored when the drain is no longer in `from`.
-    case advance(from: Drain.Phase, to: Drain.Phase)
+    /// From one phase to the next; ignored when the drain is no longer in `from`. `served` is the largest TTL any server
+    /// was seen to serve meanwhile.
+    case advance(from: Drain.Phase, to: Drain.Phase, served: Duration? = nil)
     case abort(reason: String)
     /// The drain is over and leaves nothing to do.
     case finish
@@ -90,10 +91,13 @@ package struct Maintenance: Hashable, Sendable, Codable {
     package var reason: String
     package var who: String
     package var since: ClusterTime
+    /// When the node comes back by itself; nil is never.
+    package var until: ClusterTime?
 
-    package init(reason: String, who: String, since: ClusterTime) {
+    package init(reason: String, who: String, since: ClusterTime, until: ClusterTime? = nil) {
         self.reason = reason
         self.who = who
         self.since = since
+        self.until = until
     }
 }

@@ -94,6 +94,7 @@ extension ControlState {
         grants[at] = Grant(
             address: move.address, holder: move.to, epoch: epoch,
             conditions: old.conditions + [.released(by: move.from, epoch: old.epoch)], reason: move.reason)
+        followDrain(move)
         return .done(
             ClusterEvent(
                 .seatMoving, seat(at: move.address)?.name ?? move.address,

@@ -32,6 +32,7 @@ struct Leadership: Hashable, Sendable {
     /// Said once: why another cluster file cannot be activated.
     var obstacleTold: String?
     var transferTried: Instant?
+    var pace = DrainPace()
 
     enum Result: Hashable, Sendable {
         case proposed(Epoch)

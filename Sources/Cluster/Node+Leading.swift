@@ -21,6 +21,7 @@ extension Node {
             coverSeats(&scratch, at: now)
             relieve(&scratch, at: now)
             advanceDrain(&scratch, at: now)
+            endMaintenance(&scratch, at: now)
             activateConfiguration(&scratch, at: now)
         }
         tendVoters(scratch, at: now)
@@ -72,21 +73,41 @@ extension Node {
     private mutating func fenceTheLost(_ scratch: inout ControlState, at now: Instant) {
         for member in scratch.members where member.isActive && member.holder != me {
             guard let basis = lostBecause(member, at: now) else { continue }
-            let addresses = addressesToSucceed(of: member.holder, in: scratch)
-            var spares = spares(in: scratch, at: now).filter { $0 != member.holder }
-            if basis.isAutomatic, !addresses.isEmpty, mustWithhold(in: scratch) {
-                report(
-                    .takeoverWithheld, member.name,
-                    "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
-                spares = []
-            }
-            var grants: [Succession] = []
-            for address in addresses where !spares.isEmpty {
-                grants.append(Succession(address: address, to: spares.removeFirst()))
-            }
+            let grants = successions(of: member.holder, basis, in: scratch, at: now)
             propose(
                 .fence(Fence(holder: member.holder, basis: basis, grants: grants)), &scratch, at: now)
         }
+    }
+
+    /// Who takes which address of a lost holder: seats first, then what still carries calls of a drain.
+    private mutating func successions(
+        of lost: Holder, _ basis: Fence.Basis, in scratch: ControlState, at now: Instant
+    ) -> [Succession] {
+        let seats = addressesToSucceed(of: lost, in: scratch)
+        let left = scratch.addressesWithLeftCalls.filter { address in
+            scratch.grants.contains { $0.address == address && $0.holder == lost && !$0.revoked }
+        }
+        guard !seats.isEmpty || !left.isEmpty else { return [] }
+        if basis.isAutomatic, mustWithhold(in: scratch) {
+            report(
+                .takeoverWithheld, lost.name,
+                "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+            return []
+        }
+        var spares = spares(in: scratch, at: now).filter { $0 != lost }
+        var grants: [Succession] = []
+        for address in seats where !spares.isEmpty {
+            grants.append(Succession(address: address, to: spares.removeFirst()))
+        }
+        // Nobody comes by DNS to these, so they may be a second address of whoever is at hand.
+        let others = [scratch.drain?.to, scratch.drain?.from].compactMap { $0 }.filter { holder in
+            holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil
+        }
+        for address in left {
+            guard let to = spares.first ?? grants.first?.to ?? others.first else { continue }
+            grants.append(Succession(address: address, to: to))
+        }
+        return grants.sorted { $0.address < $1.address }
     }
 
     /// Why a member must be fenced now; nil when it need not.
@@ -155,15 +176,19 @@ extension Node {
     }
 
     /// Why a spare could not take an address now; nil when it could.
-    func unreadiness(of holder: Holder, in scratch: ControlState, at now: Instant) -> String? {
+    ///
+    /// - Parameter mayHold: it may have an address already.
+    func unreadiness(
+        of holder: Holder, in scratch: ControlState, mayHold: Bool = false, at now: Instant
+    ) -> String? {
         if let unfitness = scratch.unfitness(of: holder) { return unfitness }
-        if scratch.grants.contains(where: { $0.holder == holder }) {
+        if !mayHold, scratch.grants.contains(where: { $0.holder == holder }) {
             return "\(holder.name) holds an address"
         }
         if holder == me {
             if leaving != nil { return "\(name) is stopping" }
             if !load.isFit { return "FreeSWITCH on \(name) is \(load.health.rawValue)" }
-            if !holdings.isEmpty { return "the keeper on \(name) is not ready" }
+            if !mayHold, !holdings.isEmpty { return "the keeper on \(name) is not ready" }
             if leaseValidSince == nil { return "\(name) has no lease" }
             return settings.version == scratch.settings.version ? nil : "\(name) has another cluster file"
         }
@@ -176,7 +201,7 @@ extension Node {
         if !heartbeat.load.isFit {
             return "FreeSWITCH on \(holder.name) is \(heartbeat.load.health.rawValue)"
         }
-        if !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
+        if !mayHold, !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
         if !heartbeat.leaseValid { return "\(holder.name) has no lease" }
         if heartbeat.settingsVersion != scratch.settings.version {
             return "\(holder.name) has another cluster file"
@@ -269,6 +294,7 @@ extension Node {
     private mutating func relieve(_ scratch: inout ControlState, at now: Instant) {
         for asked in leadership?.relinquishments ?? [] {
             let wish = asked.wish
+            if relieveDrain(of: wish.holder, wish.reason, &scratch, at: now) { continue }
             for grant in scratch.grants where grant.holder == wish.holder && !grant.revoked {
                 let isSeat = scratch.seats.contains { $0.address == grant.address }
                 let to = spares(in: scratch, at: now).first { $0 != wish.holder }

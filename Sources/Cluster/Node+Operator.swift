@@ -91,7 +91,7 @@ extension Node {
         answer(pending.asker, reply)
     }
 
-    private mutating func propose(
+    mutating func propose(
         _ command: ControlCommand, for asker: PendingRequests.Asker, _ lines: [String], at now: Instant
     ) {
         guard let state else { return }
@@ -114,91 +114,7 @@ extension Node {
         }
     }
 
-    // MARK: - Drain
-
-    private mutating func take(
-        _ request: DrainRequest, from asker: PendingRequests.Asker, at now: Instant
-    ) {
-        guard let state else { return }
-        var reasons: [String] = []
-        let seat =
-            state.seat(request.target)
-            ?? state.seats.first { state.grant(of: $0.address)?.holder.name == request.target }
-        guard let seat, let grant = state.grant(of: seat.address) else {
-            let names = state.seats.map(\.name).joined(separator: ", ")
-            answer(asker, .refused(["\(request.target) is no seat with a holder; the seats are \(names)"]))
-            return
-        }
-        if let drain = state.drain {
-            reasons.append(
-                "\(drain.owner) is draining \(drain.seat) (\(drain.phase.rawValue)); `fsdns abort` undoes it")
-        }
-        if grant.revoked || !grant.conditions.allSatisfy(isMet) {
-            reasons.append("\(seat.name) is moving; try again in a moment")
-        }
-        if request.onDeadline == .handover {
-            reasons.append(
-                "a drain hands over no calls in this version; `fsdns switchover` moves a seat with them")
-        }
-        let newAddress = state.maintenanceAddresses.first { state.grant(of: $0.name) == nil }
-        if newAddress == nil { reasons.append("no maintenance address is free") }
-        let ready = spares(in: state, at: now)
-        if ready.isEmpty {
-            reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now))
-        }
-        if let obstacle = zoneObstacle { reasons.append("the zone is not in order: \(obstacle)") }
-        guard reasons.isEmpty, let newAddress, let to = ready.first else {
-            answer(asker, .refused(reasons))
-            return
-        }
-        let time = clusterTime(at: now)
-        let drain = Drain(
-            seat: seat.name, from: grant.holder, to: to, oldAddress: seat.address,
-            newAddress: newAddress.name,
-            phase: .raising, deadline: request.deadline.map { time + $0 }, onDeadline: request.onDeadline,
-            reason: request.reason.isEmpty ? "drained by \(request.who)" : request.reason, owner: request.who,
-            began: time, phaseEpoch: .zero)
-        let lines = describe(drain, in: state)
-        if request.dryRun {
-            answer(asker, .plan(lines))
-        } else {
-            propose(.drain(.begin(drain)), for: asker, lines, at: now)
-        }
-    }
-
-    private func isMet(_ condition: Grant.Condition) -> Bool {
-        switch condition {
-        case .inEffect(let index): index <= fences.effectiveThrough
-        case .released: false
-        }
-    }
-
-    func whyNoSpare(in state: ControlState, at now: Instant) -> String {
-        if state.slaves.isEmpty { return "there is none" }
-        return state.slaves.compactMap { state.member($0)?.holder }
-            .compactMap { unreadiness(of: $0, in: state, at: now) }.joined(separator: "; ")
-    }
-
-    private func describe(_ drain: Drain, in state: ControlState) -> [String] {
-        func text(_ name: String) -> String { state.address(name).map { "\(name) (\($0.ip))" } ?? name }
-        let old = text(drain.oldAddress)
-        let new = text(drain.newAddress)
-        var lines = [
-            "\(drain.to.name) takes \(new): it is the first ready slave",
-            "DNS adds \(new): callers must find \(drain.seat) there first",
-            "DNS withdraws \(old): new calls go to \(new)",
-        ]
-        let ttl = (state.settings.dns?.ttl ?? .zero).milliseconds / 1000
-        lines.append("wait \(ttl) s: callers may remember \(old) for one TTL")
-        let calls = load(of: drain.from)?.calls ?? 0
-        let limit = drain.deadline.map {
-            "at most \(($0 - drain.began).milliseconds / 1000) s, then \(drain.onDeadline.rawValue)"
-        }
-        lines.append("wait for \(calls) calls on \(old): \(limit ?? "as long as they last")")
-        lines.append("\(drain.from.name) lets go of \(old): it becomes the maintenance address")
-        lines.append("\(drain.from.name) is in maintenance: \(drain.reason)")
-        return lines
-    }
+    // MARK: - Out of maintenance
 
     private mutating func undrain(_ node: String, from asker: PendingRequests.Asker, at now: Instant) {
         guard let state else { return }

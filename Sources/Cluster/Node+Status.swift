@@ -103,15 +103,24 @@ extension Node {
         guard let state else { return .init(addresses: [], drain: nil) }
         func text(_ name: String) -> String { state.address(name)?.ip.description ?? name }
         let drain = state.drain.map { drain in
-            let report = load(of: drain.from)
+            let left = drain.phase.isUndoing ? drain.newAddress : drain.oldAddress
+            let holder = state.grant(of: left)?.holder ?? drain.from
+            let report = load(of: holder)?.load(of: left)
+            let calls = Int(report?.calls ?? 0)
+            let pace = leadership?.pace
             return StatusReport.DrainLine(
                 seat: drain.seat, from: drain.from.name, to: drain.to.name, phase: drain.phase,
                 oldAddress: text(drain.oldAddress), newAddress: text(drain.newAddress),
-                callsLeft: Int(report?.calls ?? 0), registrationsLeft: Int(report?.registrations ?? 0),
+                callsLeft: calls, registrationsLeft: Int(report?.registrations ?? 0),
                 deadlineSeconds: drain.deadline.map {
-                    Int(($0 - clusterTime(at: now)).milliseconds / 1000)
+                    Int(($0 - clusterTime(at: now)).components.seconds)
                 }, onDeadline: drain.onDeadline, owner: drain.owner, reason: drain.reason,
-                waitingFor: drainObstacle(drain, in: state, at: now))
+                waitingFor: drainObstacle(drain, in: state, at: now),
+                recoverable: Int(report?.recoverable ?? 0), callsPerMinute: pace?.perMinute,
+                estimateSeconds: pace?.estimate(calls: calls).map { Int($0.components.seconds) },
+                standstillSeconds: pace?.standstill(at: now).map { Int($0.components.seconds) },
+                phaseSeconds: Int((clusterTime(at: now) - drain.phaseBegan).components.seconds),
+                drain: "\(drain.id)")
         }
         return .init(addresses: state.maintenanceAddresses.map(\.ip.description), drain: drain)
     }

@@ -1,6 +1,6 @@
 import Consensus
 
-// The slower duties of a leader: who votes, which configuration holds, how far a drain is.
+// The slower duties of a leader: who votes, which configuration holds.
 
 extension Node {
     // MARK: - Voters
@@ -115,74 +115,5 @@ extension Node {
         guard let heir else { return }
         leadership?.transferTried = now
         agree(.transferLeadership(to: heir), at: now)
-    }
-
-    // MARK: - Drain
-
-    /// What the drain still waits for in its phase; nil when it can go on.
-    func drainObstacle(_ drain: Drain, in state: ControlState, at now: Instant) -> String? {
-        switch drain.phase {
-        case .raising:
-            return holds(drain.to, drain.newAddress)
-                ? nil : "\(drain.to.name) to hold \(drain.newAddress)"
-        case .publishing, .withdrawing:
-            // While the new address is not there, a zone without it is no sign that callers find it.
-            let holder = state.grant(of: drain.newAddress)?.holder ?? drain.to
-            return holds(holder, drain.newAddress)
-                ? zoneObstacle : "\(holder.name) to hold \(drain.newAddress) again"
-        case .aborting:
-            if let grant = state.grant(of: drain.oldAddress), !holds(grant.holder, drain.oldAddress) {
-                return "\(grant.holder.name) to hold \(drain.oldAddress) again"
-            }
-            return zoneObstacle
-        case .waitingForCalls:
-            let since = drain.waitingSince ?? state.time
-            let remembered = (state.settings.dns?.ttl ?? .zero) - (clusterTime(at: now) - since)
-            if remembered > .zero {
-                return
-                    "clients to forget the old address (\(remembered.milliseconds / 1000 + 1) s of TTL left)"
-            }
-            let calls = load(of: drain.from)?.calls ?? 0
-            return calls == 0 ? nil : "\(calls) calls on \(drain.oldAddress)"
-        case .rotating:
-            return state.grant(of: drain.oldAddress) == nil
-                ? nil : "\(drain.from.name) to let go of \(drain.oldAddress)"
-        }
-    }
-
-    func load(of holder: Holder) -> SwitchReport? {
-        holder == me ? load : neighbours[holder]?.heartbeat.load
-    }
-
-    /// Whether the holder's keeper says that it has the address.
-    func holds(_ holder: Holder, _ address: String) -> Bool {
-        let held = holder == me ? holdings.held : neighbours[holder]?.heartbeat.holding ?? []
-        return held.contains { $0.address == address }
-    }
-
-    mutating func advanceDrain(_ scratch: inout ControlState, at now: Instant) {
-        guard let drain = scratch.drain else { return }
-        if let obstacle = drainObstacle(drain, in: scratch, at: now) {
-            guard drain.phase == .waitingForCalls, let deadline = drain.deadline,
-                clusterTime(at: now) >= deadline
-            else { return }
-            switch drain.onDeadline {
-            case .wait: return
-            case .abort:
-                propose(.drain(.abort(reason: "deadline passed, waiting for \(obstacle)")), &scratch, at: now)
-            case .handover, .hangup:
-                propose(.drain(.advance(from: .waitingForCalls, to: .rotating)), &scratch, at: now)
-            }
-            return
-        }
-        switch drain.phase {
-        case .raising: propose(.drain(.advance(from: .raising, to: .publishing)), &scratch, at: now)
-        case .publishing: propose(.drain(.advance(from: .publishing, to: .withdrawing)), &scratch, at: now)
-        case .withdrawing:
-            propose(.drain(.advance(from: .withdrawing, to: .waitingForCalls)), &scratch, at: now)
-        case .waitingForCalls:
-            propose(.drain(.advance(from: .waitingForCalls, to: .rotating)), &scratch, at: now)
-        case .rotating, .aborting: propose(.drain(.finish), &scratch, at: now)
-        }
     }
 }

@@ -91,7 +91,7 @@ extension Node {
     private func publishedAddresses(of seat: Seat, in state: ControlState) -> [IPAddress] {
         var names: [String] = []
         if isPublishable(seat.address, in: state) { names.append(seat.address) }
-        if let drain = state.drain, drain.seat == seat.name, drain.phase == .publishing,
+        if let drain = state.drain, drain.seat == seat.name, drain.phase.servesBoth,
             isPublishable(drain.newAddress, in: state)
         {
             names.append(drain.newAddress)
@@ -243,6 +243,19 @@ extension Node {
             if delete.isEmpty && add.isEmpty { return nil }
             return "\(add.count) records to come, \(delete.count) to go"
         }
+    }
+
+    /// The largest TTL any server serves now for the records fsdns keeps.
+    var servedTTL: Duration {
+        guard let state, let dns = state.settings.dns else { return .zero }
+        var largest = dns.ttl
+        for reading in zoneKeeper.readings {
+            guard case .read(_, let records) = reading.outcome else { continue }
+            for record in records where record.type != "TXT" {
+                largest = max(largest, .seconds(Int64(record.ttl)))
+            }
+        }
+        return largest
     }
 
     /// Why the zone does not say yet what was decided; nil when every server does.

@@ -23,10 +23,14 @@ package struct DrainRequest: Hashable, Sendable, Codable {
     package var dryRun: Bool
     /// `user@host` of the terminal.
     package var who: String
+    /// Goes on in spite of what only an operator can weigh: a thin quorum, too small a slave.
+    package var force: Bool
+    /// How long the node stays in maintenance at most; nil is until `undrain`.
+    package var returnAfter: Duration?
 
     package init(
         target: String, deadline: Duration?, onDeadline: Drain.OnDeadline, reason: String, dryRun: Bool,
-        who: String
+        who: String, force: Bool = false, returnAfter: Duration? = nil
     ) {
         self.target = target
         self.deadline = deadline
@@ -34,6 +38,8 @@ package struct DrainRequest: Hashable, Sendable, Codable {
         self.reason = reason
         self.dryRun = dryRun
         self.who = who
+        self.force = force
+        self.returnAfter = returnAfter
     }
 }
 

@@ -58,6 +58,18 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var reason: String
         /// What the phase waits for.
         package var waitingFor: String?
+        /// Of the calls left, how many another switch could revive now.
+        package var recoverable: Int?
+        /// Calls that leave in a minute, as seen so far.
+        package var callsPerMinute: Double?
+        /// Until the last call has left, at this pace.
+        package var estimateSeconds: Int?
+        /// Since the last call left.
+        package var standstillSeconds: Int?
+        /// In this phase.
+        package var phaseSeconds: Int?
+        /// The decision that began the drain.
+        package var drain: String?
     }
     package struct DNSLine: Hashable, Sendable, Codable {
         package struct Server: Hashable, Sendable, Codable {

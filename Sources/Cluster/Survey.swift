@@ -14,10 +14,12 @@ package struct Survey: Hashable, Sendable {
     package var hasLease: Bool
     /// In the order of the cluster file.
     package var seats: [String]
+    /// What a drain asks of the switch on this node; nil asks nothing.
+    package var duty: DrainDuty?
 
     package init(
         placements: [Placement] = [], members: [Holder] = [], heard: [String] = [], expected: Int = 1,
-        hasLease: Bool = false, seats: [String] = []
+        hasLease: Bool = false, seats: [String] = [], duty: DrainDuty? = nil
     ) {
         self.placements = placements
         self.members = members
@@ -25,6 +27,7 @@ package struct Survey: Hashable, Sendable {
         self.expected = expected
         self.hasLease = hasLease
         self.seats = seats
+        self.duty = duty
     }
 }
 
@@ -66,9 +69,18 @@ extension Node {
                         || neighbours.isHeard(member.holder.member, within: timing.deadAfter, at: now))
             }.map(\.name).sorted(),
             expected: max(state.members.count(where: \.isActive), state.settings.expect),
-            hasLease: leaseValidSince != nil, seats: state.seats.map(\.name))
+            hasLease: leaseValidSince != nil, seats: state.seats.map(\.name),
+            duty: duty(in: state, at: now))
         guard survey != surveyed else { return }
         surveyed = survey
         effects.append(.surveyed(survey))
+    }
+
+    private func duty(in state: ControlState, at now: Instant) -> DrainDuty? {
+        guard let drain = state.drain, var duty = drain.duty(of: me, at: clusterTime(at: now)) else {
+            return nil
+        }
+        duty.isReceiverUnwell = duty.movesRegistrations && load(of: drain.to)?.isFit != true
+        return duty
     }
 }

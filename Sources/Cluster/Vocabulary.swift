@@ -54,15 +54,49 @@ package struct SwitchReport: Hashable, Sendable, Codable {
         /// There is no FreeSWITCH on this machine by configuration.
         case none
     }
+    /// What is on one address held there.
+    package struct AddressLoad: Hashable, Sendable, Codable {
+        package var address: String
+        /// With those that are being revived.
+        package var calls: UInt32
+        /// Of these, how many another switch could revive now.
+        package var recoverable: UInt32
+        package var registrations: UInt32
+        /// Whether SIP OPTIONS sent there is answered.
+        package var isAnswering: Bool
+
+        package init(
+            address: String, calls: UInt32 = 0, recoverable: UInt32 = 0, registrations: UInt32 = 0,
+            isAnswering: Bool = false
+        ) {
+            self.address = address
+            self.calls = calls
+            self.recoverable = recoverable
+            self.registrations = registrations
+            self.isAnswering = isAnswering
+        }
+    }
     package var health: Health
     package var calls: UInt32
     package var registrations: UInt32
+    /// How many channels the switch takes at most; 0 while it is not known.
+    package var capacity: UInt32 = 0
+    /// Channels now: a bridged call has two.
+    package var channels: UInt32 = 0
+    /// Of the addresses held here that the switch was told of, sorted by name.
+    package var addresses: [AddressLoad] = []
+    /// Whether the switch answers new calls with 503.
+    package var isRefusing = false
+    /// Whether every phone a drain wants to move was told, or cannot be.
+    package var arePhonesTold = false
 
     package init(health: Health, calls: UInt32 = 0, registrations: UInt32 = 0) {
         self.health = health
         self.calls = calls
         self.registrations = registrations
     }
+
+    package func load(of address: String) -> AddressLoad? { addresses.first { $0.address == address } }
 
     /// Whether a seat may rest on it.
     package var isFit: Bool { health == .healthy || health == .none }

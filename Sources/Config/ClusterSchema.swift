@@ -221,6 +221,19 @@ enum ClusterSchema {
                       </data>
                     </attribute>
                   </optional>
+                  <optional>
+                    <attribute name="prompts-per-second">
+                      <data type="integer">
+                        <param name="minInclusive">1</param>
+                        <param name="maxInclusive">1000</param>
+                      </data>
+                    </attribute>
+                  </optional>
+                  <optional>
+                    <attribute name="drain-outbound">
+                      <choice><value>refuse</value><value>allow</value></choice>
+                    </attribute>
+                  </optional>
                 </group>
               </choice>
             </element>

@@ -15,7 +15,11 @@ extension ClusterReader {
         }
         check(
             element, required: ["socket", "password-file"],
-            optional: ["kind", "check", "failed-after", "registrations", "injections-per-second"])
+            optional: [
+                "kind", "check", "failed-after", "registrations", "injections-per-second",
+                "prompts-per-second",
+                "drain-outbound",
+            ])
         let endpoint = endpoint(element, "socket", defaultPort: nil)
         let passwordFile = path(element, "password-file")
         guard kind != nil, let endpoint, let passwordFile else { return nil }
@@ -28,6 +32,12 @@ extension ClusterReader {
             choice(element, "registrations", modes, otherwise: access.registrations) ?? access.registrations
         access.injectionsPerSecond =
             number(element, "injections-per-second", in: 1...100_000) ?? access.injectionsPerSecond
+        access.promptsPerSecond =
+            number(element, "prompts-per-second", in: 1...1000) ?? access.promptsPerSecond
+        access.drainsOutbound =
+            choice(
+                element, "drain-outbound", [(name: "refuse", value: true), (name: "allow", value: false)],
+                otherwise: access.drainsOutbound) ?? access.drainsOutbound
         if access.failedAfter < access.check * 2 {
             findings.error(
                 "<freeswitch> failed-after=\(quoted(DurationText.text(access.failedAfter))) must be at least "

@@ -27,6 +27,10 @@ package struct SwitchAccess: Hashable, Sendable {
     package var registrations: Registrations
     /// Registrations of other nodes told to it in a second, at most.
     package var injectionsPerSecond: Int
+    /// Phones of a drained address told to register again in a second, at most.
+    package var promptsPerSecond = 20
+    /// Whether a drained switch begins no calls of its own either: live calls that would reach another party fail then.
+    package var drainsOutbound = true
 
     package init(
         endpoint: Endpoint, passwordFile: String, check: Duration = .milliseconds(100),

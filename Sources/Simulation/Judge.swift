@@ -20,6 +20,9 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case emptiedZone = "invariant 3, never emptied"
     case withdrawnEarly = "invariant 3, replacement first"
     case staleZone = "invariant 3, published only while held"
+    case drainDropsCalls = "invariant 5, a drain drops no call"
+    case refusedEarly = "invariant 5, nobody who follows DNS is refused"
+    case drainUndone = "invariant 5, an undone drain ends where it began"
     case maintenance = "invariant 6, maintenance"
     case antiFlap = "invariant 9, anti-flap"
     case agreement = "agreement"
@@ -59,6 +62,8 @@ struct Judge: Sendable {
     private var rights: [Right: Holder] = [:]
     private var undrainsAsked: Set<String> = []
     private var inMaintenance: Set<String> = []
+    /// Those that come back by themselves.
+    private var returns: Set<String> = []
     private var takeovers: Set<Epoch> = []
     /// Fences because of silence or a lapsed lease that gave an address to somebody.
     private(set) var takeoverCount = 0
@@ -79,7 +84,9 @@ struct Judge: Sendable {
 
     // MARK: - Agreement
 
-    mutating func observe(_ state: ControlState, at index: Index, of name: String, _ moment: Moment) {
+    mutating func observe(
+        _ state: ControlState, at index: Index, of name: String, _ calls: PretendCalls, _ moment: Moment
+    ) {
         if let known = states[index] {
             if known != state {
                 object(moment, .agreement, "\(name) and another node disagree about the state at \(index)")
@@ -91,6 +98,7 @@ struct Judge: Sendable {
         judgeRotation(state, index, moment)
         judgeGrants(state, index, moment)
         if index > newestIndex {
+            judgeDrain(state, before: newestState, index, calls, moment)
             newestIndex = index
             newestState = state
             judgeMaintenance(state, index, moment)
@@ -135,12 +143,19 @@ struct Judge: Sendable {
 
     private mutating func judgeMaintenance(_ state: ControlState, _ index: Index, _ moment: Moment) {
         for name in inMaintenance.sorted() where state.member(name)?.maintenance == nil {
-            if !undrainsAsked.contains(name) {
+            if !undrainsAsked.contains(name), !returns.contains(name) {
                 object(moment, .maintenance, "at \(index) \(name) left maintenance and nobody asked for it")
             }
             inMaintenance.remove(name)
         }
-        for member in state.members where member.maintenance != nil { inMaintenance.insert(member.name) }
+        for member in state.members where member.maintenance != nil {
+            inMaintenance.insert(member.name)
+            if member.maintenance?.until != nil {
+                returns.insert(member.name)
+            } else {
+                returns.remove(member.name)
+            }
+        }
     }
 
     private mutating func judgeTakeovers(_ state: ControlState, _ index: Index, _ moment: Moment) {
@@ -155,6 +170,35 @@ struct Judge: Sendable {
                 moment, .antiFlap,
                 "\(max(takeoverCount, state.takeovers.count)) automatic takeovers, \(takeoversPerHour) are allowed"
             )
+        }
+    }
+
+    // MARK: - The drain
+
+    /// - Parameter calls: that are really up, by address.
+    mutating func judgeDrain(
+        _ state: ControlState, before: ControlState?, _ index: Index, _ calls: PretendCalls, _ moment: Moment
+    ) {
+        guard let was = before?.drain else { return }
+        if let drain = state.drain, drain.id == was.id, drain.phase != was.phase {
+            // Nobody is blamed for what went down with its last holder.
+            let isTold = was.phase == .hangingUp || before?.grant(of: was.oldAddress) == nil
+            if drain.phase == .rotating, !isTold, calls[drain.oldAddress] > 0 {
+                object(
+                    moment, .drainDropsCalls,
+                    "at \(index) \(drain.oldAddress) is given up with \(calls[drain.oldAddress]) calls")
+            }
+            if drain.phase == .aborting, calls[drain.newAddress] > 0 {
+                object(
+                    moment, .drainDropsCalls,
+                    "at \(index) \(drain.newAddress) is given up with \(calls[drain.newAddress]) calls")
+            }
+        }
+        if state.drain == nil, was.phase == .aborting, state.seat(was.seat)?.address != was.oldAddress {
+            object(
+                moment, .drainUndone,
+                "at \(index) \(was.seat) is at \(state.seat(was.seat)?.address ?? "nothing"), it was at "
+                    + "\(was.oldAddress)")
         }
     }
 

@@ -25,7 +25,7 @@ struct Machine: Sendable {
 
     var isUp: Bool { service != nil }
     /// Whether a seat could rest on it.
-    var isFit: Bool { isUp && kind == .full && phones.report.isFit }
+    var isFit: Bool { isUp && kind == .full && phones.isFit }
 }
 
 /// One running node service and what surrounds it in its process.
@@ -81,23 +81,4 @@ struct Service: Sendable {
 
     /// Heartbeats beyond this are lost while the process sleeps, as in a socket's buffer.
     static let socketBuffer = 256
-}
-
-/// Pretends one machine's FreeSWITCH: its health and the calls that end one after the other.
-struct PretendSwitch: Hashable, Sendable {
-    var report: SwitchReport
-    /// Calls neither come nor go by themselves.
-    var isSteady = false
-    /// What was told last.
-    var told: SwitchReport?
-
-    init(health: SwitchReport.Health) { report = SwitchReport(health: health) }
-
-    /// A moment passes: calls arrive at published addresses and end everywhere.
-    mutating func pass(isPublished: Bool, using chance: inout SeededGenerator) {
-        guard report.health == .healthy, !isSteady else { return }
-        let ending = report.calls / 3 + (report.calls > 0 ? 1 : 0)
-        report.calls -= min(report.calls, UInt32(chance.draw(0...Int(ending))))
-        if isPublished { report.calls = min(50, report.calls + UInt32(chance.draw(0...4))) }
-    }
 }

@@ -58,7 +58,9 @@ extension World {
                 DrainRequest(
                     target: chance.workload.happens(perMille: 500) ? seat : node, deadline: deadline,
                     onDeadline: chance.workload.pick(Drain.OnDeadline.allCases), reason: "kernel update",
-                    dryRun: chance.workload.happens(perMille: 100), who: "ops@simulation"))
+                    dryRun: chance.workload.happens(perMille: 100), who: "ops@simulation",
+                    force: chance.workload.happens(perMille: 500),
+                    returnAfter: chance.workload.happens(perMille: 200) ? .seconds(2) : nil))
         case 4: return .abortDrain(who: "ops@simulation")
         case 5...6: return .undrain(node: node, who: "ops@simulation")
         case 7...8:

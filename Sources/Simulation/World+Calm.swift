@@ -46,6 +46,9 @@ extension World {
 
     private func unrestOfSeats(_ state: ControlState) -> String? {
         if let drain = state.drain { return "the drain of \(drain.seat) is \(drain.phase.rawValue)" }
+        if let sulking = machines.first(where: { $0.isUp && $0.phones.isRefusing }) {
+            return "\(sulking.name) refuses calls"
+        }
         for address in blueprint.settings.addresses {
             let holders = holders(of: address.name)
             if holders.count > 1 { return "\(address.name) is on \(holders)" }

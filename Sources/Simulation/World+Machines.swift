@@ -208,43 +208,4 @@ extension World {
         case .incarnation: .storeFailed(sequence: 0, reason: "the disk is full")
         }
     }
-
-    // MARK: - The switch
-
-    mutating func passSwitch(_ machine: Int) {
-        let moment = now.after(nanoseconds: 200 * millisecond)
-        agenda.add(.switchTick(machine: machine), at: moment)
-        guard machines[machine].isUp else {
-            machines[machine].phones.report.calls = 0
-            return
-        }
-        machines[machine].phones.pass(isPublished: isPublished(machine), using: &chance.machines)
-        tellSwitch(machine)
-    }
-
-    /// Whether a caller may come to this machine now.
-    private func isPublished(_ machine: Int) -> Bool {
-        guard let zone = nameServers?.primary, let name = blueprint.serviceName else { return false }
-        let published = NameServers.addresses(in: zone, of: name)
-        return machines[machine].keeper.held.contains { published.contains($0.address.ip) }
-    }
-
-    mutating func tellSwitch(_ machine: Int) {
-        guard let life = machines[machine].service?.life else { return }
-        let report = machines[machine].phones.report
-        guard machines[machine].phones.told != report else { return }
-        machines[machine].phones.told = report
-        let moment = now.after(nanoseconds: millisecond)
-        agenda.add(.event(.switchReported(report), machine: machine, life: life), at: moment)
-    }
-
-    mutating func setSwitch(_ machine: Int, _ health: SwitchReport.Health) {
-        guard machines[machine].phones.report.health != .none else { return }
-        if machines[machine].phones.report.health != health {
-            trace.add(now, machines[machine].name, "switch is \(health.rawValue)")
-        }
-        machines[machine].phones.report.health = health
-        if health != .healthy { machines[machine].phones.report.calls = 0 }
-        tellSwitch(machine)
-    }
 }

@@ -28,12 +28,15 @@ extension World {
         case "drain", "abort", "undrain", "switchover": try playOperator(act)
         case "calls":
             let number = try machine(act, 1)
-            machines[number].phones.isSteady = true
-            machines[number].phones.report = SwitchReport(health: .healthy, calls: UInt32(try act.number(2)))
+            machines[number].phones.health = .healthy
+            for held in machines[number].keeper.held {
+                calls.setSteady(held.address.name, calls: try act.number(2))
+            }
             passSwitchNow(number)
         case "switch-fails":
             let number = try machine(act, 1)
-            machines[number].phones.report = SwitchReport(health: .unhealthy)
+            machines[number].phones.health = .unhealthy
+            machines[number].phones.isRefusing = false
             passSwitchNow(number)
         case "dns": try playOnServer(act)
         default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")

@@ -16,6 +16,7 @@ package struct World: Sendable {
     var nameServers: NameServers?
     var judge: Judge
     var workload = Workload()
+    var calls: PretendCalls
     var weather = Weather.calm
     /// Faults may begin; false in calm.
     var isStormy = false
@@ -41,6 +42,7 @@ package struct World: Sendable {
         network = Network(count: blueprint.machines.count)
         nameServers = blueprint.settings.dns.map { NameServers($0, records: blueprint.foreignRecords) }
         judge = Judge(blueprint)
+        calls = PretendCalls(blueprint.settings.addresses)
         for i in machines.indices {
             machines[i].keeper.ignoresExpiry = blueprint.sabotage == .keeperIgnoresExpiry
             agenda.add(.switchTick(machine: i), at: Moment(nanoseconds: Int64(i + 1) * 7 * millisecond))
@@ -150,7 +152,7 @@ package struct World: Sendable {
             machines[machine].tickDue = max(now, machines[machine].clock.moment(reaching: deadline))
         }
         if let (state, index) = handled.news {
-            judge.observe(state, at: index, of: machines[machine].name, now)
+            judge.observe(state, at: index, of: machines[machine].name, calls, now)
         }
     }
 
@@ -189,7 +191,7 @@ package struct World: Sendable {
         case .updateZone(let id, let update): updateZone(id, update, for: machine, life: life)
         case .answer(let id, let reply): answered(id, reply, by: machine)
         // The pretended switches keep no state that would have to move.
-        case .surveyed: break
+        case .surveyed(let survey): surveyed(survey, machine)
         case .report(let event): report(event, of: machine)
         case .stop(let reason): stop(machine, reason)
         }

@@ -30,6 +30,32 @@ import Testing
         #expect(watch.outcome == .finished("master2 is drained, fs2 is in maintenance"))
     }
 
+    @Test("a drained node is free when its calls were handed over, though they go on elsewhere")
+    func lingering() throws {
+        var watch = drainWatch()
+        _ = try watch.observe(report("handing-over", calls: 12), at: .seconds(1))
+        #expect(watch.outcome == nil)
+        _ = try watch.observe(report("lingering", calls: 12), at: .seconds(2))
+        #expect(
+            watch.outcome
+                == .finished("fs2 is free and in maintenance; 12 calls go on at 10.77.0.12 on fs4"))
+    }
+
+    @Test("whoever waits is told how long it will take, and when it will not end by itself")
+    func outlook() throws {
+        var line = try #require(StatusFixture.report().maintenance.drain)
+        #expect(line.outlook == nil)
+        line.callsPerMinute = 12.34
+        line.estimateSeconds = 1804
+        #expect(line.outlook == "12.3 calls leave in a minute: about 30m4s to go")
+        line.standstillSeconds = 1200
+        #expect(
+            line.outlook == "no call has ended for 20m: it may never end by itself; see: fsdns calls --oldest"
+        )
+        line.callsLeft = 0
+        #expect(line.outlook == nil)
+    }
+
     @Test("a report older than the acceptance ends nothing")
     func stale() throws {
         var watch = drainWatch()

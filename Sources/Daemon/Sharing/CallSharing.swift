@@ -62,6 +62,15 @@ final class CallSharing {
         !isListing && !forgotten.isLeaving(at: BootClock.now())
             && !recovering.keys.contains { held[$0] == nil }
     }
+    /// Addresses held here whose calls the switch was told of.
+    var heldAddresses: [String] { held.keys.sorted() }
+    /// Calls on an address held here, those that are being revived among them.
+    func callCount(on address: String, of counts: CallCounts) -> Int {
+        let here = counts.profiles.first { $0.profile == address }?.calls ?? 0
+        return max(here, held[address]?.run == nil ? 0 : 1)
+    }
+    /// How many calls of an address another switch could revive now.
+    func recoverableCount(on placement: Placement) -> Int { lines(placement).count(where: \.isRecoverable) }
     var isReviving: Bool { held.values.contains { $0.run != nil } }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
@@ -433,7 +442,7 @@ final class CallSharing {
                 (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)") : nil)
                 ?? Recoverability(of: leg, partner: partner, serviceAddress: "\(address.ip)")
             let times = tracker.times(of: leg.uuid)
-            let began = times.map { now - ($0.answered ?? $0.started) }
+            let began = times.map { now - ($0.answered ?? $0.started) } ?? leg.age
             return CallLine(leg, partner: partner, placement: placement, verdict: verdict, lasting: began)
         }
     }
@@ -470,5 +479,17 @@ extension CallLine {
             node: placement.holder?.name, from: caller("Caller-ID-Number"), to: caller("Destination-Number"),
             phase: "\(leg.phase)", seconds: lasting.map { Int($0.components.seconds) } ?? 0,
             isRecoverable: isRecoverable, reason: reason)
+    }
+}
+
+extension CallLeg {
+    /// Since it was answered, by the wall clocks of two machines; nil when it does not say.
+    fileprivate var age: Duration? {
+        for name in ["Channel-Answered-Time", "Channel-Created-Time"] {
+            guard let text = caller.first(where: { $0.name == name })?.value, let then = Int64(text), then > 0
+            else { continue }
+            return .seconds(max(0, Int64(WallClock.seconds()) - then / 1_000_000))
+        }
+        return nil
     }
 }

@@ -25,6 +25,11 @@ final class SharingCore {
     private let watch: SwitchWatch?
     private let calls: CallSharing?
     private let registrations: RegistrationSharing?
+    private let drains: DrainSharing?
+    private let probe: OptionsProbe?
+    /// How many channels the switch takes at most; 0 while it is not known.
+    private var capacity: UInt32 = 0
+    private var recoverable: (counts: [String: Int], at: Instant) = ([:], .zero)
     private let console: EventSocketServer?
     private var survey = Survey()
     private var me: Holder
@@ -57,11 +62,15 @@ final class SharingCore {
                 mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
                 replica: replica, log: parts.log)
+            probe = OptionsProbe(loop: parts.loop, log: parts.log)
+            drains = Self.drains(access, link, calls, registrations, watch, parts.log)
         } else {
             link = nil
             watch = nil
             calls = nil
             registrations = nil
+            drains = nil
+            probe = nil
         }
         let names = NamesBox()
         if let listener = parts.section.eventSocket {
@@ -76,6 +85,20 @@ final class SharingCore {
         self.names = names
         translation = EventTranslation(node: name, seed: .random(in: .min ... .max))
         wire()
+    }
+
+    private static func drains(
+        _ access: SwitchAccess, _ link: SwitchLink, _ calls: CallSharing?,
+        _ registrations: RegistrationSharing?, _ watch: SwitchWatch?, _ log: EventLog
+    ) -> DrainSharing {
+        DrainSharing(
+            link: link, log: log,
+            access: DrainSharing.Access(
+                promptsPerSecond: access.promptsPerSecond, drainsOutbound: access.drainsOutbound,
+                registrations: { registrations?.registrations(at: $0) ?? [] },
+                calls: { address in calls.map { $0.callCount(on: address, of: $0.counts) } ?? 0 },
+                isHere: { registrations?.isHere($0, at: $1) ?? false },
+                changed: { watch?.drainChanged() }))
     }
 
     /// Names for completion, as the last survey told them.
@@ -102,9 +125,8 @@ final class SharingCore {
             up: { [weak self] in self?.up($0) },
             down: { [weak self] in self?.down($0) },
             event: { [weak self] in self?.handle($0) })
-        watch?.numbers = { [weak self] in
-            (self?.calls?.counts.calls ?? 0, self?.registrations?.count ?? 0)
-        }
+        watch?.figures = { [weak self] in self?.figures() ?? SwitchReport(health: .unknown) }
+        probe?.changed = { [weak self] in self?.watch?.drainChanged() }
         watch?.isSettled = { [weak self] in self?.calls?.isSettled ?? true }
         watch?.isReviving = { [weak self] in self?.calls?.isReviving ?? false }
         calls?.told = { [weak self] event in
@@ -143,6 +165,8 @@ final class SharingCore {
         watch?.stop()
         calls?.stop()
         registrations?.stop()
+        drains?.stop()
+        probe?.stop()
         link?.stop()
         replica.stop()
         limits.stop()
@@ -167,6 +191,67 @@ final class SharingCore {
         calls?.surveyed(survey)
         if calls?.isSettled == false { watch?.settledChanged() }
         registrations?.surveyed(survey)
+        drains?.surveyed(survey)
+        watchAddresses()
+        watch?.numbersChanged()
+    }
+
+    // MARK: - What the node is told of the switch
+
+    /// All of it but the health.
+    private func figures() -> SwitchReport {
+        var report = SwitchReport(health: .unknown)
+        guard let calls, let registrations else { return report }
+        let counts = calls.counts
+        report.calls = UInt32(clamping: counts.calls)
+        report.channels = UInt32(clamping: counts.legs)
+        report.registrations = UInt32(clamping: registrations.count)
+        report.capacity = capacity
+        report.isRefusing = drains?.isRefusing ?? false
+        report.arePhonesTold = drains?.arePhonesTold ?? false
+        countRecoverable(calls)
+        report.addresses = calls.heldAddresses.map { address in
+            SwitchReport.AddressLoad(
+                address: address, calls: UInt32(clamping: calls.callCount(on: address, of: counts)),
+                recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
+                registrations: UInt32(clamping: registrations.count(at: address)),
+                isAnswering: probe?.isAnswering(address) ?? false)
+        }
+        return report
+    }
+
+    /// Looking at every call is not for every report.
+    private func countRecoverable(_ calls: CallSharing) {
+        let now = BootClock.now()
+        guard now - recoverable.at >= .seconds(2) else { return }
+        recoverable = ([:], now)
+        for placement in survey.placements where placement.isHere {
+            recoverable.counts[placement.address.name] = calls.recoverableCount(on: placement)
+        }
+    }
+
+    /// Addresses held here are asked by SIP whether they answer, at the port their profile has.
+    private func watchAddresses() {
+        let held = survey.placements.filter(\.isHere)
+        guard let probe, runtime != nil, !held.isEmpty else {
+            self.probe?.watch([:])
+            return
+        }
+        link?.api(SofiaProfile.command) { [weak self] result in
+            guard let self, case .success(let answer) = result,
+                let profiles = try? SofiaProfile.list(reading: answer.body)
+            else { return }
+            var targets: [String: SocketAddress] = [:]
+            for placement in survey.placements where placement.isHere {
+                let name = placement.address.name
+                guard let profile = profiles.first(where: { $0.name == name }), profile.isRunning else {
+                    continue
+                }
+                targets[name] = try? SocketAddress(
+                    ipAddress: "\(placement.address.ip)", port: Int(profile.port))
+            }
+            probe.watch(targets)
+        }
     }
 
     private func changed(_ stream: StreamID, _ changes: Changes) {
@@ -269,8 +354,21 @@ final class SharingCore {
             let profiles = running(result) ?? []
             registrations?.up(isRestarted: isRestarted, profiles: profiles)
             calls?.up(runtime: runtime, switchname: switchname, table: table)
+            drains?.up()
+            watchAddresses()
+            askForCapacity()
             watch?.up()
             missing(profiles)
+        }
+    }
+
+    /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
+    private func askForCapacity() {
+        link?.api("fsctl max_sessions") { [weak self] result in
+            guard let self, case .success(let answer) = result else { return }
+            capacity =
+                UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
+                    answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
         }
     }
 
@@ -295,6 +393,7 @@ final class SharingCore {
         link?.api(SofiaProfile.command) { [weak self] result in
             guard let self, self.runtime == runtime, let profiles = running(result) else { return }
             registrations?.profilesChanged(profiles)
+            watchAddresses()
             missing(profiles)
         }
     }
@@ -316,6 +415,7 @@ final class SharingCore {
         watch?.down(why)
         calls?.down()
         registrations?.down()
+        drains?.down()
     }
 
     private func handle(_ event: SwitchEvent) {

@@ -55,6 +55,15 @@ final class RegistrationSharing {
     /// Of phones at the addresses held here.
     var count: Int { books.values.reduce(0) { $0 + $1.book.count } }
 
+    /// Of phones at one address held here.
+    func count(at address: String) -> Int { books[address]?.book.count ?? 0 }
+    func registrations(at address: String) -> [Registration] { books[address]?.book.registrations ?? [] }
+    /// Whether that very registration is the one an address held here has.
+    func isHere(_ registration: Registration, at address: String) -> Bool {
+        guard let book = books[address]?.book else { return false }
+        return book.registration(book.key(of: registration)) != nil
+    }
+
     // MARK: - The cluster
 
     func surveyed(_ survey: Survey) {

@@ -20,8 +20,8 @@ final class SwitchWatch {
     private var wasUp = false
     private var reason = "it was not reached yet"
     private let log: EventLog
-    /// Calls and registrations as of now.
-    var numbers: (() -> (calls: Int, registrations: Int))?
+    /// Everything of the report but the health, as of now.
+    var figures: (() -> SwitchReport)?
     /// False while it still ends calls that are elsewhere: their addresses must not come here yet.
     var isSettled: (() -> Bool)?
     /// Whether the switch brings calls back now.
@@ -65,6 +65,9 @@ final class SwitchWatch {
 
     /// Calls here ended because their address went away, or the last of them is gone.
     func settledChanged() { tell() }
+
+    /// What a drain waits for changed: told at once.
+    func drainChanged() { tell() }
 
     /// Another number of calls or registrations is told soon.
     func numbersChanged() {
@@ -110,11 +113,12 @@ final class SwitchWatch {
             reason = why.description
             health = .unhealthy
         }
-        let (calls, registrations) = numbers?() ?? (0, 0)
         let now = BootClock.now()
-        let report = SwitchReport(
-            health: health, calls: UInt32(clamping: calls), registrations: UInt32(clamping: registrations))
-        guard report != told, report.health != told.health || now - toldAt >= Self.reportPause else { return }
+        var report = figures?() ?? SwitchReport(health: health)
+        report.health = health
+        guard report != told,
+            report.health != told.health || report.isPressing(since: told) || now - toldAt >= Self.reportPause
+        else { return }
         if report.health != told.health {
             let trip = pulse.roundTrip.map {
                 "; the last event came back after \($0.nanoseconds / 1_000_000) ms"
@@ -133,4 +137,13 @@ final class SwitchWatch {
     }
 
     func stop() { timer?.cancel() }
+}
+
+extension SwitchReport {
+    /// Whether somebody waits for what is new in it.
+    fileprivate func isPressing(since told: SwitchReport) -> Bool {
+        isRefusing != told.isRefusing || arePhonesTold != told.arePhonesTold
+            || addresses.map(\.address) != told.addresses.map(\.address)
+            || addresses.map(\.isAnswering) != told.addresses.map(\.isAnswering)
+    }
 }

@@ -42,10 +42,21 @@ package struct SofiaProfile: Hashable, Sendable {
     package var name: String
     /// `RUNNING (3)`, `DOWN`, …
     package var state: String
+    /// `sip:mod_sofia@10.77.0.11:5060`
+    package var uri: String
 
-    package init(name: String, state: String) {
+    package init(name: String, state: String, uri: String = "") {
         self.name = name
         self.state = state
+        self.uri = uri
+    }
+
+    /// Where it answers.
+    package var port: UInt16 {
+        guard let colon = uri.lastIndex(of: ":"), let at = uri.lastIndex(of: "@"), at < colon else {
+            return 5060
+        }
+        return UInt16(uri[uri.index(after: colon)...].prefix { $0.isNumber }) ?? 5060
     }
 
     package var isRunning: Bool { state.hasPrefix("RUNNING") }
@@ -66,7 +77,9 @@ package struct SofiaProfile: Hashable, Sendable {
                 trimmed($0)
             }
             if rules == 1, columns.count >= 4, columns[1] == "profile" {
-                profiles.append(SofiaProfile(name: columns[0], state: columns[columns.count - 1]))
+                profiles.append(
+                    SofiaProfile(
+                        name: columns[0], state: columns[columns.count - 1], uri: columns[columns.count - 2]))
             }
         }
         guard rules == 2 else { throw .unreadable(command, reason: "it has no table") }

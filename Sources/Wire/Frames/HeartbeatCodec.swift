@@ -20,6 +20,8 @@ package enum HeartbeatCodec {
         static let leaving: UInt8 = 4
         static let hasLeader: UInt8 = 8
         static let witness: UInt8 = 16
+        static let refusing: UInt8 = 1
+        static let phonesTold: UInt8 = 2
     }
 
     /// - Parameter room: how long the result may be, in bytes, as far as acknowledgements can be left for later.
@@ -47,10 +49,13 @@ package enum HeartbeatCodec {
             writer.write(held.epoch)
             previous = held.address
         }
-        let left = max(room - writer.bytes.count - 1, leastRoomForAcknowledgements)
+        var end = FrameWriter()
+        write(heartbeat.load, to: &end)
+        let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
         writer.write(raw: bytes)
+        writer.write(raw: end.bytes)
         return writer.bytes
     }
 
@@ -68,21 +73,59 @@ package enum HeartbeatCodec {
         let commit = try reader.number("commit index")
         let leader = flags & Flag.hasLeader == 0 ? nil : try reader.member("leader")
         let fenceEpoch = try reader.epoch("fence epoch")
-        let load = SwitchReport(
+        var load = SwitchReport(
             health: try value(try reader.byte(), in: healths, "switch health"),
             calls: try reader.number32("calls"), registrations: try reader.number32("registrations"))
         let founding = try reader.fixed64()
         let holding = try held(&reader)
+        let acknowledgements = try acknowledgements(&reader)
+        try read(&reader, into: &load)
         return Heartbeat(
             clusterID: clusterID, sender: sender, sequence: sequence,
             kind: flags & Flag.witness == 0 ? .full : .witness, role: role, settingsVersion: settingsVersion,
             term: term, commit: commit, leader: leader, fenceEpoch: fenceEpoch, holding: holding,
             leaseValid: flags & Flag.leaseValid != 0, keeperEmpty: flags & Flag.keeperEmpty != 0,
             leaving: flags & Flag.leaving != 0, load: load, founding: founding,
-            acknowledgements: try acknowledgements(&reader))
+            acknowledgements: acknowledgements)
     }
 
     // MARK: - Parts
+
+    /// What is on each address.
+    private static func write(_ load: SwitchReport, to writer: inout FrameWriter) {
+        writer.write(UInt64(load.capacity))
+        writer.write(UInt64(load.channels))
+        writer.write(
+            byte: (load.isRefusing ? Flag.refusing : 0) | (load.arePhonesTold ? Flag.phonesTold : 0))
+        writer.write(count: load.addresses.count)
+        var previous = ""
+        for one in load.addresses {
+            writer.write(name: one.address, after: previous)
+            writer.write(UInt64(one.calls))
+            writer.write(UInt64(one.recoverable))
+            writer.write(UInt64(one.registrations))
+            writer.write(byte: one.isAnswering ? 1 : 0)
+            previous = one.address
+        }
+    }
+
+    private static func read(_ reader: inout FrameReader, into load: inout SwitchReport) throws(FrameFailure)
+    {
+        load.capacity = try reader.number32("capacity")
+        load.channels = try reader.number32("channels")
+        let flags = try reader.byte()
+        load.isRefusing = flags & Flag.refusing != 0
+        load.arePhonesTold = flags & Flag.phonesTold != 0
+        for _ in 0..<(try reader.count("loads", limit: Limits.addresses)) {
+            let name = try reader.name("loaded address", after: load.addresses.last?.address ?? "")
+            load.addresses.append(
+                SwitchReport.AddressLoad(
+                    address: name, calls: try reader.number32("calls of an address"),
+                    recoverable: try reader.number32("recoverable calls"),
+                    registrations: try reader.number32("registrations of an address"),
+                    isAnswering: try reader.byte() != 0))
+        }
+    }
 
     private static func flags(of heartbeat: Heartbeat) -> UInt8 {
         var flags: UInt8 = 0

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Consensus
+import Wire
 
 struct DrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,6 +30,12 @@ struct DrainCommand: ParsableCommand {
     @Flag(help: "Say what would happen, and change nothing.")
     var dryRun = false
 
+    @Flag(help: "Go on in spite of what only you can weigh: a thin quorum, too small a slave.")
+    var force = false
+
+    @Option(help: "How long the node stays in maintenance at most; then it comes back as a slave.")
+    var returnAfter: OperatorDuration?
+
     mutating func validate() throws {
         if handover, deadline != nil || onDeadline != nil {
             throw ValidationError("--handover says it all: leave out --deadline and --on-deadline")
@@ -43,16 +50,46 @@ struct DrainCommand: ParsableCommand {
         DrainRequest(
             target: target, deadline: handover ? .zero : deadline?.duration,
             onDeadline: handover ? .handover : onDeadline ?? .wait, reason: reason, dryRun: dryRun,
-            who: Operator.name)
+            who: Operator.name, force: force, returnAfter: returnAfter?.duration)
+    }
+
+    private func line(in report: StatusReport) -> StatusReport.SeatLine? {
+        report.seats.first { $0.name == target } ?? report.seats.first { $0.holder == target }
+    }
+
+    /// What would become of the calls, were they handed over now.
+    private func showCalls(on seat: StatusReport.SeatLine, _ client: ControlClient) {
+        let known = try? client.calls().filter { $0.address == seat.addressName }
+        guard let calls = known, !calls.isEmpty else { return }
+        Output.line("calls on \(seat.addressName) now, as this node knows them:")
+        var reasons: [(text: String, count: Int)] = []
+        for call in calls {
+            let text =
+                call.isRecoverable
+                ? call.reason.map { "doubtful: \($0)" } ?? "recoverable" : call.reason ?? "lost"
+            if let at = reasons.firstIndex(where: { $0.text == text }) {
+                reasons[at].count += 1
+            } else {
+                reasons.append((text, 1))
+            }
+        }
+        for reason in reasons.sorted(by: { $0.count > $1.count }) {
+            Output.line("  \(reason.count) \(reason.text)")
+        }
+        if let oldest = calls.max(by: { $0.seconds < $1.seconds }) {
+            Output.line(
+                "  the longest lasts \(OperatorDuration.text(.seconds(oldest.seconds))): \(oldest.uuid)")
+        }
     }
 
     mutating func run() throws {
         let client = control.client
         let before = waiting.wait ? try client.status() : nil
-        guard let epoch = try Answer.show(try client.ask(.drain(request)), client: client), let before else {
-            return
-        }
-        let line = before.seats.first { $0.name == target } ?? before.seats.first { $0.holder == target }
+        let epoch = try Answer.show(try client.ask(.drain(request)), client: client)
+        // Said in addition, and done without when it cannot be had.
+        if dryRun, let seat = (try? client.status()).flatMap(line) { showCalls(on: seat, client) }
+        guard let epoch, let before else { return }
+        let line = line(in: before)
         let goal = MoveWatch.Goal.drained(seat: line?.name ?? target, from: line?.holder)
         try waiting.follow(MoveWatch(goal, accepted: epoch), client: client)
     }

@@ -15,10 +15,18 @@ struct CallsCommand: ParsableCommand {
     @Flag(help: "Only calls that would be lost, or whose recovery is doubtful.")
     var doubtful = false
 
+    @Flag(help: "The longest calls first.")
+    var oldest = false
+
+    @Option(help: "Only calls on this address, by its name in the cluster file.")
+    var address: String?
+
     mutating func run() throws {
-        let lines = try control.client.shared(.calls).flatMap { part in
-            if case .calls(let lines) = part { lines } else { [CallLine]() }
-        }.filter { !doubtful || !$0.isRecoverable || $0.reason != nil }
+        let wanted = address
+        var lines = try control.client.calls().filter {
+            (!doubtful || !$0.isRecoverable || $0.reason != nil) && $0.address == wanted ?? $0.address
+        }
+        if oldest { lines.sort { $0.seconds > $1.seconds } }
         switch format {
         case .table: Output.lines(CallsText(paint: .standard, width: Output.size?.columns).lines(lines))
         case .json: Output.line(JSONText.pretty(lines))
@@ -120,6 +128,14 @@ struct HistoryCommand: ParsableCommand {
         switch format {
         case .table: Output.lines(HistoryText(paint: .standard, width: Output.size?.columns).lines(lines))
         case .json: Output.line(JSONText.pretty(lines))
+        }
+    }
+}
+
+extension ControlClient {
+    func calls() throws(CommandFailure) -> [CallLine] {
+        try shared(.calls).flatMap { part in
+            if case .calls(let lines) = part { lines } else { [CallLine]() }
         }
     }
 }

@@ -63,10 +63,15 @@ struct MoveWatch: Hashable, Sendable {
         if let line = report.maintenance.drain, line.seat == seat {
             saw = line
             goal = .drained(seat: seat, from: line.from)
+            if line.phase == .lingering {
+                outcome = .finished(
+                    "\(line.from) is free and in maintenance; \(line.callsLeft) calls go on at \(line.oldAddress) on "
+                        + "\(line.to)")
+            }
             return progress(line, at: elapsed)
         }
         let role = report.nodes.first { $0.name == from }?.role
-        if saw?.phase != .aborting, from != nil, role == .maintenance {
+        if saw?.phase.isUndoing != true, from != nil, role == .maintenance {
             outcome = .finished("\(seat) is drained, \(from ?? seat) is in maintenance")
         } else if saw != nil || elapsed >= Self.epochPatience {
             outcome = .aborted("the drain of \(seat) was aborted; see: fsdns events")
@@ -83,6 +88,7 @@ struct MoveWatch: Hashable, Sendable {
         saidCallsAt = elapsed
         var text = "\(line.phase.rawValue): \(line.callsLeft) calls left on \(line.oldAddress)"
         if let waitingFor = line.waitingFor { text += "; waits for \(waitingFor)" }
+        if let outlook = line.outlook { text += "; \(outlook)" }
         return [text]
     }
 

@@ -118,6 +118,7 @@ struct StatusText {
             "  \(left); by \(drain.owner)" + (drain.reason.isEmpty ? "" : ": \(drain.reason)"),
         ]
         if let waitingFor = drain.waitingFor { texts.append("  waits for \(waitingFor)") }
+        if let outlook = drain.outlook { texts.append("  \(outlook)") }
         return lines + texts.map { paint(cut($0, to: width), .warn) }
     }
 

@@ -49,9 +49,25 @@ struct FrameSamples {
             leader: flag() ? member() : nil, fenceEpoch: epoch(),
             holding: held.sorted { $0.address < $1.address },
             leaseValid: flag(), keeperEmpty: flag(), leaving: flag(),
-            load: SwitchReport(
-                health: one(of: SwitchReport.Health.allCases), calls: number32(), registrations: number32()),
+            load: load(),
             founding: number(), acknowledgements: acknowledged.sorted { $0.holder < $1.holder })
+    }
+}
+
+extension FrameSamples {
+    mutating func load() -> SwitchReport {
+        var load = SwitchReport(
+            health: one(of: SwitchReport.Health.allCases), calls: number32(), registrations: number32())
+        load.capacity = number32()
+        load.channels = number32()
+        load.isRefusing = flag()
+        load.arePhonesTold = flag()
+        load.addresses = list(0...3) {
+            SwitchReport.AddressLoad(
+                address: $0.name(), calls: $0.number32(), recoverable: $0.number32(),
+                registrations: $0.number32(), isAnswering: $0.flag())
+        }.sorted { $0.address < $1.address }
+        return load
     }
 }
 
@@ -108,11 +124,15 @@ extension FrameSamples {
     }
 
     mutating func drain() -> Drain {
-        Drain(
+        var drain = Drain(
             seat: name(), from: holder(), to: holder(), oldAddress: name(), newAddress: name(),
-            phase: one(of: Drain.Phase.allCases), deadline: flag() ? clusterTime() : nil,
+            deadline: flag() ? clusterTime() : nil,
             onDeadline: one(of: Drain.OnDeadline.allCases), reason: name(), owner: name(),
-            began: clusterTime(), phaseEpoch: epoch())
+            began: clusterTime())
+        drain.phase = one(of: Drain.Phase.allCases)
+        drain.phaseEpoch = epoch()
+        drain.forgottenAt = flag() ? clusterTime() : nil
+        return drain
     }
 
     mutating func command() -> StampedCommand {
@@ -126,7 +146,7 @@ extension FrameSamples {
             .move(Move(address: name(), from: holder(), to: holder(), reason: name())),
             .revoke(address: name(), from: holder(), reason: name()),
             .released(ReleaseNotice(address: name(), holder: holder(), epoch: epoch())),
-            .drain(.begin(drain())), .drain(.advance(from: .raising, to: .publishing)),
+            .drain(.begin(drain())), .drain(.advance(from: .raising, to: .publishing, served: .seconds(60))),
             .drain(.abort(reason: name())), .drain(.finish),
             .maintenance(node: name(), nil),
             .maintenance(node: name(), Maintenance(reason: name(), who: name(), since: clusterTime())),

@@ -25,81 +25,97 @@ extension ControlState {
         switch command {
         case .begin(var new):
             if let obstacle = obstacle(to: new) { return .refused(obstacle) }
-            new.phase = .raising
-            new.phaseEpoch = epoch
+            new.id = epoch
+            new.enter(.raising, at: epoch, time)
             drain = new
             insert(
                 Grant(
                     address: new.newAddress, holder: new.to, epoch: epoch,
                     conditions: [.inEffect(epoch.index)], reason: "drain of \(new.seat)"))
             return .done(event(of: new, epoch))
-        case .advance(let from, let to): return advance(from: from, to: to, at: epoch)
+        case .advance(let from, let to, let served): return advance(from: from, to: to, served, at: epoch)
         case .abort(let reason): return abort(reason, at: epoch)
         case .finish: return finish(at: epoch)
         }
     }
 
-    private func event(of drain: Drain, _ epoch: Epoch) -> ClusterEvent {
+    func event(of drain: Drain, _ epoch: Epoch) -> ClusterEvent {
         ClusterEvent(
             .drainPhase, drain.seat,
             "drain of \(drain.seat) from \(drain.from.name): \(drain.phase.rawValue)",
             epoch: epoch)
     }
 
-    private mutating func advance(from: Drain.Phase, to: Drain.Phase, at epoch: Epoch) -> Applied {
+    private mutating func advance(
+        from: Drain.Phase, to: Drain.Phase, _ served: Duration?, at epoch: Epoch
+    ) -> Applied {
         guard var drain, drain.phase == from, to.follows(from) else {
             return .refused("no drain is in phase \(from.rawValue)")
         }
-        drain.phase = to
-        drain.phaseEpoch = epoch
-        if to == .withdrawing { move(seat: drain.seat, to: drain.newAddress) }
-        if to == .rotating {
-            if let at = grants.firstIndex(where: { $0.address == drain.oldAddress }) {
-                grants[at].revoked = true
-            }
+        drain.ttl = max(drain.ttl, served ?? .zero)
+        drain.enter(to, at: epoch, time)
+        switch to {
+        case .withdrawing: move(seat: drain.seat, to: drain.newAddress)
+        // Every server was seen to serve the new set: from now on it is only remembered, in whole seconds.
+        case .forgetting, .emptying: drain.forgottenAt = time + drain.ttl + .seconds(1)
+        case .handingOver:
+            let move = Move(
+                address: drain.oldAddress, from: drain.from, to: drain.to,
+                reason: "the calls left by the drain of \(drain.seat)")
+            if let refusal = apply(move, at: epoch).refusal { return .refused(refusal) }
             enterMaintenance(drain)
+        case .rotating:
+            revoke(drain.oldAddress)
+            enterMaintenance(drain)
+        case .aborting: revoke(drain.newAddress)
+        default: break
         }
-        if to == .waitingForCalls { drain.waitingSince = time }
         self.drain = drain
         return .done(event(of: drain, epoch))
     }
 
-    private mutating func move(seat name: String, to address: String) {
+    mutating func move(seat name: String, to address: String) {
         if let at = seats.firstIndex(where: { $0.name == name }) { seats[at].address = address }
     }
 
-    private mutating func enterMaintenance(_ drain: Drain) {
-        if let at = members.firstIndex(where: { $0.name == drain.from.name }) {
-            members[at].maintenance = Maintenance(reason: drain.reason, who: drain.owner, since: time)
-        }
+    mutating func revoke(_ address: String) {
+        if let at = grants.firstIndex(where: { $0.address == address }) { grants[at].revoked = true }
+    }
+
+    mutating func enterMaintenance(_ drain: Drain) {
+        guard let at = members.firstIndex(where: { $0.name == drain.from.name }),
+            members[at].maintenance == nil
+        else { return }
+        members[at].maintenance = Maintenance(
+            reason: drain.reason, who: drain.owner, since: time,
+            until: drain.returnAfter.map { time + $0 })
     }
 
     private mutating func abort(_ reason: String, at epoch: Epoch) -> Applied {
         guard var drain else { return .refused("no drain is in progress") }
-        switch drain.phase {
-        case .aborting: return .refused("the drain is being undone already")
-        case .rotating: return .refused("\(drain.oldAddress) has been given up; the drain cannot be undone")
-        case .raising:
-            dropNewAddress(of: drain)
+        if drain.phase.isUndoing { return .refused("the drain is being undone already") }
+        guard drain.phase.canBeUndone else {
+            return .refused(
+                "the drain is \(drain.phase.rawValue): \(drain.oldAddress) or its calls were given up, and "
+                    + "that cannot be undone")
+        }
+        if drain.phase == .raising {
+            // Nobody was told of the new address yet.
+            revoke(drain.newAddress)
             self.drain = nil
-        case .publishing, .withdrawing, .waitingForCalls:
+        } else {
             move(seat: drain.seat, to: drain.oldAddress)
-            drain.phase = .aborting
-            drain.phaseEpoch = epoch
+            drain.forgottenAt = nil
+            drain.enter(.restoring, at: epoch, time)
             self.drain = drain
         }
         return .done(ClusterEvent(.drainAborted, drain.seat, "drain undone: \(reason)", epoch: epoch))
     }
 
-    private mutating func dropNewAddress(of drain: Drain) {
-        if let at = grants.firstIndex(where: { $0.address == drain.newAddress }) { grants[at].revoked = true }
-    }
-
     private mutating func finish(at epoch: Epoch) -> Applied {
         guard let drain else { return .refused("no drain is in progress") }
         switch drain.phase {
-        case .aborting:
-            dropNewAddress(of: drain)
+        case .aborting where grant(of: drain.newAddress) == nil:
             self.drain = nil
             return .done(
                 ClusterEvent(.drainFinished, drain.seat, "the undone drain left nothing behind", epoch: epoch)
@@ -114,48 +130,12 @@ extension ControlState {
         default: return .refused("the drain is not at its end")
         }
     }
-
-    /// What a drain becomes when a node that takes part in it is fenced.
-    mutating func settleDrain(without holder: Holder, at epoch: Epoch) -> [ClusterEvent] {
-        guard var drain, drain.from == holder || drain.to == holder else { return [] }
-        let seatMoved = seat(drain.seat)?.address == drain.newAddress
-        if drain.from == holder {
-            if seatMoved {
-                // The seat is safe at its new address; what was left on the old one went with the machine.
-                enterMaintenance(drain)
-                self.drain = nil
-                return [
-                    ClusterEvent(
-                        .drainFinished, drain.seat, "\(holder.name) went out before its drain ended",
-                        epoch: epoch)
-                ]
-            }
-            dropNewAddress(of: drain)
-        } else if seatMoved {
-            if let successor = grant(of: drain.newAddress), !successor.revoked {
-                drain.to = successor.holder
-                self.drain = drain
-                return []
-            }
-            guard drain.phase != .rotating, let old = grant(of: drain.oldAddress), !old.revoked else {
-                return []
-            }
-            move(seat: drain.seat, to: drain.oldAddress)
-        }
-        self.drain = nil
-        return [
-            ClusterEvent(.drainAborted, drain.seat, "drain undone: \(holder.name) went out", epoch: epoch)
-        ]
-    }
 }
 
-extension Drain.Phase {
-    func follows(_ earlier: Drain.Phase) -> Bool {
-        switch (earlier, self) {
-        case (.raising, .publishing), (.publishing, .withdrawing), (.withdrawing, .waitingForCalls),
-            (.waitingForCalls, .rotating):
-            true
-        default: false
-        }
+extension Drain {
+    mutating func enter(_ next: Phase, at epoch: Epoch, _ time: ClusterTime) {
+        phase = next
+        phaseEpoch = epoch
+        phaseBegan = time
     }
 }

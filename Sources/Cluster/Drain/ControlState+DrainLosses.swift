@@ -1,0 +1,112 @@
+import Consensus
+
+// What a drain becomes when a node that takes part in it is lost.
+
+extension ControlState {
+    /// Addresses without a seat that may carry calls, and so must not go down with their holder.
+    package var addressesWithLeftCalls: [String] {
+        guard let drain else { return [] }
+        if drain.phase.hasOldCalls { return [drain.oldAddress] }
+        return drain.phase.hasNewCalls ? [drain.newAddress] : []
+    }
+
+    /// An address of the drain went to another node by its holder's own wish.
+    mutating func followDrain(_ move: Move) {
+        guard drain != nil else { return }
+        if drain?.oldAddress == move.address, drain?.from == move.from { drain?.from = move.to }
+        if drain?.newAddress == move.address, drain?.to == move.from { drain?.to = move.to }
+    }
+
+    /// The holder was fenced; its addresses have their successors already.
+    mutating func settleDrain(without holder: Holder, at epoch: Epoch) -> [ClusterEvent] {
+        guard let drain, drain.from == holder || drain.to == holder else { return [] }
+        let hasMoved = seat(drain.seat)?.address == drain.newAddress
+        switch (hasMoved, drain.from == holder) {
+        case (true, true): return loseDrained(drain, at: epoch)
+        case (true, false): return loseTaker(drain, at: epoch)
+        case (false, true): return loseHolder(drain, at: epoch)
+        case (false, false): return loseSpare(drain, at: epoch)
+        }
+    }
+
+    private func successor(of address: String) -> Holder? {
+        grant(of: address).flatMap { $0.revoked ? nil : $0.holder }
+    }
+
+    /// The drained node is lost after its seat moved: it is down anyway, and its calls go on elsewhere or went with it.
+    private mutating func loseDrained(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        enterMaintenance(lost)
+        switch lost.phase {
+        case .handingOver, .lingering: return []
+        case .rotating:
+            if grant(of: lost.oldAddress) != nil { return [] }
+        default:
+            if successor(of: lost.oldAddress) != nil {
+                drain?.enter(.lingering, at: epoch, time)
+                return drain.map { [event(of: $0, epoch)] } ?? []
+            }
+        }
+        drain = nil
+        return [
+            ClusterEvent(
+                .drainFinished, lost.seat, "\(lost.from.name) went out before its drain ended", epoch: epoch)
+        ]
+    }
+
+    /// The taker is lost after it got the seat: another follows it, or the drained node has the seat again.
+    private mutating func loseTaker(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        if let new = successor(of: lost.newAddress) {
+            drain?.to = new
+            return []
+        }
+        guard lost.phase.canBeUndone, successor(of: lost.oldAddress) != nil else { return [] }
+        move(seat: lost.seat, to: lost.oldAddress)
+        return undone(lost, without: lost.to, epoch)
+    }
+
+    /// The drained node is lost while it has the seat, before it moved or after it moved back.
+    private mutating func loseHolder(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        let new = successor(of: lost.newAddress)
+        if let old = successor(of: lost.oldAddress), lost.phase != .raising, new != nil {
+            drain?.from = old
+            // Callers may have been told of the new address: it is withdrawn before it is given up.
+            return lost.phase == .publishing ? restore(without: lost.from, epoch) : []
+        }
+        if lost.phase != .raising, lost.phase != .aborting, new == lost.to {
+            // The seat's address is lost, and the one of the drain is at hand.
+            move(seat: lost.seat, to: lost.newAddress)
+            drain = nil
+            return [
+                ClusterEvent(
+                    .drainFinished, lost.seat,
+                    "\(lost.from.name) went out; \(lost.seat) stays at \(lost.newAddress)", epoch: epoch)
+            ]
+        }
+        revoke(lost.newAddress)
+        return undone(lost, without: lost.from, epoch)
+    }
+
+    /// Whoever has the new address is lost while the seat is at the old one.
+    private mutating func loseSpare(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        guard let new = successor(of: lost.newAddress), lost.phase != .aborting else {
+            return undone(lost, without: lost.to, epoch)
+        }
+        drain?.to = new
+        // Only the drained node itself was left to take it: there is nobody to drain it to.
+        return new == lost.from && !lost.phase.isUndoing ? restore(without: lost.to, epoch) : []
+    }
+
+    private mutating func restore(without holder: Holder, _ epoch: Epoch) -> [ClusterEvent] {
+        drain?.enter(.restoring, at: epoch, time)
+        return drain.map { [undoing($0, holder, epoch)] } ?? []
+    }
+
+    private mutating func undone(_ lost: Drain, without holder: Holder, _ epoch: Epoch) -> [ClusterEvent] {
+        drain = nil
+        return [undoing(lost, holder, epoch)]
+    }
+
+    private func undoing(_ drain: Drain, _ holder: Holder, _ epoch: Epoch) -> ClusterEvent {
+        ClusterEvent(.drainAborted, drain.seat, "drain undone: \(holder.name) went out", epoch: epoch)
+    }
+}

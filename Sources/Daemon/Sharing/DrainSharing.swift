@@ -1,0 +1,182 @@
+import Cluster
+import Consensus
+import EventSocket
+import NIOCore
+import Replication
+import Switch
+
+/// What a drain asks of this machine's switch: new calls refused, phones told to come by DNS again, calls ended.
+///
+/// Level-triggered: what the survey wants is compared with what the switch was seen to do, also after either of them
+/// began anew.
+final class DrainSharing {
+    private static let retry: TimeAmount = .seconds(1)
+    private static let hangupInterval: Duration = .seconds(3)
+    private static let pauseOutbound = "fsctl pause outbound"
+    private static let variable = "fsdns_drain"
+
+    private let link: SwitchLink
+    private let log: EventLog
+    private let loop: any EventLoop
+    private let access: Access
+    private var duty: DrainDuty?
+    private var isUp = false
+    /// What the switch said last; nil while that is not known.
+    private var refuses: Bool?
+    private var isAsking = false
+    private var move: RegistrationMove?
+    private var movedAddress: String?
+    private var hungUpAt: Instant?
+    private var timer: Scheduled<Void>?
+    private var isStopped = false
+
+    /// What the cluster file says, and what only others know.
+    struct Access {
+        var promptsPerSecond: Int
+        var drainsOutbound: Bool
+        /// Registrations at an address held here.
+        var registrations: (String) -> [Registration]
+        /// Calls on an address held here.
+        var calls: (String) -> Int
+        /// Whether a registration is at that address still.
+        var isHere: (Registration, String) -> Bool
+        /// What is reported changed.
+        var changed: () -> Void
+    }
+
+    init(link: SwitchLink, log: EventLog, access: Access) {
+        self.link = link
+        self.log = log
+        self.access = access
+        loop = link.loop
+    }
+
+    var isRefusing: Bool { isUp && refuses == true && duty?.refusesCalls == true }
+    var arePhonesTold: Bool {
+        guard let duty, duty.movesRegistrations else { return false }
+        return movedAddress == duty.address && move?.isDone == true
+    }
+
+    func surveyed(_ survey: Survey) {
+        guard survey.duty != duty else { return }
+        duty = survey.duty
+        if duty?.movesRegistrations != true {
+            if let move, let movedAddress {
+                log.notice(
+                    "drain", movedAddress,
+                    "\(move.told) phones were told to register again; \(move.left + move.silent) come by themselves"
+                )
+            }
+            move = nil
+            movedAddress = nil
+        }
+        if duty?.hangsUp != true { hungUpAt = nil }
+        tend()
+    }
+
+    func up() {
+        isUp = true
+        refuses = nil
+        tend()
+    }
+
+    func down() {
+        isUp = false
+        refuses = nil
+        isAsking = false
+    }
+
+    private func tend() {
+        timer?.cancel()
+        timer = nil
+        guard isUp, !isStopped else { return }
+        refuse()
+        moveRegistrations()
+        hangUp()
+        let isWorking = duty != nil || refuses != false
+        guard isWorking else { return }
+        let pace = move.map { $0.isDone ? Self.retry : .milliseconds(20) } ?? Self.retry
+        timer = loop.assumeIsolated().scheduleTask(in: pace) { [weak self] in self?.tend() }
+    }
+
+    // MARK: - New calls
+
+    private func refuse() {
+        let wanted = duty?.refusesCalls ?? false
+        guard !isAsking, refuses != wanted else { return }
+        isAsking = true
+        link.api("global_getvar \(Self.variable)") { [weak self] result in
+            guard let self, isUp, case .success(let answer) = result else {
+                self?.isAsking = false
+                return
+            }
+            let refuses = answer.text.hasPrefix("true")
+            if refuses == (duty?.refusesCalls ?? false) { return refusal(is: refuses) }
+            set(!refuses)
+        }
+    }
+
+    private func set(_ refuses: Bool) {
+        link.api("global_setvar \(Self.variable)=\(refuses ? "true" : "")") { [weak self] result in
+            guard let self else { return }
+            guard case .success(let answer) = result, !answer.text.hasPrefix("-ERR") else {
+                isAsking = false
+                log.warning(
+                    "drain", "switch", "cannot be told to refuse calls, or to take them again: \(result)")
+                return
+            }
+            log.notice(
+                "drain", "switch", refuses ? "new calls are answered with 503" : "new calls are taken again")
+            guard access.drainsOutbound else { return refusal(is: refuses) }
+            link.api(refuses ? Self.pauseOutbound : "fsctl resume outbound") { [weak self] _ in
+                self?.refusal(is: refuses)
+            }
+        }
+    }
+
+    private func refusal(is refuses: Bool) {
+        isAsking = false
+        self.refuses = refuses
+        access.changed()
+        if refuses != (duty?.refusesCalls ?? false) { refuse() }
+    }
+
+    // MARK: - Phones
+
+    private func moveRegistrations() {
+        guard let duty, duty.movesRegistrations else { return }
+        let now = BootClock.now()
+        if movedAddress != duty.address {
+            let registrations = access.registrations(duty.address)
+            let move = RegistrationMove(registrations, perSecond: access.promptsPerSecond, at: now)
+            log.notice(
+                "drain", duty.address,
+                "\(registrations.count) phones are registered; \(move.left) understand a word of ours")
+            self.move = move
+            movedAddress = duty.address
+        }
+        let events =
+            move?.due(
+                isBusy: duty.isReceiverUnwell, isStillHere: { access.isHere($0, duty.address) }, at: now)
+            ?? []
+        for event in events { link.command(.sendevent(event)) { _ in } }
+        if move?.isDone == true { access.changed() }
+    }
+
+    // MARK: - The end of calls
+
+    private func hangUp() {
+        guard let duty, duty.hangsUp, access.calls(duty.address) > 0 else { return }
+        let now = BootClock.now()
+        if let hungUpAt, now - hungUpAt < Self.hangupInterval { return }
+        hungUpAt = now
+        log.notice(
+            "drain", duty.address, "\(access.calls(duty.address)) calls are hung up: the deadline is over")
+        link.api("hupall NORMAL_CLEARING sofia_profile_name \(duty.address)") { _ in }
+    }
+
+    func stop() {
+        isStopped = true
+        timer?.cancel()
+    }
+}
