@@ -1,8 +1,15 @@
 import Cluster
 import XML
 
+/// What reads attributes and collects what is wrong with them.
+protocol AttributeReading {
+    var findings: Findings { get set }
+}
+
+extension ClusterReader: AttributeReading {}
+
 /// Reading of single attributes: each answers nil after it has told what is wrong.
-extension ClusterReader {
+extension AttributeReading {
     /// Tells unknown and missing attributes of an element.
     mutating func check(_ element: Element, required: [String], optional: [String] = []) {
         let known = required + optional
@@ -35,7 +42,7 @@ extension ClusterReader {
         return children.prefix(limit)
     }
 
-    private mutating func refuse(_ element: Element, _ name: String, _ reason: String) {
+    mutating func refuse(_ element: Element, _ name: String, _ reason: String) {
         let value = element.value(name) ?? ""
         findings.error("\(element.tag) \(name)=\(quoted(value)) \(reason)", at: element.place)
     }
