@@ -42,7 +42,8 @@ package struct TimeZoneRules: Hashable, Sendable, Codable {
 
     package init(first: Period, transitions: [Transition], footer: DaylightRule?) {
         precondition(
-            zip(transitions, transitions.dropFirst()).allSatisfy { $0.at < $1.at }, "transitions out of order")
+            zip(transitions, transitions.dropFirst()).allSatisfy { $0.at < $1.at }, "transitions out of order"
+        )
         let periods = [first] + transitions.map(\.period)
         precondition(periods.allSatisfy { abs($0.offset) <= Self.offsetLimit }, "an offset beyond all zones")
         self.first = first

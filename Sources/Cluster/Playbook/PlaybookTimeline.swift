@@ -176,8 +176,11 @@ extension PlaybookAction {
             switch self {
             case .drain(let target, let deadline, let onDeadline, let reason):
                 "drain \(target)"
-                    + (deadline.map { ", calls have \($0.timelineText), then \(onDeadline.rawValue)" }
-                        ?? ", calls have as long as they need")
+                    + (deadline.map {
+                        ($0 == .zero
+                            ? ", calls are not waited for: " : ", calls have \($0.timelineText), then ")
+                            + onDeadline.rawValue
+                    } ?? ", calls have as long as they need")
                     + (reason.isEmpty ? "" : " (\(reason))")
             case .undrain(let node): "undrain \(node)"
             case .switchover(let seat, let to): "switch \(seat) over to \(to ?? "the next slave")"
@@ -244,7 +247,8 @@ extension Duration {
         let (seconds, attoseconds) = components
         let milliseconds = attoseconds / 1_000_000_000_000_000
         let parts = [
-            (seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s"),
+            (seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"),
+            (seconds % 60, "s"),
             (milliseconds, "ms"),
         ]
         let text = parts.filter { $0.0 > 0 }.map { "\($0.0)\($0.1)" }.joined()

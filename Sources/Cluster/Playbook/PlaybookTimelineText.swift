@@ -52,7 +52,9 @@ extension Playbook {
         if let slaves = self.aborts.slavesBelow { aborts.append("fewer than \(slaves) slaves are ready") }
         if self.aborts.onNodeFailure { aborts.append("another node fails") }
         if self.aborts.onThinQuorum { aborts.append("one more failure would lose the quorum") }
-        lines.append("aborted when: " + (aborts.isEmpty ? "nothing but a failed step" : aborts.joined(separator: "; ")))
+        lines.append(
+            "aborted when: " + (aborts.isEmpty ? "nothing but a failed step" : aborts.joined(separator: "; "))
+        )
         lines.append(
             rollsBack
                 ? "a failed or aborted run undoes its done steps, newest first"

@@ -35,7 +35,8 @@ extension PlaybookReader {
         guard let text = element.value("program") else { return nil }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         if !text.hasPrefix("/") {
-            refuse(element, "program", "is not an absolute path; no PATH is searched and no shell is involved")
+            refuse(
+                element, "program", "is not an absolute path; no PATH is searched and no shell is involved")
         } else if text.utf8.count > Self.pathLimit
             || text.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })
             || parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." })
@@ -106,7 +107,9 @@ extension PlaybookReader {
         if (present + runs).count != 1 {
             findings.error(
                 "<check> needs one of \(kinds.map { "\($0)=" }.joined(separator: ", ")) or a <run>"
-                    + (present + runs).enumerated().map { ($0.offset == 0 ? "; it has " : " and ") + $0.element }
+                    + (present + runs).enumerated().map {
+                        ($0.offset == 0 ? "; it has " : " and ") + $0.element
+                    }
                     .joined(), at: element.place)
         }
         for (name, kind) in [("status", "http"), ("node", "calls-below")]
@@ -138,13 +141,15 @@ extension PlaybookReader {
             return .callsBelow(count, node: node)
         case "registrations":
             return choice(
-                element, "registrations", [("converged", PlaybookCheck.registrationsConverged as PlaybookCheck?)],
+                element, "registrations",
+                [("converged", PlaybookCheck.registrationsConverged as PlaybookCheck?)],
                 otherwise: nil) ?? nil
         case "dns":
             return choice(
                 element, "dns", [("converged", PlaybookCheck.zoneConverged as PlaybookCheck?)],
                 otherwise: nil) ?? nil
-        case "headroom": return number(element, "headroom", in: 0...ClusterReader.nodeLimit).map { .headroom(slaves: $0) }
+        case "headroom":
+            return number(element, "headroom", in: 0...ClusterReader.nodeLimit).map { .headroom(slaves: $0) }
         default: return nil
         }
     }

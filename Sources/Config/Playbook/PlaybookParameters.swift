@@ -34,9 +34,9 @@ extension PlaybookReader {
             declared[name] = child.place
             let standard = child.value("default")
             if (standard != nil) == (isRequired == true) {
-                let both = standard == nil ? "a default= or required=\"yes\"" : "either of both, not both"
+                let both = standard == nil ? "" : ", not both"
                 findings.error(
-                    "parameter \(quoted(name)) needs default= or required=\"yes\", \(both)", at: child.place)
+                    "parameter \(quoted(name)) needs default= or required=\"yes\"\(both)", at: child.place)
             } else if let value = given[name] ?? standard {
                 fill(name, with: value, at: child.place)
             } else {
@@ -59,7 +59,8 @@ extension PlaybookReader {
                 "parameter \(quoted(name)) has a value longer than \(Self.valueLimit) bytes", at: place)
         } else if value.contains("${") {
             findings.error(
-                "parameter \(quoted(name)) has the value \(quoted(value)); a value may not hold ${", at: place)
+                "parameter \(quoted(name)) has the value \(quoted(value)); a value may not hold ${", at: place
+            )
         } else if value.unicodeScalars.contains(where: { $0.value < 32 && $0 != "\n" && $0 != "\t" }) {
             findings.error("parameter \(quoted(name)) has a control character in its value", at: place)
         } else {

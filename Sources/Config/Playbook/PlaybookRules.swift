@@ -27,7 +27,8 @@ extension PlaybookReader {
                 : ["must be known before a run; ${item} and ${node} are known only to one"]
             for reason in reasons {
                 findings.error(
-                    "\(element.tag) \(attribute.name)=\(quoted(attribute.value)) \(reason)", at: element.place)
+                    "\(element.tag) \(attribute.name)=\(quoted(attribute.value)) \(reason)", at: element.place
+                )
             }
             if reasons.isEmpty { element.attributes.append(attribute) }
         }
@@ -163,7 +164,8 @@ extension PlaybookReader {
         let count = steps.reduce(0) { $0 + expandedCount($1) }
         if count > PlaybookFile.expandedLimit {
             findings.error(
-                "a run would have more than \(PlaybookFile.expandedLimit) steps, every item counted", at: place)
+                "a run would have more than \(PlaybookFile.expandedLimit) steps, every item counted",
+                at: place)
         }
     }
 

@@ -286,7 +286,7 @@ enum PlaybookSchema {
           <!-- Holds at least one ${name}. -->
           <define name="reference">
             <data type="string">
-              <param name="pattern">(.|\n)*\$\{[A-Za-z0-9][A-Za-z0-9_\-]{0,62}\}(.|\n)*</param>
+              <param name="pattern">(.|\n)*[$]\{[A-Za-z0-9][A-Za-z0-9_\-]{0,62}\}(.|\n)*</param>
             </data>
           </define>
 

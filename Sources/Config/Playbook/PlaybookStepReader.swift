@@ -151,8 +151,11 @@ extension PlaybookReader {
             return nil
         }
         if ttl >= former {
-            refuse(element, "to", "is not lower than the zone's TTL, \(DurationText.text(former))")
-        } else if timeout <= former {
+            findings.warn(
+                "<lower-ttl> to=\(DurationText.text(ttl)) is not lower than the zone's TTL, "
+                    + DurationText.text(former), at: element.place)
+        }
+        if timeout <= former {
             findings.error(
                 "<lower-ttl> waits until the zone's TTL of \(DurationText.text(former)) is forgotten; its "
                     + "timeout=\(DurationText.text(timeout)) must be longer", at: element.place)

@@ -86,14 +86,16 @@ enum TimeZoneFile {
             periods.append(try period(types[(index * 6)..<(index * 6 + 6)], names))
         }
         var transitions: [TimeZoneRules.Transition] = []
+        var previous: Int64?
         for (position, index) in indices.enumerated() {
             let time = integer(times[(position * timeSize)..<((position + 1) * timeSize)])
             guard Int(index) < periods.count else {
                 throw Refusal(reason: "names a type of time it does not have")
             }
-            if let last = transitions.last, last.at.seconds >= time {
+            if let previous, previous >= time {
                 throw Refusal(reason: "has transitions that are not in the order of time")
             }
+            previous = time
             // zic marks "since ever" with instants before the universe; arithmetic wants a margin.
             let at = WallTime(seconds: max(time, -1 << 59))
             if transitions.last?.at == at { transitions.removeLast() }

@@ -70,10 +70,10 @@ package struct ZoneInfo: Sendable {
     /// Names that differ in case, are the end of a longer one, or are a slip of at most two letters; sorted.
     private static func near(_ zone: String, in names: [String]) -> [String] {
         let wanted = zone.lowercased()
+        if let same = names.first(where: { $0.lowercased() == wanted }) { return [same] }
         let city = wanted.split(separator: "/").last.map(String.init) ?? wanted
         let rated = names.compactMap { name -> (rank: Int, name: String)? in
             let lower = name.lowercased()
-            if lower == wanted { return (0, name) }
             if lower.hasSuffix("/" + city) { return (1, name) }
             let distance = distance(Array(lower.utf8), Array(wanted.utf8))
             if distance <= 2, wanted.utf8.count > 3 { return (1 + distance, name) }
@@ -120,7 +120,9 @@ package struct ZoneInfo: Sendable {
             guard stat(LocalFile.join(folder, path), &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
                 collect(path, depth: depth + 1, &left, &found)
-            } else if status.st_mode & S_IFMT == S_IFREG, name.utf8.first.map({ (65...90).contains($0) }) ?? false {
+            } else if status.st_mode & S_IFMT == S_IFREG,
+                name.utf8.first.map({ (65...90).contains($0) }) ?? false
+            {
                 found.append(path)
             }
         }
