@@ -154,6 +154,15 @@ struct PlaybookMistake: CustomTestStringConvertible {
             ])
     }
 
+    @Test("no value makes a name for a run together with the text about it") func assembled() {
+        for text in ["$${item}{item}", "$${node}", "${unit}{item}", "${unit}${node}"] {
+            let told = desk.problems(
+                goodPlaybook.replacing("<argument>restart</argument>", with: "<argument>\(text)</argument>"),
+                ["unit": "$"])
+            #expect(told.count == 1 && told[0].hasPrefix("12: the text of <argument>"), "\(text): \(told)")
+        }
+    }
+
     @Test("many steps, deep nesting and endless items are refused") func limits() {
         let head = "<playbook xmlns=\"urn:fsdns:playbook:1\" name=\"p\" summary=\"s\">"
         let many = head + String(repeating: "<wait for=\"1s\"/>\n", count: 201) + "</playbook>"

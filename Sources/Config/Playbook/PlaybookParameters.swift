@@ -93,9 +93,16 @@ extension PlaybookReader {
         }
         guard text.contains("${") else { return text }
         var result = ""
+        /// References that stay, for a run or because they have no value.
+        var kept = 0
         var rest = text[...]
         while let start = rest.firstRange(of: "${") {
             result += rest[..<start.lowerBound]
+            // A run would otherwise read another name than this one.
+            if result.hasSuffix("$") {
+                findings.error("\(subject) has a $ right before a ${", at: place)
+                return text
+            }
             rest = rest[start.upperBound...]
             let name = rest.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }
             guard rest[name.endIndex...].first == "}", Name.isValid(String(name)) else {
@@ -106,6 +113,7 @@ extension PlaybookReader {
             let key = String(name)
             if Self.runtimeNames.contains(key) {
                 result += "${\(key)}"
+                kept += 1
                 continue
             }
             used.insert(key)
@@ -115,9 +123,14 @@ extension PlaybookReader {
                 findings.error(
                     "\(subject) has the unknown parameter \(quoted(key)); known: \(known)", at: place)
             }
+            if values[key] == nil { kept += 1 }
             result += values[key] ?? "${\(key)}"
         }
         result += rest
+        if result.contains("$${") || result.ranges(of: "${").count != kept {
+            findings.error("\(subject) has a value that ends with $ before a {", at: place)
+            return text
+        }
         filledBytes += result.utf8.count
         if filledBytes > Self.filledLimit {
             findings.error(
