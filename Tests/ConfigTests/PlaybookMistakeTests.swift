@@ -178,7 +178,7 @@ struct PlaybookMistake: CustomTestStringConvertible {
             head + "<for-each over=\"nodes\"><for-each over=\"nodes\">" + inner + "</for-each></for-each>"
             + "</playbook>"
         #expect(
-            desk.problems(wide, [:]) == ["1: a run would have more than 2000 steps, every item counted"])
+            desk.problems(wide, [:]) == ["1: a run would have more than 256 steps, every item counted"])
         let huge = head + String(repeating: " ", count: PlaybookFile.byteLimit) + "</playbook>"
         #expect(desk.problems(huge, [:]) == ["1: the text is larger than 262144 bytes"])
         let bomb = "<parameter name=\"a\" default=\"\(String(repeating: "x", count: 1000))\"/>"

@@ -52,7 +52,7 @@ import Testing
 
     @Test(
         "verbs of later capabilities do not exist yet",
-        arguments: ["playbook", "explain"])
+        arguments: ["explain"])
     func laterVerbs(verb: String) {
         #expect(Program.status(of: [verb]) == 2)
     }

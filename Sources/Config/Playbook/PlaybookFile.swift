@@ -8,8 +8,8 @@ package struct PlaybookFile: Hashable, Sendable {
     package static let stepLimit = 200
     /// `for-each` inside `for-each`.
     package static let depthLimit = 3
-    /// Steps of one run when every item of every `for-each` is counted.
-    package static let expandedLimit = PlaybookTimeline.lineLimit
+    /// Steps of one run when every item of every `for-each` is counted, and no `for-each` itself.
+    package static let expandedLimit = 256
 
     package var playbook: Playbook
     /// What is allowed but probably not meant, sorted.

@@ -173,6 +173,6 @@ extension PlaybookReader {
     private func expandedCount(_ step: PlaybookStep) -> Int {
         guard case .forEach(let items, _, _, let steps) = step.action else { return 1 }
         let inner = steps.reduce(0) { $0 + expandedCount($1) }
-        return 1 + min(PlaybookFile.expandedLimit + 1, inner * (facts.names(of: items)?.count ?? 1))
+        return min(PlaybookFile.expandedLimit + 1, inner * (facts.names(of: items)?.count ?? 1))
     }
 }

@@ -146,7 +146,6 @@ enum PlaybookSchema {
                 <attribute name="over"><ref name="words"/></attribute>
                 <optional><attribute name="at-most"><ref name="number"/></attribute></optional>
                 <optional><attribute name="pause"><ref name="duration"/></attribute></optional>
-                <ref name="timeout"/>
                 <oneOrMore><ref name="step"/></oneOrMore>
               </element>
             </choice>

@@ -8,6 +8,7 @@ extension PlaybookReader {
         "for-each", "fail",
     ]
     private static let textLimit = 200
+    private static let longest = Duration.seconds(365 * 86_400)
     private static let timeouts = Duration.seconds(1) ... .seconds(7 * 86_400)
 
     /// The steps among the children of an element.
@@ -150,10 +151,11 @@ extension PlaybookReader {
             findings.error("<lower-ttl> means nothing to a cluster that keeps no DNS zone", at: element.place)
             return nil
         }
-        if ttl >= former {
+        if ttl > former {
+            refuse(element, "to", "is longer than the zone's TTL, \(DurationText.text(former))")
+        } else if ttl == former {
             findings.warn(
-                "<lower-ttl> to=\(DurationText.text(ttl)) is not lower than the zone's TTL, "
-                    + DurationText.text(former), at: element.place)
+                "<lower-ttl> to=\(DurationText.text(ttl)) is the zone's TTL already", at: element.place)
         }
         if timeout <= former {
             findings.error(
@@ -193,7 +195,7 @@ extension PlaybookReader {
     // MARK: - For each
 
     private mutating func forEach(_ written: Element) -> PlaybookStep? {
-        let element = opened(written, required: ["over"], optional: ["at-most", "pause", "timeout"])
+        let element = opened(written, required: ["over"], optional: ["at-most", "pause"])
         refuseText(in: element)
         let items = items(element)
         let atMost = element.value("at-most") == nil ? 1 : number(element, "at-most", in: 1...64)
@@ -214,8 +216,8 @@ extension PlaybookReader {
         let count = facts.names(of: items)?.count ?? ClusterReader.nodeLimit
         let rounds = (count + atMost - 1) / atMost
         let each = steps.reduce(pause) { $0 + $1.timeout }
-        let usual = min(max(each * rounds, .seconds(1)), Self.timeouts.upperBound)
-        guard let timeout = timeout(element, otherwise: usual) else { return nil }
+        // What its steps may need for all items: it has no clock of its own.
+        let timeout = min(max(each * rounds, .seconds(1)), Self.longest)
         return PlaybookStep(
             line: element.place.line,
             action: .forEach(items, atMost: atMost, pause: pause, steps: steps), timeout: timeout)
