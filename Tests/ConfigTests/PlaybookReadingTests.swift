@@ -144,6 +144,22 @@ import Testing
         #expect(timeline.lines[8].waitsForApproval)
     }
 
+    @Test("the node in maintenance is told by its name, or by the seat it held") func drained() throws {
+        let text = { (target: String) in
+            """
+            <playbook xmlns="urn:fsdns:playbook:1" name="p" summary="s">
+              <drain target="\(target)"/><undrain node="${node}"/>
+            </playbook>
+            """
+        }
+        let told = { (target: String) in
+            try desk.read(Array(text(target).utf8), [:]).playbook.timeline(.init(desk.cluster)).lines.last?
+                .text
+        }
+        #expect(try told("fs3") == "undrain fs3")
+        #expect(try told("master2") == "undrain the node drained of master2")
+    }
+
     @Test("items that are not known yet are shown once") func unknownItems() throws {
         let text = goodPlaybook.replacing("<check options=\"alpha\"/>", with: "")
         let playbook = try desk.read(Array(text.utf8), knowsCluster: false).playbook

@@ -32,6 +32,8 @@ package struct PlaybookTimeline: Hashable, Sendable {
     package private(set) var isCut = false
 
     private let facts: Facts
+    /// The node the newest drain so far puts into maintenance, in words.
+    private var drained: String?
 
     /// What is known of the cluster; nil is not known.
     package struct Facts: Hashable, Sendable {
@@ -64,6 +66,12 @@ package struct PlaybookTimeline: Hashable, Sendable {
         }
     }
 
+    /// What stands for `${item}` and `${node}`; nil leaves them as they are.
+    fileprivate struct Names {
+        var item: String?
+        var drained: String?
+    }
+
     fileprivate init(_ steps: [PlaybookStep], facts: Facts) {
         self.facts = facts
         add(steps, prefix: "", depth: 0, item: nil, earliest: .zero, latest: .zero)
@@ -82,11 +90,16 @@ package struct PlaybookTimeline: Hashable, Sendable {
                 return
             }
             let number = "\(prefix)\(index + 1)"
+            if case .drain(let target, _, _, _) = step.action {
+                let name = target.naming(Names(item: item))
+                drained = facts.nodes?.contains(name) == true ? name : "the node drained of \(name)"
+            }
+            let names = Names(item: item, drained: drained)
             lines.append(
                 Line(
                     number: number, line: step.line, depth: depth, item: item, earliest: earliest,
-                    latest: latest, text: step.action.text(item: item), timeout: step.timeout,
-                    undo: step.undoText(item: item), waitsForApproval: step.action.waitsForApproval))
+                    latest: latest, text: step.action.text(names), timeout: step.timeout,
+                    undo: step.undoText(names), waitsForApproval: step.action.waitsForApproval))
             if case .forEach(let items, let atMost, let pause, let inner) = step.action {
                 let shortest = inner.reduce(Duration.zero) { $0 + $1.shortest(facts) } + pause
                 let longest = inner.reduce(Duration.zero) { $0 + $1.longest(facts) } + pause
@@ -150,16 +163,15 @@ extension PlaybookStep {
         return min(timeout, each * rounds)
     }
 
-    /// The `item` is shown as a name where it is known.
-    fileprivate func undoText(item: String?) -> String? {
+    fileprivate func undoText(_ names: PlaybookTimeline.Names) -> String? {
         let own: String? =
             switch action {
             case .drain: "undrain the node it put into maintenance"
-            case .switchover(let seat, _): "move \(seat.naming(item)) back"
+            case .switchover(let seat, _): "move \(seat.naming(names)) back"
             case .lowerTTL: "serve the former TTL again"
             default: nil
             }
-        let parts = [own, undo.map { $0.text(item: item) }].compactMap { $0 }
+        let parts = [own, undo.map { $0.text(names) }].compactMap { $0 }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 }
@@ -171,7 +183,7 @@ extension PlaybookAction {
     }
 
     /// One line, for people.
-    fileprivate func text(item: String?) -> String {
+    fileprivate func text(_ names: PlaybookTimeline.Names) -> String {
         let text: String =
             switch self {
             case .drain(let target, let deadline, let onDeadline, let reason):
@@ -187,10 +199,10 @@ extension PlaybookAction {
             case .lowerTTL(let ttl):
                 "serve every record with a TTL of \(ttl.timelineText), wait until the former one is forgotten"
             case .wait(let duration): "wait \(duration.timelineText)"
-            case .run(let order): "run \(order.text(item: item))"
+            case .run(let order): "run \(order.text(names))"
             case .check(let check, let interval):
-                "check that \(check.text(item: item)), every \(interval.timelineText)"
-            case .notify(.command(let order)): "notify: run \(order.text(item: item))"
+                "check that \(check.text(names)), every \(interval.timelineText)"
+            case .notify(.command(let order)): "notify: run \(order.text(names))"
             case .notify(.webhook(let url)): "notify \(url)"
             case .approve(let question): "WAITS FOR APPROVAL: \(question)"
             case .forEach(let items, let atMost, let pause, _):
@@ -198,7 +210,7 @@ extension PlaybookAction {
                     + (pause == .zero ? "" : ", a pause of \(pause.timelineText) after each")
             case .fail(let node): "END THE NODE SERVICE of \(node) on purpose"
             }
-        return text.naming(item)
+        return text.naming(names)
     }
 }
 
@@ -213,12 +225,12 @@ extension PlaybookItems {
 }
 
 extension PlaybookCheck {
-    fileprivate func text(item: String?) -> String {
+    fileprivate func text(_ names: PlaybookTimeline.Names) -> String {
         switch self {
         case .options(let endpoint): "\(endpoint) answers OPTIONS"
         case .tcp(let endpoint): "\(endpoint) accepts TCP"
         case .http(let url, let status): "\(url) answers \(status)"
-        case .command(let order): "\(order.text(item: item)) succeeds"
+        case .command(let order): "\(order.text(names)) succeeds"
         case .callsBelow(let count, let node): "\(node ?? "the cluster") has fewer than \(count) calls"
         case .registrationsConverged: "every switch has every registration"
         case .zoneConverged: "every DNS server serves what was decided"
@@ -229,15 +241,16 @@ extension PlaybookCheck {
 }
 
 extension CommandOrder {
-    fileprivate func text(item: String?) -> String {
+    fileprivate func text(_ names: PlaybookTimeline.Names) -> String {
         let words = [program] + arguments.map { $0.contains(" ") || $0.isEmpty ? "\"\($0)\"" : $0 }
-        return "\(words.joined(separator: " ")) on \(node.isEmpty ? "the leader" : node)".naming(item)
+        return "\(words.joined(separator: " ")) on \(node.isEmpty ? "the leader" : node)".naming(names)
     }
 }
 
 extension String {
-    fileprivate func naming(_ item: String?) -> String {
-        item.map { replacing("${item}", with: $0) } ?? self
+    fileprivate func naming(_ names: PlaybookTimeline.Names) -> String {
+        let named = names.item.map { replacing("${item}", with: $0) } ?? self
+        return names.drained.map { named.replacing("${node}", with: $0) } ?? named
     }
 }
 

@@ -10,7 +10,7 @@ extension PlaybookReader {
     /// Of one attribute or text as it is written.
     private static let textLimit = 4096
     /// Of all filled-in text together, in bytes.
-    private static let filledLimit = 1 << 20
+    private static let filledLimit = 256 * 1024
 
     /// The value of every parameter; those without one are told and missing.
     mutating func readParameters(_ root: Element, given: [String: String]) {
