@@ -201,6 +201,18 @@ import Testing
         #expect(try read(name, parameters, "loopback.xml").playbook == file.playbook)
     }
 
+    @Test("the example of the language's reference is a playbook") func documented() throws {
+        let page = try textOfFile(repository + "/docs/playbooks.md")
+        let parts = page.split(separator: "```", omittingEmptySubsequences: false)
+        let example = try #require(parts.first { $0.hasPrefix("xml\n<playbook") }).dropFirst(4)
+        let text = example.replacing("Europe/Berlin", with: "UTC")
+        let settings = try ClusterFile.load(path: "\(repository)/config/cluster.xml").settings
+        let file = try PlaybookFile.read(
+            text: Array(text.utf8), path: "docs/playbooks.md", cluster: settings,
+            zones: ZoneInfo(folder: "/none"))
+        #expect(file.warnings == [])
+    }
+
     @Test("no playbook ships without this test") func complete() throws {
         let folder = try #require(opendir("\(repository)/playbooks"))
         defer { closedir(folder) }

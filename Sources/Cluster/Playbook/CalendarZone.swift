@@ -1,9 +1,9 @@
 /// How far the clocks of one time zone are from UTC, at every instant past and future.
 ///
 /// Up to the last of `transitions` the list holds; after it the footer's rule does (RFC 8536 §3.3).
-package struct TimeZoneRules: Hashable, Sendable, Codable {
+package struct TimeZoneRules: Hashable, Sendable {
     /// What clocks show between two transitions.
-    package struct Period: Hashable, Sendable, Codable {
+    package struct Period: Hashable, Sendable {
         /// Seconds east of UTC.
         package var offset: Int
         package var isDaylight: Bool
@@ -17,7 +17,7 @@ package struct TimeZoneRules: Hashable, Sendable, Codable {
         }
     }
 
-    package struct Transition: Hashable, Sendable, Codable {
+    package struct Transition: Hashable, Sendable {
         package var at: WallTime
         /// From then on.
         package var period: Period
@@ -114,10 +114,10 @@ package struct TimeZoneRules: Hashable, Sendable, Codable {
 }
 
 /// The rule a zone follows every year: a POSIX `TZ` value (POSIX.1-2024 §8.3) with the times of RFC 8536 §3.3.1.
-package struct DaylightRule: Hashable, Sendable, Codable {
+package struct DaylightRule: Hashable, Sendable {
     /// When clocks change: a day of the year and seconds after its midnight.
-    package struct Change: Hashable, Sendable, Codable {
-        package enum Day: Hashable, Sendable, Codable {
+    package struct Change: Hashable, Sendable {
+        package enum Day: Hashable, Sendable {
             /// `Jn`: 1…365, 29 February is never counted.
             case julian(Int)
             /// `n`: 0…365, leap days are counted.
@@ -157,7 +157,7 @@ package struct DaylightRule: Hashable, Sendable, Codable {
         }
     }
 
-    package struct Daylight: Hashable, Sendable, Codable {
+    package struct Daylight: Hashable, Sendable {
         package var period: TimeZoneRules.Period
         package var begins: Change
         package var ends: Change

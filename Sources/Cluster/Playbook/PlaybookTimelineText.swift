@@ -30,6 +30,11 @@ extension PlaybookTimeline {
         texts.append(
             "the run takes between \(earliestEnd.timelineText) and \(latestEnd.timelineText), "
                 + "and the undoing of its steps after that if it fails")
+        if let window = playbook.window, window.length < latestEnd {
+            texts.append(
+                "the window is \(window.length.timelineText) long: a run that needs all its time is stopped "
+                    + "at its end")
+        }
         return texts
     }
 
@@ -47,9 +52,13 @@ extension Playbook {
         case .once(let time)?: lines.append("due once, at \(time.text)")
         case nil: lines.append("due never: runs when somebody says so")
         }
-        if let window { lines.append("window: \(window.text); at its end a run is undone") }
+        if let window {
+            lines.append("window: \(window.text); at its end a run is \(rollsBack ? "undone" : "stopped")")
+        }
         var aborts: [String] = []
-        if let slaves = self.aborts.slavesBelow { aborts.append("fewer than \(slaves) slaves are ready") }
+        if let slaves = self.aborts.slavesBelow {
+            aborts.append(slaves == 1 ? "no slave is ready" : "fewer than \(slaves) slaves are ready")
+        }
         if self.aborts.onNodeFailure { aborts.append("another node fails") }
         if self.aborts.onThinQuorum { aborts.append("one more failure would lose the quorum") }
         lines.append(
