@@ -54,6 +54,13 @@ final class ReplicaService {
 
     func status(of stream: StreamID) -> StreamStatus? { replica.status(of: stream) }
 
+    /// Some records of a stream, as `Replica.page`.
+    func page(of stream: StreamID, after cursor: PageCursor?, limit: Int, at now: Instant)
+        -> (records: [Record], next: PageCursor?)
+    {
+        replica.page(of: stream, after: cursor, limit: limit, at: now)
+    }
+
     /// Every record of a stream, in its order.
     func forEach(in stream: StreamID, _ body: (Record) -> Void) {
         let now = BootClock.now()

@@ -7,28 +7,51 @@ import Switch
 
 /// Registrations between the local switch and the replicas: out of it for the addresses held here, into it for all others.
 final class RegistrationSharing {
-    private static let lateMargin: Duration = .seconds(60)
-    /// Between two listings of one profile that nothing but doubt asks for.
-    private static let listingPause: Duration = .seconds(5)
-    private let mode: RegistrationMode
+    static let lateMargin: Duration = .seconds(60)
+    let mode: RegistrationMode
     private let identity: RegistrationIdentity
-    private let link: SwitchLink
-    private let replica: ReplicaService
-    private let log: EventLog
-    private let loop: any EventLoop
-    private var queue: InjectionQueue
+    let link: SwitchLink
+    let replica: ReplicaService
+    let log: EventLog
+    let loop: any EventLoop
+    var queue: InjectionQueue
     /// Of the addresses held here.
-    private var books: [String: Book] = [:]
+    var books: [String: Book] = [:]
+    /// What the switch is told of everything that others hold, as far as it is offered.
+    var pass: Pass?
+    /// A slice of what takes long is due soon.
+    var isSlicing = false
+    /// Listings asked for; each has its own number.
+    var listings: UInt64 = 0
     /// Profiles that run in the switch, or nil while they are not known.
     private var profiles: Set<String>?
     private var timer: (due: Instant, task: Scheduled<Void>)?
-    private var isUp = false
+    private(set) var isUp = false
+    private(set) var isStopped = false
 
-    private struct Book {
+    struct Book {
         var book: RegistrationBook
         var epoch: Epoch
-        var isListing = false
+        /// The number of the listing that is under way.
+        var listing: UInt64?
         var nextListing: Instant
+        /// While the replica's registrations are taken over.
+        var adoption: Adoption?
+
+        /// Whether a listing is wanted that may be asked for.
+        var wantsListing: Bool { book.wantsListing && listing == nil && adoption == nil }
+    }
+
+    struct Adoption {
+        var cursor: PageCursor?
+        /// The switch was about to be told of them, as of others' registrations.
+        var isInjected: Bool
+    }
+
+    /// The switch is told of these streams, the first of them from the cursor on.
+    struct Pass {
+        var streams: [StreamID]
+        var cursor: PageCursor?
     }
 
     init(
@@ -78,21 +101,14 @@ final class RegistrationSharing {
                     known?.book
                     ?? RegistrationBook(
                         profile: name, settings: RegistrationBook.Settings(mode: mode))
-                if known == nil { book.adopt(replicated(name), at: now) }
-                books[name] = Book(book: book, epoch: placement.epoch, nextListing: now)
+                book.beginAdoption(at: now)
+                books[name] = Book(
+                    book: book, epoch: placement.epoch, listing: known?.listing, nextListing: now,
+                    adoption: Adoption(isInjected: pass?.streams.contains(.address(name)) == true))
+                sliceSoon()
             }
         }
         tend()
-    }
-
-    private func replicated(_ address: String) -> [Registration] {
-        var found: [Registration] = []
-        replica.forEach(in: .address(address)) { record in
-            if record.kind == .registration, let registration = try? record.registration() {
-                found.append(registration)
-            }
-        }
-        return found
     }
 
     /// Another node's writes: into the switch with them.
@@ -118,7 +134,7 @@ final class RegistrationSharing {
         pump()
     }
 
-    private func isWanted(_ profile: String) -> Bool { profiles?.contains(profile) ?? true }
+    func isWanted(_ profile: String) -> Bool { profiles?.contains(profile) ?? true }
 
     // MARK: - The switch
 
@@ -135,7 +151,10 @@ final class RegistrationSharing {
     func down() {
         isUp = false
         queue.disconnected()
-        for name in books.keys { books[name]?.isListing = false }
+        for name in books.keys.sorted() where books[name]?.listing != nil {
+            books[name]?.listing = nil
+            books[name]?.book.failListing()
+        }
     }
 
     /// A profile began: what it should know has to be told again.
@@ -150,6 +169,8 @@ final class RegistrationSharing {
         guard let profile = event["profile-name"], books[profile] != nil else { return }
         do throws(SwitchFailure) {
             let changes = try books[profile]?.book.handle(event, at: BootClock.now()) ?? []
+            // Of before the address came here: the switch knows better by now.
+            for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")
@@ -157,7 +178,8 @@ final class RegistrationSharing {
         tend()
     }
 
-    private func write(_ changes: [RegistrationBook.Change], to profile: String) {
+    func write(_ changes: [RegistrationBook.Change], to profile: String) {
+        if changes.isEmpty { return }
         var writes: [Write] = []
         for change in changes {
             switch change {
@@ -188,62 +210,18 @@ final class RegistrationSharing {
 
     // MARK: - What is due
 
-    private func tend() {
+    func tend() {
         let now = BootClock.now()
         for profile in books.keys.sorted() {
-            guard var held = books[profile] else { continue }
-            let changes = held.book.sweep(at: now)
-            books[profile] = held
-            write(changes, to: profile)
-            if isUp, held.book.wantsListing, !held.isListing, now >= held.nextListing {
-                held.isListing = true
-                held.nextListing = now + Self.listingPause
-                held.book.beginListing(at: now)
-                books[profile] = held
-                list(profile)
-            }
+            write(books[profile]?.book.sweep(at: now) ?? [], to: profile)
+            if isUp, let held = books[profile], held.wantsListing, now >= held.nextListing { list(profile) }
         }
-        if isUp, queue.wantsEverything { offerEverything() }
+        if isUp, queue.wantsEverything { beginPass() }
         pump()
         wake()
     }
 
-    private func list(_ profile: String) {
-        link.api("sofia xmlstatus profile \(profile) reg") { [weak self] result in
-            guard let self, books[profile]?.isListing == true else { return }
-            books[profile]?.isListing = false
-            let now = BootClock.now()
-            var listing: RegistrationListing?
-            if case .success(let answer) = result {
-                do throws(SwitchFailure) {
-                    listing = try RegistrationListing(
-                        reading: answer.body, profile: profile, at: now, lateMargin: Self.lateMargin)
-                } catch {
-                    log.warning("registration", profile, "\(error)")
-                }
-            }
-            let changes = books[profile]?.book.finishListing(listing, at: now) ?? []
-            write(changes, to: profile)
-            tend()
-        }
-    }
-
-    private func offerEverything() {
-        for stream in replica.streams {
-            guard case .address(let name) = stream, books[name] == nil, isWanted(name) else { continue }
-            var isFull = false
-            replica.forEach(in: stream) { record in
-                guard !isFull, record.kind == .registration, let registration = try? record.registration()
-                else { return }
-                isFull = !queue.offer(.present(registration), mode: mode, isPass: true)
-            }
-            // The rest once there is room again.
-            if isFull { return }
-        }
-        queue.offeredEverything()
-    }
-
-    private func pump() {
+    func pump() {
         guard isUp else { return }
         for injection in queue.next(at: BootClock.now()) {
             for (place, event) in injection.events.enumerated() {
@@ -257,8 +235,8 @@ final class RegistrationSharing {
                     case .failure(.disconnected), .failure(.notReady): return
                     case .failure(let failure): queue.finished(injection.ticket, refusal: "\(failure)")
                     }
-                    let hasRoom = queue.backlog.waiting * 2 < queue.settings.capacity
-                    if queue.wantsEverything, hasRoom { tend() } else { pump() }
+                    if queue.wantsEverything { tend() } else { pump() }
+                    if pass != nil, queue.hasRoomForPass { sliceSoon() }
                 }
             }
         }
@@ -267,7 +245,7 @@ final class RegistrationSharing {
 
     private func wake() {
         var due = books.values.compactMap(\.book.nextDeadline).min()
-        for held in books.values where isUp && held.book.wantsListing && !held.isListing {
+        for held in books.values where isUp && held.wantsListing {
             due = min(due ?? held.nextListing, held.nextListing)
         }
         if isUp, let slot = queue.nextDeadline { due = min(due ?? slot, slot) }
@@ -282,5 +260,8 @@ final class RegistrationSharing {
         timer = (due, task)
     }
 
-    func stop() { timer?.task.cancel() }
+    func stop() {
+        timer?.task.cancel()
+        isStopped = true
+    }
 }

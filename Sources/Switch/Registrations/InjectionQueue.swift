@@ -54,8 +54,9 @@ package struct InjectionQueue: Sendable {
     }
 
     package let settings: Settings
-    /// The switch has to be told of everything again; offer it, then say `offeredEverything`.
+    /// The switch has to be told of everything again: offer it in a pass, between `beginPass` and `endPass`.
     package private(set) var wantsEverything = true
+    private var isPassing = false
     package private(set) var statistics = Statistics()
     private var waiting: [Key: Item] = [:]
     private var order: [Key] = []
@@ -73,6 +74,7 @@ package struct InjectionQueue: Sendable {
         package var accepted: UInt64 = 0
         /// A newer state came before the older was sent.
         package var coalesced: UInt64 = 0
+        package var withdrawn: UInt64 = 0
         package var expired: UInt64 = 0
         package var refused: UInt64 = 0
         package var overflowed: UInt64 = 0
@@ -87,12 +89,11 @@ package struct InjectionQueue: Sendable {
     package var backlog: (waiting: Int, underWay: Int) { (waiting.count, underWay.count) }
 
     /// Whether the newest state of every registration that was offered has been accepted.
-    package var isIdle: Bool { waiting.isEmpty && underWay.isEmpty && !wantsEverything }
+    package var isIdle: Bool { waiting.isEmpty && underWay.isEmpty && !wantsEverything && !isPassing }
 
     /// - Parameter mode: of the profile, on the switch that has the phone and on this one alike.
-    /// - Returns: false when there is no room. During a pass over everything wait and offer again; a single
-    ///   change that finds no room makes `wantsEverything` true.
-    package mutating func offer(_ wish: Wish, mode: RegistrationMode, isPass: Bool = false) -> Bool {
+    /// - Returns: false when there is no room: then everything is wanted again, also while a pass is under way.
+    package mutating func offer(_ wish: Wish, mode: RegistrationMode) -> Bool {
         let key = Key(profile: wish.name.profile, key: RegistrationKey(wish.name, mode: mode))
         if waiting[key] != nil {
             statistics.coalesced += 1
@@ -100,10 +101,8 @@ package struct InjectionQueue: Sendable {
             return true
         }
         if waiting.count >= settings.capacity {
-            if !isPass {
-                statistics.overflowed += 1
-                wantsEverything = true
-            }
+            statistics.overflowed += 1
+            wantsEverything = true
             return false
         }
         waiting[key] = Item(wish: wish, mode: mode)
@@ -112,8 +111,26 @@ package struct InjectionQueue: Sendable {
         return true
     }
 
-    /// Everything there is has been offered since `wantsEverything` was seen.
-    package mutating func offeredEverything() { wantsEverything = false }
+    /// The switch's own phone has told it something newer: what waits is not sent any more.
+    package mutating func withdraw(_ key: RegistrationKey, of profile: String) {
+        let key = Key(profile: profile, key: key)
+        guard waiting.removeValue(forKey: key) != nil else { return }
+        statistics.withdrawn += 1
+        if busy.contains(key) { blocked -= 1 }
+    }
+
+    /// From now on everything there is will be offered; what asks for it later asks for another pass.
+    package mutating func beginPass() {
+        wantsEverything = false
+        isPassing = true
+    }
+
+    /// Everything there was when the pass began has been offered.
+    package mutating func endPass() { isPassing = false }
+
+    /// Whether a pass should offer more: so few wait that changes meanwhile go out soon, and so many that the
+    /// switch need not wait for the next offer.
+    package var hasRoomForPass: Bool { waiting.count < min(2 * settings.outstanding, settings.capacity) }
 
     /// What may be sent now.
     package mutating func next(at now: Instant) -> [Injection] {

@@ -27,6 +27,12 @@ package struct RegistrationBook: Sendable {
         case put(RegistrationKey, Registration, supersedes: String?)
         /// The registration as it was last known.
         case removed(RegistrationKey, Registration, RemovalReason)
+
+        package var key: RegistrationKey {
+            switch self {
+            case .put(let key, _, _), .removed(let key, _, _): key
+            }
+        }
     }
 
     package enum RemovalReason: Hashable, Sendable {
@@ -59,6 +65,17 @@ package struct RegistrationBook: Sendable {
     /// Removed a moment ago: the switch's tables may still have them.
     private var departed: [RegistrationKey: Instant] = [:]
     private var listingBegan: Instant?
+    private var comparison: Comparison?
+    private var adoptionBegan: Instant?
+
+    /// How far a listing has been compared.
+    private struct Comparison {
+        var listed: ListedRegistrations
+        /// Of the next row.
+        var place = 0
+        /// The last bucket whose entries were looked for in it.
+        var bucket = Int64.min
+    }
 
     package init(profile: String, settings: Settings) {
         self.profile = profile
@@ -89,14 +106,6 @@ package struct RegistrationBook: Sendable {
         }
     }
 
-    /// Takes over what a replica had: the switch here has it by injection and will tell of its end.
-    package mutating func adopt(_ registrations: [Registration], at now: Instant) {
-        for registration in registrations where registration.profile == profile {
-            _ = put(registration, heard: now)
-        }
-        wantsListing = true
-    }
-
     private mutating func put(_ registration: Registration, heard: Instant) -> [Change] {
         let key = key(of: registration)
         let old = entries[key]
@@ -124,7 +133,11 @@ package struct RegistrationBook: Sendable {
     private mutating func unregistered(_ name: RegistrationName, at now: Instant) -> [Change] {
         let key = RegistrationKey(name, mode: settings.mode)
         // `Contact: *`, or another Call-ID: the switch knows which of them went, the event does not tell.
-        if entries[key] == nil { wantsListing = true }
+        if entries[key] == nil {
+            wantsListing = true
+            // The replica may still have it, and is not adopted that far.
+            if adoptionBegan != nil { departed[key] = now }
+        }
         return remove(key, .unregistered, at: now)
     }
 
@@ -142,6 +155,37 @@ package struct RegistrationBook: Sendable {
     }
 }
 
+// MARK: - Takeovers
+
+extension RegistrationBook {
+    /// What a replica has comes now, in any number of parts.
+    package mutating func beginAdoption(at now: Instant) { adoptionBegan = now }
+
+    /// Takes over what a replica had: the switch here has it by injection and will tell of its end.
+    ///
+    /// - Returns: what the switch ended since the adoption began. What it told of otherwise stays as it is.
+    package mutating func adopt(_ registrations: [Registration], at now: Instant) -> [Change] {
+        guard let began = adoptionBegan else { return [] }
+        var changes: [Change] = []
+        for registration in registrations where registration.profile == profile {
+            let key = key(of: registration)
+            if entries[key] != nil { continue }
+            if let gone = departed[key], gone >= began {
+                changes.append(.removed(key, registration, .unregistered))
+            } else {
+                _ = put(registration, heard: now)
+            }
+        }
+        return changes
+    }
+
+    /// All that was to be adopted has been; a listing shall tell what was not known there.
+    package mutating func endAdoption() {
+        adoptionBegan = nil
+        wantsListing = true
+    }
+}
+
 // MARK: - Listings
 
 extension RegistrationBook {
@@ -151,35 +195,79 @@ extension RegistrationBook {
         wantsListing = false
     }
 
-    /// The listing that was asked for, or nil when the switch gave none.
-    ///
-    /// - Returns: how what is known differed from it. What an event told within `lag` before the question or
-    ///   since stays as it is; a listing with unreadable entries takes nothing away.
-    package mutating func finishListing(_ listing: RegistrationListing?, at now: Instant) -> [Change] {
-        guard let began = listingBegan else { return [] }
+    /// The switch gave no listing, or none that can be used.
+    package mutating func failListing() {
         listingBegan = nil
-        guard let listing, listing.profile == profile else {
-            wantsListing = true
-            return []
+        comparison = nil
+        wantsListing = true
+    }
+
+    /// The listing that was asked for came: `compare` it until it is over.
+    package mutating func finishListing(_ listed: ListedRegistrations) {
+        guard listingBegan != nil, listed.profile == profile, listed.mode == settings.mode else {
+            return failListing()
         }
+        comparison = Comparison(listed: listed)
+    }
+
+    /// Whether there is more to `compare`.
+    package var isComparing: Bool { comparison != nil }
+
+    /// Compares some more of the listing with what is known.
+    ///
+    /// - Parameter limit: about so many registrations are looked at.
+    /// - Returns: how what is known differed. What an event told within `lag` before the question or since
+    ///   stays as it is; a listing with unreadable entries takes nothing away.
+    package mutating func compare(atMost limit: Int, at now: Instant) -> [Change] {
+        guard let began = listingBegan, let comparison else { return [] }
         let settled = began - settings.lag
-        var changes: [Change] = []
-        var listed: Set<RegistrationKey> = []
-        // The newest of several rows with one key is the one in force.
-        for registration in listing.registrations.sorted(by: { $0.expires < $1.expires }) {
-            let key = key(of: registration)
-            listed.insert(key)
-            if let gone = departed[key], gone >= settled { continue }
-            if let entry = entries[key] {
-                if entry.heard >= settled || !differs(entry.registration, registration) { continue }
-                changes += put(merged(entry.registration, registration), heard: entry.heard)
-            } else {
-                changes += put(registration, heard: settled - .nanoseconds(1))
-            }
+        let rows = comparison.listed.rows
+        if comparison.place < rows.count {
+            let end = min(comparison.place + limit, rows.count)
+            self.comparison?.place = end
+            var changes: [Change] = []
+            for row in rows[comparison.place..<end] { changes += compare(row, settled) }
+            return changes
         }
-        if !listing.problems.isEmpty { return changes }
-        let absent = entries.filter { $0.value.heard < settled && !listed.contains($0.key) }
-        for key in absent.keys.sorted() { changes += remove(key, .absent, at: now) }
+        if comparison.listed.isWhole, let changes = compareAbsent(comparison, limit, settled, at: now) {
+            return changes
+        }
+        self.comparison = nil
+        listingBegan = nil
+        return []
+    }
+
+    private mutating func compare(_ row: ListedRegistrations.Row, _ settled: Instant) -> [Change] {
+        if let gone = departed[row.key], gone >= settled { return [] }
+        guard let entry = entries[row.key] else {
+            return put(row.registration, heard: settled - .nanoseconds(1))
+        }
+        if entry.heard >= settled || !differs(entry.registration, row.registration) { return [] }
+        return put(merged(entry.registration, row.registration), heard: entry.heard)
+    }
+
+    /// Takes away what a listing does not have, some buckets of it.
+    ///
+    /// Entries that change their bucket meanwhile are put further off by the clock, so they are still met, or were
+    /// told of by an event and stay.
+    ///
+    /// - Returns: nil when there is nothing more to look at.
+    private mutating func compareAbsent(
+        _ comparison: Comparison, _ limit: Int, _ settled: Instant, at now: Instant
+    ) -> [Change]? {
+        let buckets = agenda.keys.filter { $0 > comparison.bucket }.sorted()
+        guard !buckets.isEmpty else { return nil }
+        var changes: [Change] = []
+        var looked = 0
+        for bucket in buckets where looked < limit {
+            self.comparison?.bucket = bucket
+            let keys = agenda[bucket] ?? []
+            looked += keys.count
+            let absent = keys.filter { key in
+                entries[key].map { $0.heard < settled } == true && !comparison.listed.keys.contains(key)
+            }
+            for key in absent.sorted() { changes += remove(key, .absent, at: now) }
+        }
         return changes
     }
 
@@ -202,7 +290,7 @@ extension RegistrationBook {
 
     private mutating func forgetDeparted(at now: Instant) {
         if departed.count < 4096 { return }
-        let oldest = (listingBegan ?? now) - settings.lag
+        let oldest = min(listingBegan ?? now, adoptionBegan ?? now) - settings.lag
         departed = departed.filter { $0.value >= oldest }
     }
 }

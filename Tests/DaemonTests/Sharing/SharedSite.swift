@@ -93,7 +93,50 @@ final class SharedSite {
         return try #require(answers.next())
     }
 
+    /// The switch's phones register; only its events tell, its own tables are none the wiser.
+    func registered(_ users: Range<Int>) throws { try fire("sofia::register", users) }
+
+    func unregistered(_ users: Range<Int>) throws { try fire("sofia::unregister", users) }
+
+    private func fire(_ subclass: String, _ users: Range<Int>) throws {
+        let events = users.map { user in
+            var headers = Headers()
+            for (name, value) in [
+                ("Event-Name", "CUSTOM"), ("Event-Subclass", subclass), ("profile-name", Self.profile),
+                ("from-user", "\(user)"), ("from-host", "h"), ("contact", "<sip:\(user)@192.0.2.7>"),
+                ("call-id", "c\(user)"), ("expires", "3600"), ("status", "Registered(UDP)"),
+            ] { headers.append(name, value) }
+            return SwitchEvent(headers: headers)
+        }
+        let done = Mailbox<Bool>()
+        converse { link, end in
+            for (place, event) in events.enumerated() {
+                link.command(.sendevent(event)) { reply in
+                    guard place == events.count - 1 else { return }
+                    done.put((try? reply.get().isOK) == true)
+                    end()
+                }
+            }
+        }
+        _ = try #require(done.next { $0 })
+    }
+
+    /// How many registrations the switch lists.
+    func listed() throws -> Int {
+        let text = try api("sofia status profile \(Self.profile) reg")
+        return text.split(separator: "\n").filter { $0.hasPrefix("Call-ID:") }.count
+    }
+
     private func ask(_ line: String, _ tell: @escaping @Sendable (String) -> Void) {
+        converse { link, end in
+            link.api(line) { result in
+                tell((try? result.get().text) ?? "no answer")
+                end()
+            }
+        }
+    }
+
+    private func converse(_ say: @escaping @Sendable (SwitchLink, _ end: @escaping () -> Void) -> Void) {
         let (loop, eventSocket) = (group.next(), eventSocket)
         loop.execute {
             let link = SwitchLink(
@@ -101,8 +144,7 @@ final class SharedSite {
                 log: EventLog.silent)
             link.owner = SwitchLink.Owner(
                 up: { _ in
-                    link.api(line) { result in
-                        tell((try? result.get().text) ?? "no answer")
+                    say(link) {
                         link.owner = nil
                         link.stop()
                     }

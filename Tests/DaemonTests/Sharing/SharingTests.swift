@@ -64,4 +64,23 @@ struct SharingTests {
         #expect(try one.api("simulator events stuck").contains("+OK"))
         #expect(one.reports.next { $0.health == .unhealthy } != nil)
     }
+
+    @Test(
+        "hundreds of registrations come to the other switch, again when it lost them, and move with the address"
+    )
+    func registrations() throws {
+        // More than wait in the queue, and than are looked at in one slice.
+        let count = 700
+        let (one, two) = try pair()
+        try one.registered(0..<count)
+        #expect(try eventually { try two.listed() == count })
+        _ = try two.api("sofia profile alpha flush_inbound_reg")
+        #expect(try two.listed() == 0)
+        try two.crashSwitch()
+        #expect(try eventually { try two.listed() == count })
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(two.reports.next { $0.registrations == UInt32(count) } != nil)
+        try two.unregistered(0..<10)
+        #expect(try eventually { try one.registrations().count == count - 10 })
+    }
 }

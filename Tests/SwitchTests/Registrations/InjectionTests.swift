@@ -135,12 +135,46 @@ private let origin = RegistrationInjection.Origin(address: "10.77.0.11", switchn
     @Test("a restarted switch is told of everything again") func restart() {
         var queue = queue()
         #expect(queue.wantsEverything)
-        _ = queue.offer(.present(registration("1")), mode: .single, isPass: true)
-        queue.offeredEverything()
+        queue.beginPass()
+        _ = queue.offer(.present(registration("1")), mode: .single)
+        #expect(!queue.wantsEverything)
         for one in queue.next(at: start) { queue.finished(one.ticket) }
+        #expect(!queue.isIdle)
+        queue.endPass()
         #expect(queue.isIdle)
         queue.restarted()
         #expect(queue.wantsEverything && !queue.isIdle)
+    }
+
+    @Test("a pass has room for a little more than is under way, so that changes do not wait behind it")
+    func passing() {
+        var queue = queue { $0.outstanding = 2 }
+        queue.beginPass()
+        var offered = 0
+        while queue.hasRoomForPass {
+            _ = queue.offer(.present(registration("\(offered)")), mode: .single)
+            offered += 1
+        }
+        #expect(offered == 4)
+        #expect(queue.next(at: start).count == 2 && queue.hasRoomForPass)
+    }
+
+    @Test("what the switch's own phone has told it since is not put over it") func withdrawn() {
+        var queue = queue()
+        func key(_ user: String) -> RegistrationKey { RegistrationKey(registration(user), mode: .single) }
+        _ = queue.offer(.present(registration("1", callID: "a")), mode: .single)
+        let sent = queue.next(at: start)
+        for user in ["1", "2", "3"] { _ = queue.offer(.present(registration(user)), mode: .single) }
+        queue.withdraw(key("1"), of: "svcA")
+        queue.withdraw(key("2"), of: "svcA")
+        queue.withdraw(key("3"), of: "another")
+        #expect(words(queue.next(at: start)) == ["+3 c1"])
+        queue.finished(sent[0].ticket)
+        #expect(queue.next(at: start).isEmpty && queue.nextDeadline == nil)
+        #expect(queue.statistics.withdrawn == 2)
+        // Once its address is elsewhere again, it is told as anything else.
+        _ = queue.offer(.present(registration("2", callID: "b")), mode: .single)
+        #expect(words(queue.next(at: start)) == ["+2 b"])
     }
 
     @Test("what expired while it waited is not sent") func expiry() {
@@ -151,15 +185,15 @@ private let origin = RegistrationInjection.Origin(address: "10.77.0.11", switchn
         #expect(queue.statistics.expired == 1 && queue.nextDeadline == nil)
     }
 
-    @Test("a full queue refuses; a change that finds no room is made up for by a new pass") func capacity() {
+    @Test("a full queue refuses; what finds no room is made up for by another pass") func capacity() {
         var queue = queue { $0.capacity = 2 }
-        queue.offeredEverything()
+        queue.beginPass()
         #expect(queue.offer(.present(registration("1")), mode: .single) == true)
         #expect(queue.offer(.present(registration("2")), mode: .single) == true)
-        #expect(queue.offer(.present(registration("3")), mode: .single, isPass: true) == false)
-        #expect(!queue.wantsEverything)
         #expect(queue.offer(.present(registration("2", callID: "c2")), mode: .single) == true)
+        #expect(!queue.wantsEverything)
         #expect(queue.offer(.present(registration("3")), mode: .single) == false)
+        queue.endPass()
         #expect(queue.wantsEverything)
     }
 
@@ -224,7 +258,8 @@ private let origin = RegistrationInjection.Origin(address: "10.77.0.11", switchn
                 answers.removeFirst()
             }
         }
-        queue.offeredEverything()
+        queue.beginPass()
+        queue.endPass()
         #expect(queue.isIdle)
         #expect(rows.values.sorted() == wished.keys.sorted())
         if mode == .contact {

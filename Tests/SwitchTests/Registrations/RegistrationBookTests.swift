@@ -6,6 +6,22 @@ import Testing
 
 private let start = Instant.zero + .seconds(1000)
 
+extension RegistrationBook {
+    /// The whole of a listing, so much of it at a time.
+    fileprivate mutating func finishListing(
+        _ listing: RegistrationListing?, slice: Int = 1, at now: Instant
+    ) -> [Change] {
+        guard let listing else {
+            failListing()
+            return []
+        }
+        finishListing(ListedRegistrations(listing, mode: settings.mode))
+        var changes: [Change] = []
+        while isComparing { changes += compare(atMost: slice, at: now) }
+        return changes
+    }
+}
+
 /// The authoritative registrations of a profile.
 @Suite struct RegistrationBookTests {
     private func book(_ mode: RegistrationMode, limit: Int = 100) -> RegistrationBook {
@@ -135,6 +151,51 @@ private let start = Instant.zero + .seconds(1000)
             book.registrations.map(\.user) == ["before", "since"].sorted { $0.utf8.count < $1.utf8.count })
     }
 
+    @Test("what an event tells between two parts of a comparison is newer than the listing") func slices()
+        throws
+    {
+        var book = book(.single)
+        for user in ["1", "2", "3"] { _ = try book.handle(event("register", user), at: start) }
+        let asked = start + .seconds(30)
+        let known = book.registrations
+        book.beginListing(at: asked)
+        // It has another contact for the first two, and lacks the third.
+        let listed = known.prefix(2).map { registration in
+            var listed = registration
+            listed.contact = "<sip:listed@192.0.2.9>"
+            return listed
+        }
+        book.finishListing(
+            ListedRegistrations(.init(profile: "svcA", registrations: listed), mode: .single))
+        #expect(words(book.compare(atMost: 1, at: asked)) == ["put 1 c1"])
+        _ = try book.handle(event("unregister", "2"), at: asked + .milliseconds(1))
+        _ = try book.handle(event("register", "3", expires: 900), at: asked + .milliseconds(1))
+        _ = try book.handle(event("register", "4"), at: asked + .milliseconds(1))
+        var changes: [RegistrationBook.Change] = []
+        while book.isComparing { changes += book.compare(atMost: 1, at: asked + .milliseconds(2)) }
+        #expect(changes.isEmpty)
+        #expect(book.registrations.map(\.user) == ["1", "3", "4"])
+        #expect(!book.wantsListing)
+    }
+
+    @Test("of what is adopted bit by bit, the switch's own events meanwhile are newer")
+    func adoptedMeanwhile() throws {
+        var before = book(.single)
+        for user in ["1", "2", "3"] { _ = try before.handle(event("register", user), at: start) }
+        let had = before.registrations
+        var book = book(.single)
+        let now = start + .seconds(10)
+        book.beginAdoption(at: now)
+        #expect(book.adopt([had[0]], at: now).isEmpty)
+        _ = try book.handle(event("register", "2", callID: "new"), at: now)
+        #expect(try book.handle(event("unregister", "3"), at: now).isEmpty)
+        #expect(words(book.adopt(Array(had[1...]), at: now)) == ["removed 3 c1 unregistered"])
+        book.endAdoption()
+        #expect(book.registrations.map(\.callID) == ["c1", "new"])
+        // Without an adoption under way nothing is taken over.
+        #expect(book.adopt(had, at: now).isEmpty && book.count == 2)
+    }
+
     @Test("a listing with an unreadable entry takes nothing away, a failed one changes nothing")
     func unreadable() throws {
         var book = book(.single)
@@ -179,7 +240,9 @@ private let start = Instant.zero + .seconds(1000)
         let registration = Registration(
             profile: "svcA", user: "1001", host: "h", contact: "<sip:1001@192.0.2.7>", callID: "c1",
             expires: start + .seconds(30))
-        book.adopt([registration], at: start)
+        book.beginAdoption(at: start)
+        #expect(book.adopt([registration], at: start).isEmpty)
+        book.endAdoption()
         #expect(book.wantsListing)
         #expect(
             words(try book.handle(event("expire"), at: start + .seconds(91))) == ["removed 1001 c1 expired"])
@@ -220,7 +283,9 @@ private let start = Instant.zero + .seconds(1000)
         now += .seconds(10)
         book.beginListing(at: now)
         let listed = truth.sorted { $0.key < $1.key }.map(\.value)
-        apply(book.finishListing(.init(profile: "svcA", registrations: listed), at: now))
+        apply(
+            book.finishListing(
+                .init(profile: "svcA", registrations: listed), slice: Int(seed) + 1, at: now))
         #expect(book.registrations.map(\.contact) == listed.map(\.contact))
         #expect(book.registrations.map(\.callID) == listed.map(\.callID))
         #expect(replica.sorted { $0.key < $1.key }.map(\.value) == book.registrations)
