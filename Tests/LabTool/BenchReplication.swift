@@ -10,7 +10,14 @@ extension Bench {
         plan.nodes = 3
         let lab = try Lab(plan)
         defer { lab.close() }
-        return try ownReplication(lab) + redisReplication(lab) + kamailioReplication(lab)
+        let rows = try ownReplication(lab) + redisReplication(lab)
+        do {
+            return try rows + kamailioReplication(lab)
+        } catch {
+            // What was measured before it still counts.
+            Self.tell("Kamailio: \(error)")
+            return rows + [Row(name: "Kamailio DMQ did not come to an end", unit: "", sample: Sample([]))]
+        }
     }
 
     /// Registrations that are copied to a fresh node.
