@@ -75,12 +75,14 @@ package final class KeeperLoop {
                 }
             }
             if ready.contains(link.descriptor) { serve() }
+            if ready.isEmpty { place?.doLeisureWork() }
             if link.isClosed, !peerIsGone {
                 peerIsGone = true
                 happen(.peerClosed)
             }
         }
         link.flush()
+        place?.finish()
         return exitCode ?? 1
     }
 
@@ -95,7 +97,8 @@ package final class KeeperLoop {
         for descriptor in place?.descriptors ?? [] {
             watched.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
         }
-        guard poll(&watched, nfds_t(watched.count), -1) > 0 else { return [] }
+        let patience: Int32 = place?.hasLeisureWork == true ? 0 : -1
+        guard poll(&watched, nfds_t(watched.count), patience) > 0 else { return [] }
         return watched.filter { $0.revents != 0 }.map(\.fd)
     }
 
@@ -198,7 +201,7 @@ package final class KeeperLoop {
         do throws(SystemFailure) {
             let place: any AddressPlace
             if let known = self.place { place = known } else { place = try makePlace(for: configuration) }
-            place.managed = configuration.managed
+            place.manage(configuration.managed)
             self.place = place
             mode = configuration.mode
             nodeName = configuration.nodeName
@@ -213,11 +216,10 @@ package final class KeeperLoop {
     private func makePlace(for configuration: KeeperConfiguration) throws(SystemFailure) -> any AddressPlace {
         switch configuration.mode {
         case .kernel:
-            return try KernelAddresses(managed: configuration.managed)
+            return try KernelAddresses()
         case .loopback(let probePort):
             KeeperPrivileges.giveUpNetwork()
-            return LoopbackAddresses(
-                managed: configuration.managed, probePort: probePort, nodeName: configuration.nodeName)
+            return LoopbackAddresses(probePort: probePort, nodeName: configuration.nodeName)
         }
     }
 
@@ -228,7 +230,7 @@ package final class KeeperLoop {
         exitCode = 1
     }
 
-    private static func complain(_ text: String) {
+    static func complain(_ text: String) {
         let line = Array("fsdns-keeper: \(text)\n".utf8)
         _ = write(STDERR_FILENO, line, line.count)
     }

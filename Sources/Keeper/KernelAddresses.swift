@@ -7,8 +7,8 @@ import CLinux
 protocol AddressPlace: AnyObject {
     /// Descriptors to poll for reading.
     var descriptors: [Int32] { get }
-    /// The only addresses ever added or removed.
-    var managed: [KeeperAddress] { get set }
+    /// From now on these are the only addresses that are added or removed.
+    func manage(_ addresses: [KeeperAddress])
     /// Managed addresses that are on the machine now.
     func present() throws(SystemFailure) -> [KeeperAddress]
     func add(_ address: KeeperAddress) -> Holdings.Event
@@ -17,28 +17,43 @@ protocol AddressPlace: AnyObject {
     func announce(_ address: KeeperAddress) -> Holdings.Event
     /// Called when the descriptor can be read.
     func read(_ descriptor: Int32) -> [Holdings.Event]
+    /// Whether there is something to do that everything else goes before.
+    var hasLeisureWork: Bool { get }
+    /// Does a bounded part of it.
+    func doLeisureWork()
+    /// Does all of it, also what is to wait: nothing else comes any more.
+    func finish()
 }
 
 /// Holds addresses on real interfaces by rtnetlink, with a kernel lifetime, announced by ARP and ICMPv6.
+///
+/// What is not held is mute: no socket on this machine sends from it (`MuteRules`, `ConnectionSweep`).
 final class KernelAddresses: AddressPlace {
-    var managed: [KeeperAddress]
+    private var managed: [KeeperAddress] = []
     private let control: NetlinkSocket
     private let monitor: NetlinkSocket
     private let packets: Int32
     private var table = InterfaceTable()
     /// Where each address was put.
     private var placed: [InterfaceTable.Placement] = []
+    private var rules = MuteRules()
+    private var sweep = ConnectionSweep()
+    private let sweepAlarm: Alarm
 
     /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 2.0…2.5 s after the last
     /// refresh.
     static let lifetime: UInt32 = 2
+    /// Nanoseconds (20 ms) after a removal: where one address goes another may come, and nothing is to be in
+    /// its way.
+    private static let sweepDelay: Int64 = 20_000_000
     /// Marks our addresses (IFA_PROTO, since Linux 5.18; older kernels ignore it): "f".
     static let protocolMark: UInt8 = 0x66
 
-    init(managed: [KeeperAddress]) throws(SystemFailure) {
-        self.managed = managed
-        monitor = try NetlinkSocket(groups: UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR))
-        control = try NetlinkSocket(groups: 0)
+    init() throws(SystemFailure) {
+        monitor = try NetlinkSocket(
+            groups: UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) | MuteRules.newsGroup)
+        control = try NetlinkSocket()
+        sweepAlarm = try Alarm()
         // Protocol 0: the socket only sends.
         packets = socket(
             AF_PACKET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -48,7 +63,12 @@ final class KernelAddresses: AddressPlace {
 
     deinit { close(packets) }
 
-    var descriptors: [Int32] { [monitor.descriptor] }
+    var descriptors: [Int32] { [monitor.descriptor, sweepAlarm.descriptor] }
+
+    func manage(_ addresses: [KeeperAddress]) {
+        managed = addresses
+        rules.adopt(managed.filter { address in !placed.contains { $0.address == address } }, by: control)
+    }
 
     func present() throws(SystemFailure) -> [KeeperAddress] {
         try refill()
@@ -63,8 +83,10 @@ final class KernelAddresses: AddressPlace {
         }
         placed.removeAll { $0.address == address }
         placed.append(InterfaceTable.Placement(address: address, interface: interface.index))
+        // What is left of an earlier hold is not looked for any more: it would cost the new one time.
+        sweep.leaveOut(address)
         do {
-            try put(address, on: interface.index, NLM_F_CREATE | NLM_F_EXCL)
+            try putNew(address, on: interface.index)
             return .added(address, isNew: true)
         } catch  where error.errno == EEXIST {
             do {
@@ -88,21 +110,32 @@ final class KernelAddresses: AddressPlace {
     func remove(_ address: KeeperAddress) -> Holdings.Event {
         let found = table.placements.filter { $0.address.isSameHost(as: address) }
         let known = placed.filter { $0.address == address && !found.contains($0) }
-        for placement in found + known {
-            do {
-                try control.request(Int(RTM_DELADDR), flags: 0) { writer in
-                    writer.appendAddressHeader(placement.address, interface: placement.interface)
-                    writer.append(attribute: Int(IFA_LOCAL), placement.address.bytes)
-                    writer.append(attribute: Int(IFA_ADDRESS), placement.address.bytes)
-                }
-            } catch  where error.errno == EADDRNOTAVAIL || error.errno == ENODEV {
-                // Gone already, or its interface is.
-            } catch {
-                return .removeFailed(address, errno: error.errno, text: error.text)
-            }
+        // Muted first: nothing leaves from it after it is gone, and routes that sockets remember from before
+        // are looked up anew when it goes.
+        let mute = managed.contains(address) ? rules.requestToMute(address) : nil
+        var requests = mute.map { [$0] } ?? []
+        requests += (found + known).prefix(NetlinkSocket.requestsAtOnce - 1).map(Self.requestToDelete)
+        do throws(SystemFailure) {
+            var answers = try control.request(together: requests)[...]
+            if mute != nil { rules.noteMuted(address, answers.removeFirst()) }
+            // Gone already, or its interface is.
+            let harmless = [EADDRNOTAVAIL, ENODEV]
+            for case let failure? in answers where !harmless.contains(failure.errno) { throw failure }
+        } catch {
+            return .removeFailed(address, errno: error.errno, text: error.text)
         }
         placed.removeAll { $0.address == address }
+        sweep.add(address)
+        sweepAlarm.set(nanoseconds: Self.sweepDelay)
         return .removed(address)
+    }
+
+    private static func requestToDelete(_ placement: InterfaceTable.Placement) -> NetlinkRequest {
+        NetlinkRequest(type: Int(RTM_DELADDR)) { writer in
+            writer.appendAddressHeader(placement.address, interface: placement.interface)
+            writer.append(attribute: Int(IFA_LOCAL), placement.address.bytes)
+            writer.append(attribute: Int(IFA_ADDRESS), placement.address.bytes)
+        }
     }
 
     func announce(_ address: KeeperAddress) -> Holdings.Event {
@@ -116,16 +149,23 @@ final class KernelAddresses: AddressPlace {
     }
 
     func read(_ descriptor: Int32) -> [Holdings.Event] {
+        guard descriptor == monitor.descriptor else {
+            sweepAlarm.clear()
+            sweep.start()
+            return []
+        }
         let news: [NetlinkMessage]
         do {
             news = try monitor.news()
         } catch {
             // Some news was lost (ENOBUFS): look at everything again, and have every address looked after.
             try? refill()
+            manage(managed)
             return placed.map { .vanished($0.address) } + [.linkReturned]
         }
         var events: [Holdings.Event] = []
         for message in news {
+            rules.apply(message, by: control)
             switch table.apply(message) {
             case .removed(let gone):
                 for placement in placed where placement.interface == gone.interface {
@@ -142,6 +182,15 @@ final class KernelAddresses: AddressPlace {
         return events
     }
 
+    var hasLeisureWork: Bool { sweep.isUnderWay }
+
+    func doLeisureWork() { sweep.step() }
+
+    func finish() {
+        sweep.start()
+        while sweep.isUnderWay { sweep.step() }
+    }
+
     private func refill() throws(SystemFailure) {
         var fresh = InterfaceTable()
         // struct ifinfomsg (16 bytes) and struct ifaddrmsg (8 bytes), all zero: everything.
@@ -154,10 +203,28 @@ final class KernelAddresses: AddressPlace {
         table = fresh
     }
 
+    /// Unmutes and adds it.
+    private func putNew(_ address: KeeperAddress, on interface: Int32) throws(SystemFailure) {
+        let add = Self.requestToPut(address, on: interface, NLM_F_CREATE | NLM_F_EXCL)
+        guard let unmute = rules.requestToUnmute(address) else {
+            return try control.request(add.type, flags: add.flags, add.fill)
+        }
+        let answers = try control.request(together: [unmute, add])
+        try rules.noteUnmuted(address, answers[0])
+        if let failure = answers[1] { throw failure }
+    }
+
     private func put(
         _ address: KeeperAddress, on interface: Int32, _ flags: Int32
     ) throws(SystemFailure) {
-        try control.request(Int(RTM_NEWADDR), flags: flags) { writer in
+        let request = Self.requestToPut(address, on: interface, flags)
+        try control.request(request.type, flags: request.flags, request.fill)
+    }
+
+    private static func requestToPut(
+        _ address: KeeperAddress, on interface: Int32, _ flags: Int32
+    ) -> NetlinkRequest {
+        NetlinkRequest(type: Int(RTM_NEWADDR), flags: flags) { writer in
             writer.appendAddressHeader(address, interface: interface)
             writer.append(attribute: Int(IFA_LOCAL), address.bytes)
             writer.append(attribute: Int(IFA_ADDRESS), address.bytes)

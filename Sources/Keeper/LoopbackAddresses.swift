@@ -6,7 +6,6 @@ import CLinux
 /// The kernel lets one socket only own (address, port), so two processes can never hold an address at once,
 /// and whoever sends a small datagram there learns the holder's name.
 final class LoopbackAddresses: AddressPlace {
-    var managed: [KeeperAddress]
     private let probePort: UInt16
     private let answer: [UInt8]
     private var owned: [(address: KeeperAddress, descriptor: Int32)] = []
@@ -14,8 +13,7 @@ final class LoopbackAddresses: AddressPlace {
     /// Longer datagrams are not answered.
     private static let longestProbe = 64
 
-    init(managed: [KeeperAddress], probePort: UInt16, nodeName: String) {
-        self.managed = managed
+    init(probePort: UInt16, nodeName: String) {
         self.probePort = probePort
         answer = Array("\(nodeName)\n".utf8)
     }
@@ -25,6 +23,14 @@ final class LoopbackAddresses: AddressPlace {
     }
 
     var descriptors: [Int32] { owned.map(\.descriptor) }
+
+    func manage(_ addresses: [KeeperAddress]) {}
+
+    var hasLeisureWork: Bool { false }
+
+    func doLeisureWork() {}
+
+    func finish() {}
 
     /// Sockets of a dead predecessor died with it.
     func present() throws(SystemFailure) -> [KeeperAddress] { [] }

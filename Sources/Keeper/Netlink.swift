@@ -18,6 +18,8 @@ struct NetlinkWriter {
         withUnsafeBytes(of: value) { bytes += $0 }
     }
 
+    mutating func append(_ raw: [UInt8]) { bytes += raw }
+
     /// struct ifaddrmsg
     mutating func appendAddressHeader(_ address: KeeperAddress, interface: Int32) {
         append(UInt8(address.family == .v4 ? AF_INET : AF_INET6))

@@ -30,6 +30,7 @@ import Testing
     func netlink() {
         let good = Self.news()
         var table = InterfaceTable()
+        var rules = 0
         fuzz { generator in
             var bytes = good
             for _ in 0..<Int.random(in: 1...8, using: &generator) {
@@ -37,12 +38,16 @@ import Testing
                     in: 0...255, using: &generator)
             }
             let kept = Int.random(in: 0...bytes.count, using: &generator)
-            for message in NetlinkMessage.messages(in: bytes[..<kept]) { _ = table.apply(message) }
+            for message in NetlinkMessage.messages(in: bytes[..<kept]) {
+                _ = table.apply(message)
+                if MuteRules.rule(message) != nil { rules += 1 }
+            }
             if table.interfaces.count + table.placements.count > 256 { table = InterfaceTable() }
         }
+        #expect(rules > 100)
     }
 
-    /// Two messages as the kernel sends them: an interface, and an address on it.
+    /// Three messages as the kernel sends them: an interface, an address on it, and a policy rule.
     private static func news() -> [UInt8] {
         var link = NetlinkWriter(type: Int(RTM_NEWLINK), flags: 0, sequence: 0)
         for word in [UInt32(0), 7, UInt32(IFF_UP | IFF_RUNNING), 0] { link.append(word) }
@@ -51,7 +56,12 @@ import Testing
         var placement = NetlinkWriter(type: Int(RTM_NEWADDR), flags: 0, sequence: 0)
         placement.appendAddressHeader(address, interface: 7)
         placement.append(attribute: Int(IFA_LOCAL), address.bytes)
-        return link.finish() + placement.finish()
+        var rule = NetlinkWriter(type: Int(RTM_NEWRULE), flags: 0, sequence: 0)
+        rule.append([UInt8(AF_INET6), 0, 128, 0, 0, 0, 0, 7, 0, 0, 0, 0])
+        rule.append(attribute: Int(FRA_PRIORITY), words: [MuteRules.priority])
+        rule.append(attribute: Int(FRA_SRC), [UInt8](repeating: 0x20, count: 16))
+        rule.append(attribute: Int(FRA_PROTOCOL), [MuteRules.protocolMark])
+        return link.finish() + placement.finish() + rule.finish()
     }
 
     private func fuzz(_ round: (inout SeededGenerator) -> Void) {

@@ -204,10 +204,10 @@ struct KernelHoldTests {
         guard case .released(address, 1, _, .expired) = try keeper.report() else { Issue.record("?"); return }
     }
 
-    @Test("200 times: from asking to added to announced")
-    func latency() throws {
+    @Test("200 times: from asking to added to announced", arguments: [v4, v6])
+    func latency(_ address: KeeperAddress?) throws {
         let lan = try NetworkNamespaces("latency")
-        let address = try #require(Self.v4)
+        let address = try #require(address)
         let keeper = try KeeperUnderTest(in: lan.near)
         _ = try keeper.configure(.kernel, [address])
         var added: [Int64] = []
@@ -229,7 +229,7 @@ struct KernelHoldTests {
         }
         added.sort()
         announced.sort()
-        print("asked→added median \(added[100]) µs, max \(added[199]) µs;", terminator: " ")
+        print("\(address): asked→added median \(added[100]) µs, max \(added[199]) µs;", terminator: " ")
         print("asked→announced median \(announced[100]) µs, max \(announced[199]) µs")
         #expect(added.count == 200)
     }

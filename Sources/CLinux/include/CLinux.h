@@ -7,9 +7,12 @@
 // variadic functions, which Swift cannot call.
 
 #include <linux/capability.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
