@@ -7,6 +7,10 @@ import Testing
 enum LabSite {
     static let obstacle = Lab.obstacle
     static var isUsable: Bool { obstacle == nil || ProcessInfo.processInfo.environment["CI"] == "true" }
+    /// Tests with a program that is not there run and fail in CI; elsewhere they are skipped.
+    static func expects(_ program: String) -> Bool {
+        ProcessInfo.processInfo.environment["CI"] == "true" || access(program, X_OK) == 0
+    }
     static var word: Comment { "the lab \(obstacle ?? "stands")" }
 }
 

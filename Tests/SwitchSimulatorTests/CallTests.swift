@@ -23,6 +23,19 @@ import Testing
         #expect(bench.api("show channels count") == "\n1 total.\n")
     }
 
+    @Test("What the switch says in a call that came through a proxy goes through that proxy")
+    func proxied() throws {
+        var bench = Bench()
+        let proxy = SIPEndpoint(ip: "10.77.0.9", port: 5062)
+        let invite = SIPRecording.invite(to: "park", call: "a")
+            .replacing("\r\nCall-ID: ", with: "\r\nRecord-Route: <sip:10.77.0.9:5062;lr>\r\nCall-ID: ")
+        bench.receive(invite, from: proxy)
+        #expect(bench.takeDatagrams().last?.text.contains("Record-Route: <sip:10.77.0.9:5062;lr>") == true)
+        _ = bench.api("hupall NORMAL_CLEARING")
+        let bye = try #require(bench.takeDatagrams().first { $0.text.hasPrefix("BYE ") })
+        #expect(bye.to == proxy && bye.text.contains("\r\nRoute: <sip:10.77.0.9:5062;lr>\r\n"))
+    }
+
     @Test("A 200 without ACK is sent again at growing intervals, then the call is ended with a BYE")
     func unacknowledged() {
         var bench = Bench()

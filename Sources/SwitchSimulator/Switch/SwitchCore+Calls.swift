@@ -63,11 +63,14 @@ extension SwitchCore {
             username: number, callerName: from.display ?? number, callerNumber: number,
             networkAddress: source.ip, ani: number, destination: dialled, uuid: uuid, channelName: name)
         let contactHost = "sip:\(dialled)@\(profiles[index].place);transport=udp"
+        // Requests of ours go where the nearest proxy wants them, else to the phone (RFC 3261 §12.2.1.1).
+        let routes = message.all("Record-Route")
+        let nearest = routes.first.flatMap { SIPAddress(parsing: $0) } ?? contact
         let dialog = Dialog(
             callID: message.callID, inviting: .theirs, local: (message["To"] ?? "") + ";tag=\(tag)",
             localTag: tag, remote: message["From"] ?? "", remoteTag: from.tag ?? "",
-            target: contact.uriText, routes: message.all("Record-Route"),
-            peer: contact.uri.endpoint ?? source, localSequence: clockSequence,
+            target: contact.uriText, routes: routes,
+            peer: nearest.uri.endpoint ?? source, localSequence: clockSequence,
             remoteSequence: message.sequence?.number ?? 1, contact: "<\(contactHost)>", pending: message,
             answerTo: source)
         var channel = Leg(
