@@ -36,6 +36,33 @@ import Testing
         #expect(bye.to == proxy && bye.text.contains("\r\nRoute: <sip:10.77.0.9:5062;lr>\r\n"))
     }
 
+    @Test("A user who registered at another profile is called by way of the caller's own")
+    func otherProfile() throws {
+        var settings = Bench.settings()
+        settings.profiles.append(SwitchSettings.Profile(name: "svcB", ip: "10.77.0.51"))
+        var bench = Bench(settings)
+        bench.receive(Self.registration, from: Phones.called, on: "svcB")
+        _ = bench.takeDatagrams()
+        bench.receive(SIPRecording.invite(to: "4242", call: "a"), from: Self.phone)
+        bench.advance(by: .milliseconds(100))
+        let sent = try #require(bench.takeDatagrams().first { $0.text.hasPrefix("INVITE ") })
+        #expect(sent.to == SIPEndpoint(ip: "10.77.0.100", port: 5099))
+        #expect(sent.text.contains("\r\nVia: SIP/2.0/UDP 10.77.0.50;"))
+    }
+
+    private static let registration = """
+        REGISTER sip:10.77.0.51 SIP/2.0\r
+        Via: SIP/2.0/UDP 10.77.0.100:5099;branch=z9hG4bKregister\r
+        From: <sip:4242@10.77.0.51>;tag=r\r
+        To: <sip:4242@10.77.0.51>\r
+        Call-ID: registration\r
+        CSeq: 1 REGISTER\r
+        Contact: <sip:4242@10.77.0.100:5099>\r
+        Content-Length: 0\r
+        \r
+
+        """
+
     @Test("A 200 without ACK is sent again at growing intervals, then the call is ended with a BYE")
     func unacknowledged() {
         var bench = Bench()

@@ -8,10 +8,14 @@ extension SwitchCore {
             return SIPURI(parsing: "sip:\(dialled)@\(settings.phoneNetwork)2:5060").map { [$0] } ?? []
         }
         let host = channel.variables["sip_to_host"] ?? ""
-        let table = registrations[channel.profile]
-        var rows = table?.of("\(dialled)@\(host)") ?? []
-        // Called by the profile's address instead of the domain: any host with that user.
-        if rows.isEmpty { rows = table?.ofUser(dialled) ?? [] }
+        var rows: [SwitchRegistration] = []
+        // First the caller's profile, then all: as `sofia_contact */USER` finds whom another machine registered.
+        for table in [registrations[channel.profile]] + profiles.map({ registrations[$0.settings.name] })
+        where rows.isEmpty {
+            rows = table?.of("\(dialled)@\(host)") ?? []
+            // Called by the profile's address instead of the domain: any host with that user.
+            if rows.isEmpty { rows = table?.ofUser(dialled) ?? [] }
+        }
         if let row = rows.last, let uri = SIPURI(parsing: row.uri) { return [uri] }
         if let carrier = settings.carrier, let uri = SIPURI(parsing: "sip:\(dialled)@\(carrier)") {
             return [uri]
