@@ -20,6 +20,8 @@ package struct ClusterPlan: Sendable {
     package var injectionsPerSecond = 1000
     /// What limits answer while the cluster is split, by name.
     package var limitsWhenSplit: [(name: String, policy: String)] = []
+    /// The service addresses are IPv6; heartbeats and DNS are as always.
+    package var isIPv6 = false
 
     package init() {}
 
@@ -28,6 +30,12 @@ package struct ClusterPlan: Sendable {
     package static let maintenanceAddress = "10.77.0.19"
     /// Every address that nodes may hold.
     package static let managedAddresses = serviceAddresses + [maintenanceAddress]
+
+    /// As `managedAddresses`, in this plan's family.
+    package var addresses: [String] {
+        isIPv6 ? ["fd77::11", "fd77::12", "fd77::13", "fd77::19"] : Self.managedAddresses
+    }
+    package var prefixLength: Int { isIPv6 ? 64 : 24 }
 
     package var hostNames: [String] { (1...nodes).map { "fs\($0)" } }
 
@@ -49,10 +57,10 @@ package struct ClusterPlan: Sendable {
               <nodes expect="\(nodes)">
             \(nodeLines)  </nodes>
               <addresses>
-                <address name="alpha" ip="10.77.0.11/24"/>
-                <address name="beta"  ip="10.77.0.12/24"/>
-                <address name="gamma" ip="10.77.0.13/24"/>
-                <address name="delta" ip="10.77.0.19/24"/>
+                <address name="alpha" ip="\(addresses[0])/\(prefixLength)"/>
+                <address name="beta"  ip="\(addresses[1])/\(prefixLength)"/>
+                <address name="gamma" ip="\(addresses[2])/\(prefixLength)"/>
+                <address name="delta" ip="\(addresses[3])/\(prefixLength)"/>
               </addresses>
               <seats>
                 <seat name="master1" address="alpha" prefer="fs1"/>

@@ -9,6 +9,7 @@ package final class Host {
     package let machine: Machine
     package var name: String { machine.name }
     private let network: Network
+    private let plan: ClusterPlan
     private let programs: Programs
     /// The cluster file it is started with.
     package var clusterFile: String
@@ -25,13 +26,14 @@ package final class Host {
         self.programs = programs
         self.clusterFile = clusterFile
         nodeName = machine.name
+        self.plan = plan
         guard plan.switches else {
             switchProcess = nil
             return
         }
         switchProcess = SwitchProcess(
             on: machine, program: programs.freeswitch,
-            folder: (clusterFile as NSString).deletingLastPathComponent, arguments: plan.switchArguments)
+            folder: (clusterFile as NSString).deletingLastPathComponent, plan: plan)
     }
 
     package var controlPath: String { machine.directory + "/control.sock" }
@@ -47,6 +49,7 @@ package final class Host {
 
     /// Starts the echo, the switch if there is one, and the node service.
     package func start() throws {
+        if plan.isIPv6 { try machine.addIPv6() }
         try startEcho()
         try switchProcess?.start()
         try startService()
@@ -137,14 +140,15 @@ package final class Host {
     /// Power on again: nothing of before is left except the disk.
     package func powerOn(startingService: Bool = true) throws {
         // The kernel may remove one of these by itself meanwhile, when its lifetime ends.
-        for address in try machine.kernelAddresses() where ClusterPlan.managedAddresses.contains(address) {
-            _ = try machine.run(["ip", "addr", "del", address + "/24", "dev", "eth0"])
+        for address in try machine.kernelAddresses() where plan.addresses.contains(address) {
+            _ = try machine.run(["ip", "addr", "del", "\(address)/\(plan.prefixLength)", "dev", "eth0"])
         }
         guard try machine.kernelAddresses() == machine.addresses else {
             throw LabFailure("\(name) has addresses left from before its power was cut")
         }
         try machine.switchPowerOn()
         try network.setLink(of: machine, up: true)
+        if plan.isIPv6 { try machine.addIPv6() }
         try startEcho()
         try switchProcess?.launch()
         if startingService { try startService() }

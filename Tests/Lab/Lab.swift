@@ -40,6 +40,7 @@ package final class Lab {
         network = try Network(rings: plan.rings)
         client = try Self.makeMachine("client", number: 1, last: 100, plan.rings, directory, programs)
         try network.plug(client)
+        if plan.isIPv6 { try client.addIPv6() }
         let server = try Self.makeMachine("dns", number: 2, last: 53, plan.rings, directory, programs)
         try network.plug(server)
         nameServer = try NameServer(on: server, shipped: Self.project)

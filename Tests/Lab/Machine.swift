@@ -42,6 +42,13 @@ package final class Machine {
     /// The first process, by which tools can find the machine's network.
     package var firstProcess: pid_t { power?.first ?? -1 }
 
+    /// Its own IPv6 address on the first ring, where a plan has such: the kernel forgets it with the link.
+    package var addressIPv6: String { "fd77::" + (addresses[0].split(separator: ".").last ?? "") }
+
+    func addIPv6() throws {
+        try check(["ip", "addr", "replace", addressIPv6 + "/64", "dev", "eth0", "nodad"])
+    }
+
     /// The hardware address of its card on a ring.
     package func hardwareAddress(ring: Int) -> String {
         "02:4c:00:00:0\(ring):" + (number < 16 ? "0" : "") + String(number, radix: 16)

@@ -244,7 +244,7 @@ struct RunningCluster {
     /// No address was ever on two machines.
     func checkNoOverlap() throws {
         let history = try lab.addressHistory()
-        for address in ClusterPlan.managedAddresses {
+        for address in lab.plan.addresses {
             #expect(history.overlap(of: address, until: .now) == 0, "two machines had \(address)")
         }
     }

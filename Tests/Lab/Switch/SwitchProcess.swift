@@ -24,16 +24,16 @@ package final class SwitchProcess {
     private let machine: Machine
     private let program: String
     private let folder: String
-    private let arguments: [String]
+    private let plan: ClusterPlan
     private var session: SwitchSession?
     package private(set) var pid: pid_t?
 
-    /// `folder` has the passwords' files; `arguments` are added to its command line.
-    init(on machine: Machine, program: String, folder: String, arguments: [String]) {
+    /// `folder` has the passwords' files.
+    init(on machine: Machine, program: String, folder: String, plan: ClusterPlan) {
         self.machine = machine
         self.program = program
         self.folder = folder
-        self.arguments = arguments
+        self.plan = plan
     }
 
     /// What `global_getvar db_dir` answers.
@@ -48,7 +48,7 @@ package final class SwitchProcess {
         guard pid == nil else { throw LabFailure("the switch of \(machine.name) runs already") }
         try FileManager.default.createDirectory(
             atPath: databaseDirectory, withIntermediateDirectories: true)
-        let profiles = zip(["alpha", "beta", "gamma", "delta"], ClusterPlan.managedAddresses).flatMap {
+        let profiles = zip(["alpha", "beta", "gamma", "delta"], plan.addresses).flatMap {
             ["--profile", "name=\($0),ip=\($1),standby"]
         }
         pid = try machine.start(
@@ -59,7 +59,7 @@ package final class SwitchProcess {
                 "name=fsdns,host=127.0.0.1,port=8121,interval=250,password=\(Self.ownPassword)",
                 // Late answers let calls pass uncounted; on a busy machine half a second is soon over.
                 "--hiredis", "host=127.0.0.1,port=6380,password=\(Self.ownPassword),timeout=5000",
-            ] + arguments, outputFile: "switch.out", errorsFile: "switch.log")
+            ] + plan.switchArguments, outputFile: "switch.out", errorsFile: "switch.log")
     }
 
     /// Starts it and waits for its event socket.

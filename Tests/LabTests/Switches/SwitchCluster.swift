@@ -45,7 +45,7 @@ struct SwitchCluster {
     }
 
     func ip(_ address: String) -> String {
-        ClusterPlan.serviceAddresses[Self.addressNames.firstIndex(of: address) ?? 0]
+        lab.plan.addresses[Self.addressNames.firstIndex(of: address) ?? 0]
     }
 
     var powered: [Host] { lab.hosts.filter { $0.machine.isPowered } }
