@@ -31,6 +31,15 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case recovered
         case asleep
         case trouble
+        case playbookScheduled = "playbook-scheduled"
+        case playbookStarted = "playbook-started"
+        /// A step begins, or is given to a node.
+        case playbookProgress = "playbook-progress"
+        /// How a step ended, or why a run does not go on.
+        case playbookStep = "playbook-step"
+        case playbookFinished = "playbook-finished"
+        case playbookRolledBack = "playbook-rolled-back"
+        case playbookSkipped = "playbook-skipped"
     }
     package var kind: Kind
     /// The node, seat, address or zone it is about.

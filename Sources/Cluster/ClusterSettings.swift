@@ -117,6 +117,8 @@ package struct Policy: Hashable, Sendable, Codable {
     package var onExhaustion: OnExhaustion
     /// Automatic takeovers allowed in any hour, cluster-wide.
     package var takeoversPerHour: Int
+    /// How late a scheduled playbook may still start; nil is a quarter of an hour.
+    package var playbookLateness: Duration?
 
     package init(
         noQuorum: NoQuorum = .release, onExhaustion: OnExhaustion = .withdraw, takeoversPerHour: Int = 20

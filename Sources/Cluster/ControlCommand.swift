@@ -17,16 +17,26 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     case maintenance(node: String, Maintenance?)
     /// Another cluster file, on all nodes at this epoch.
     case configure(ClusterSettings)
+    case playbook(PlaybookCommand)
+    /// Serves another TTL for a while; nil is the cluster file's again.
+    case ttl(Duration?)
+    /// Every DNS server serves the other TTL.
+    case ttlServed
+    /// What somebody asked for, for the audit trail, with the command it comes to.
+    indirect case asked(AskedCommand)
 }
 
 package struct StampedCommand: Hashable, Sendable, Codable {
     /// The proposer's cluster time; the control state's clock never runs back.
     package var time: ClusterTime
     package var command: ControlCommand
+    /// The proposer's wall clock, for people; nil when it had not read one.
+    package var wall: WallTime?
 
-    package init(time: ClusterTime, command: ControlCommand) {
+    package init(time: ClusterTime, command: ControlCommand, wall: WallTime? = nil) {
         self.time = time
         self.command = command
+        self.wall = wall
     }
 }
 

@@ -15,7 +15,7 @@ extension ControlState {
     package mutating func apply(_ stamped: StampedCommand, at epoch: Epoch) -> Applied {
         time = max(time, stamped.time)
         takeovers.removeAll { time - $0 > .seconds(3600) }
-        let applied: Applied
+        var applied: Applied
         switch stamped.command {
         case .admit(let admission): applied = admit(admission, at: epoch)
         case .fence(let fence): applied = apply(fence, at: epoch)
@@ -29,7 +29,18 @@ extension ControlState {
         case .maintenance(let node, let maintenance):
             applied = setMaintenance(node, maintenance, at: epoch)
         case .configure(let settings): applied = configure(settings, at: epoch)
+        case .playbook(let command): applied = apply(command, wall: stamped.wall, at: epoch)
+        case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
+        case .ttlServed: applied = noteTTLServed(at: epoch)
+        case .asked(let asked):
+            applied = asked.command.map { command in
+                apply(StampedCommand(time: stamped.time, command: command, wall: stamped.wall), at: epoch)
+            } ?? .done()
+            note(asked, applied, wall: stamped.wall, at: epoch)
+            return applied
         }
+        applied.events += settleRun(after: stamped.command, at: epoch)
+        note(applied.events, wall: stamped.wall, at: epoch)
         orderSlaves()
         checkInvariants()
         return applied
@@ -93,7 +104,7 @@ extension ControlState {
         return .done(ClusterEvent(.nodeAdmitted, name, "\(admission.holder) joins the cluster", epoch: epoch))
     }
 
-    private mutating func setMaintenance(
+    mutating func setMaintenance(
         _ node: String, _ maintenance: Maintenance?, at epoch: Epoch
     ) -> Applied {
         guard let at = members.firstIndex(where: { $0.name == node }) else {

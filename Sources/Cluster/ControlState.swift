@@ -23,6 +23,10 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var takeovers: [ClusterTime]
     /// Of the newest fence or configuration change applied; what acknowledgements are compared by (design §5).
     package var fenceEpoch: Epoch
+    /// Another TTL than the cluster file's, for a while.
+    package var ttl: TTLOverride?
+    package var playbooks = PlaybookBook()
+    package var audit = AuditTrail()
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
         format = 1

@@ -25,6 +25,12 @@ package enum Event: Hashable, Sendable {
     case operatorAsked(id: UInt64, OperatorRequest)
     /// SIGTERM: give up seats gracefully, then stop.
     case shutdownRequested
+    /// The wall clock and what it means, about once a second and at once after `Effect.watchCalendar`.
+    case calendar(CalendarReading)
+    case commandEnded(StepID, CommandResult)
+    case checked(StepID, CheckResult)
+    /// Nil when it was delivered, otherwise why it was not.
+    case notified(StepID, failure: String?)
 }
 
 extension Event {
@@ -70,6 +76,18 @@ package enum Effect: Hashable, Sendable {
     case report(ClusterEvent)
     /// The process must end; empty-handed after a shutdown request, with an error otherwise.
     case stop(StopReason)
+    /// What the calendar is asked for from now on, in place of what it was asked before.
+    case watchCalendar([CalendarQuestion])
+    /// Run a program on this machine, once; answered by `.commandEnded`.
+    case runCommand(StepID, CommandOrder, PlaybookContext)
+    /// End a program that runs; its own answer tells how it ended.
+    case stopCommand(StepID)
+    /// Look once, within a few seconds; answered by `.checked`.
+    case check(StepID, PlaybookCheck, PlaybookContext)
+    /// POST it; answered by `.notified`.
+    case notify(StepID, url: String, PlaybookContext)
+    /// A drill: this node ends at once, as a crash would, without giving up its seats.
+    case failNode(StepID)
 }
 
 package enum StopReason: Hashable, Sendable {

@@ -197,6 +197,9 @@ extension Node {
         case .request(let id, let request): take(request, from: .peer(sender, id), at: now)
         case .response(let id, let reply):
             if let pending = requests.forwarded(id) { answer(pending, reply) }
+        case .stepNoticed(let notice):
+            guard notice.from.member == sender, isLeader else { return }
+            duty.hear(notice, at: now)
         case .refused(let reason):
             if state.map({ !$0.isActive(me) }) ?? true { stop(.fatal(reason)) }
         }

@@ -143,7 +143,7 @@ extension Node {
     }
 
     /// To the leader, wherever it is heard to be; to ourselves when that is us.
-    private mutating func tellLeader(_ message: PeerMessage, at now: Instant) {
+    mutating func tellLeader(_ message: PeerMessage, at now: Instant) {
         if isLeader {
             receive(message, from: me.member, at: now)
         } else if let leader = knownLeader {

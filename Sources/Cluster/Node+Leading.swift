@@ -23,6 +23,7 @@ extension Node {
             advanceDrain(&scratch, at: now)
             endMaintenance(&scratch, at: now)
             activateConfiguration(&scratch, at: now)
+            advancePlaybooks(&scratch, at: now)
         }
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
@@ -32,7 +33,7 @@ extension Node {
     @discardableResult
     mutating func propose(_ command: ControlCommand, _ scratch: inout ControlState, at now: Instant) -> Epoch?
     {
-        let stamped = StampedCommand(time: clusterTime(at: now), command: command)
+        let stamped = StampedCommand(time: clusterTime(at: now), command: command, wall: wallTime(at: now))
         var next = scratch
         let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
         if next.apply(stamped, at: guess).refusal != nil { return nil }

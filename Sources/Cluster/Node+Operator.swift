@@ -12,6 +12,8 @@ extension Node {
             carry(request, from: asker, at: now)
             return
         }
+        deed = request.deed
+        defer { deed = nil }
         switch request {
         case .status: answer(asker, .status(statusReport(at: now)))
         case .drain(let drain): take(drain, from: asker, at: now)
@@ -27,6 +29,7 @@ extension Node {
             } else {
                 answer(asker, .refused(["the cluster file names no DNS zone"]))
             }
+        case .playbook(let request): take(request, from: asker, at: now)
         case .zoneApply(let adopt, _):
             guard let report = zoneReport(at: now) else {
                 answer(asker, .refused(["the cluster file names no DNS zone"]))
@@ -35,6 +38,7 @@ extension Node {
             zoneKeeper.adopt = adopt
             zoneKeeper.nextRead = now
             zoneKeeper.failures = 0
+            if let deed, var state { propose(.asked(deed), &state, at: now) }
             answer(asker, .accepted(applied, report.steps.isEmpty ? ["nothing to do"] : report.steps))
         }
     }
@@ -95,6 +99,11 @@ extension Node {
         _ command: ControlCommand, for asker: PendingRequests.Asker, _ lines: [String], at now: Instant
     ) {
         guard let state else { return }
+        var command = command
+        if var deed {
+            deed.command = command
+            command = .asked(deed)
+        }
         var scratch = state
         let stamped = StampedCommand(time: clusterTime(at: now), command: command)
         let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)

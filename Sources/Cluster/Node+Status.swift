@@ -7,13 +7,15 @@ extension Node {
         let voters = raft.membership.voters
         let have = voters.count { $0 == raft.me || neighbours.isHeard($0, within: timing.deadAfter, at: now) }
         let leader = raft.leader?.name
-        return StatusReport(
+        var report = StatusReport(
             cluster: settings.cluster, node: name, leader: leader, term: raft.term,
             epoch: "\(applied)",
             quorum: .init(
                 votes: voters.count, needed: voters.isEmpty ? 0 : raft.membership.majority, have: have),
             nodes: nodeLines(at: now), seats: seatLines(at: now), maintenance: maintenanceLine(at: now),
             dns: dnsLine, warnings: warnings(at: now, have: have), forming: formingLine(at: now))
+        report.playbook = playbookLine
+        return report
     }
 
     private func nodeLines(at now: Instant) -> [StatusReport.NodeLine] {

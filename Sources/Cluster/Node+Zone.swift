@@ -56,7 +56,7 @@ extension Node {
     /// The zone as the control state wants it; nil without DNS.
     func desiredZone(_ state: ControlState) -> DesiredZone? {
         guard let dns = state.settings.dns else { return nil }
-        let ttl = UInt32(clamping: dns.ttl.nanoseconds / 1_000_000_000)
+        let ttl = UInt32(clamping: (state.ttl?.value ?? dns.ttl).nanoseconds / 1_000_000_000)
         let writer = "\(state.settings.cluster)/\(String(state.clusterID, radix: 16))"
         var desired = DesiredZone(
             settings: dns, writer: writer, records: [], ours: state.settings.addresses.map(\.ip))

@@ -43,6 +43,9 @@ package struct Node: Sendable, Equatable {
     var zoneKeeper = ZoneKeeper()
     var requests = PendingRequests()
     var surveyed: Survey?
+    var duty = PlaybookDuty()
+    /// What is being taken from an operator now, for the audit trail.
+    var deed: AskedCommand?
     /// What was applied when things were last surveyed.
     var surveyedAt = Epoch.zero
     /// When periodic messages to the leader (admission, release notices, relinquishing) are due again.
@@ -151,6 +154,11 @@ package struct Node: Sendable, Equatable {
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
         case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)
         case .shutdownRequested: beginLeaving(at: now)
+        case .calendar(let reading): calendarRead(reading, at: now)
+        case .commandEnded(let id, let result): executed(id, result.outcome, at: now)
+        case .checked(let id, let result): checked(id, result, at: now)
+        case .notified(let id, let failure):
+            executed(id, StepOutcome(failure.map { .failed($0) } ?? .done(nil)), at: now)
         }
         if case .stopped = membershipPhase { return effects }
         pursue(event, at: now)
@@ -177,10 +185,12 @@ package struct Node: Sendable, Equatable {
         if isBeat {
             form(at: now)
             endWaiting(at: now)
+            endAsking(at: now)
         }
         plead(at: now, even: isBeat)
         lead(at: now)
         tellEffects(at: now)
+        performDuties(at: now)
         if isBeat || event.mayTouchZone || zoneKeeper.looked?.applied != applied {
             keepZone(at: now, asked: event.mayTouchZone)
         }

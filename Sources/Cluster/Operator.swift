@@ -11,6 +11,7 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     case zone
     /// Reconcile the zone now; `adopt` takes over a zone last written by a cluster with this name but another life.
     case zoneApply(adopt: Bool, who: String)
+    case playbook(PlaybookRequest)
 }
 
 package struct DrainRequest: Hashable, Sendable, Codable {
@@ -54,4 +55,5 @@ package enum OperatorReply: Hashable, Sendable, Codable {
     case zone(ZoneReport)
     /// No leader could be reached in time.
     case unavailable(String)
+    case playbooks(PlaybookReport)
 }

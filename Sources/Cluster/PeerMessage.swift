@@ -15,6 +15,8 @@ package enum PeerMessage: Hashable, Sendable {
     case response(id: UInt64, OperatorReply)
     /// The leader's answer to an admission it will never grant.
     case refused(String)
+    /// How a step of a playbook ended here, or what was seen: to the leader.
+    case stepNoticed(StepNotice)
 }
 
 /// What leases need and consensus does not: carried by consensus messages in both directions (design §5, Takeover).

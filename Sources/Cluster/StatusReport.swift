@@ -99,4 +99,6 @@ package struct StatusReport: Hashable, Sendable, Codable {
     package var warnings: [String]
     /// Why the cluster is not formed yet; nil when it is.
     package var forming: String?
+    /// Nil when no playbook runs.
+    package var playbook: PlaybookLine?
 }

@@ -39,6 +39,7 @@ package enum PeerFrameCodec {
         static let request: UInt8 = 5
         static let response: UInt8 = 6
         static let refused: UInt8 = 7
+        static let stepNoticed: UInt8 = 8
     }
 
     /// A whole frame, its length in front.
@@ -110,6 +111,9 @@ package enum PeerFrameCodec {
         case .refused(let reason):
             writer.write(byte: Code.refused)
             writer.write(blob: ControlJSON.encode([reason]))
+        case .stepNoticed(let notice):
+            writer.write(byte: Code.stepNoticed)
+            writer.write(blob: ControlJSON.encode(notice))
         }
     }
 
@@ -147,6 +151,7 @@ package enum PeerFrameCodec {
             let reasons: [String] = try json(&reader, "reason")
             guard reasons.count == 1, let reason = reasons.first else { throw .malformed("reason") }
             return .message(.refused(reason))
+        case Code.stepNoticed: return .message(.stepNoticed(try json(&reader, "step notice")))
         default: throw .malformed("message kind")
         }
     }
