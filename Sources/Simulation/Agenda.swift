@@ -91,6 +91,12 @@ enum Occurrence: Sendable {
     case weather
     case operatorActs
     case operatorsPatienceEnds(request: UInt64)
+    case plannerActs
+    case commandEnds(StepID, CommandResult, machine: Int, life: Int)
+    /// A program kills the node service that runs it.
+    case serviceDies(machine: Int, life: Int)
+    case calendarTurns(machine: Int)
+    case calendarRead(machine: Int)
 }
 
 /// Which process of a machine sleeps.

@@ -9,6 +9,7 @@ struct Chance: Sendable {
     var nameServers: SeededGenerator
     var weather: SeededGenerator
     var workload: SeededGenerator
+    var playbooks: SeededGenerator
 
     init(seed: UInt64) {
         func stream(_ number: UInt64) -> SeededGenerator {
@@ -21,6 +22,7 @@ struct Chance: Sendable {
         nameServers = stream(4)
         weather = stream(5)
         workload = stream(6)
+        playbooks = stream(7)
     }
 }
 

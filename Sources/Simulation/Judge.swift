@@ -35,6 +35,10 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case needlessTakeover = "no takeover without a cause"
     case liveness = "liveness after calm"
     case expectation = "expectation"
+    case onceOnly = "a playbook's step runs once"
+    case considered = "a schedule is considered forward only"
+    case rolledBack = "a rolled back run leaves nothing"
+    case oneRun = "one run at once"
 }
 
 /// Looks at the whole world in true time and objects to the first thing that must not be.
@@ -68,6 +72,7 @@ struct Judge: Sendable {
     /// Fences because of silence or a lapsed lease that gave an address to somebody.
     private(set) var takeoverCount = 0
     private(set) var formedAt: Moment?
+    private var playbooks = PlaybookJudge()
 
     init(_ blueprint: Blueprint) {
         addressNames = blueprint.settings.addresses.map(\.name)
@@ -78,6 +83,10 @@ struct Judge: Sendable {
 
     mutating func object(_ moment: Moment, _ law: Law, _ text: String) {
         if violation == nil { violation = Violation(moment: moment, law: law, text: text) }
+    }
+
+    mutating func executed(_ context: PlaybookContext, by name: String, _ moment: Moment) {
+        if let text = playbooks.executed(context, by: name) { object(moment, .onceOnly, text) }
     }
 
     func state(at index: Index) -> ControlState? { states[index] }
@@ -102,6 +111,7 @@ struct Judge: Sendable {
             newestIndex = index
             newestState = state
             judgeMaintenance(state, index, moment)
+            for (law, text) in playbooks.judge(state) { object(moment, law, "at \(index) \(text)") }
         }
         judgeTakeovers(state, index, moment)
     }

@@ -11,6 +11,7 @@ struct Machine: Sendable {
     var disk: PretendDisk
     var keeper = PretendKeeper()
     var phones: PretendSwitch
+    var commands = PretendCommands()
     var service: Service?
     /// Counts starts of the node service; what was meant for one life does not reach the next.
     var life = 0
@@ -46,6 +47,8 @@ struct Service: Sendable {
     /// Questions about the zone without an answer yet.
     var openQuestions: [UInt64] = []
     var isStopping = false
+    /// What it wants to know of the calendar.
+    var questions: [CalendarQuestion] = []
 
     var isRunning: Bool { !isAsleep }
 

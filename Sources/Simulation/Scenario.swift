@@ -145,7 +145,10 @@ extension Scenario.Act {
 
     /// `250ms` or `3s`.
     func nanoseconds(_ place: Int) throws(Scenario.Failure) -> Int64 {
-        let word = try word(place)
+        try nanoseconds(in: try word(place))
+    }
+
+    func nanoseconds(in word: String) throws(Scenario.Failure) -> Int64 {
         if word.hasSuffix("ms"), let number = Int64(word.dropLast(2)) { return number * millisecond }
         if word.hasSuffix("s"), let number = Int64(word.dropLast()) { return number * 1000 * millisecond }
         throw Scenario.Failure(line: line, text: "\"\(word)\" is no duration such as 250ms or 3s")

@@ -67,6 +67,7 @@ package enum Simulation {
         }
         if chance.weather.happens(perMille: 800) { world.awaitRest() }
         world.beginStorm()
+        if chance.playbooks.happens(perMille: 600) { world.beginPlaybooks() }
         world.run(for: .milliseconds(chance.weather.draw(6000...12_000)))
         // Without a disk, or before everybody met once, no node can be missed for good.
         let mayLoseOne = !world.hasLostADisk && world.judge.formedAt != nil

@@ -80,6 +80,7 @@ extension World {
     /// Everything heals, everyone who may starts again; what is done is done.
     mutating func endStorm() {
         isStormy = false
+        calendar.isOver = true
         trace.add(now, "weather", "calm")
         network.healAll()
         network.loss = 0
@@ -89,6 +90,8 @@ extension World {
         network.delay = 60 * microsecond...300 * microsecond
         for server in nameServers?.servers.indices ?? 0..<0 { setServer(server, .well) }
         for machine in machines.indices { mend(machine) }
+        // What was due in the storm and not begun is due no more.
+        if calendar.isUsed { for machine in machines.indices { readCalendar(machine) } }
     }
 
     private mutating func mend(_ machine: Int) {

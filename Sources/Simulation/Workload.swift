@@ -77,6 +77,7 @@ extension World {
         let id = workload.ask(request, machine: machine, life: service.life, naps: service.naps)
         trace.add(now, "operator", "\(id) asks \(machines[machine].name): \(Self.text(of: request))")
         if case .undrain(let node, _) = request { judge.undrainAsked(node) }
+        if case .playbook = request { for machine in machines { judge.undrainAsked(machine.name) } }
         deliver(.operatorAsked(id: id, request), to: machine, life: service.life)
         let end = now.after(nanoseconds: Workload.patience)
         agenda.add(.operatorsPatienceEnds(request: id), at: end)
@@ -87,6 +88,7 @@ extension World {
         case .status: "status"
         case .zone: "zone"
         case .zoneApply: "zone apply"
+        case .playbook(let request): "playbook \(text(of: request))"
         case .abortDrain: "abort"
         case .undrain(let node, _): "undrain \(node)"
         case .drain(let drain):
@@ -116,6 +118,7 @@ extension World {
         case .zone(let report):
             "zone, \(report.steps.count) steps\(report.held.map { ", held: \($0)" } ?? "")"
         case .unavailable(let reason): "unavailable: \(reason)"
+        case .playbooks(let report): "playbooks, \(text(of: report))"
         }
     }
 

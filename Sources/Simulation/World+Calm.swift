@@ -6,6 +6,8 @@ import Consensus
 extension World {
     /// How long a cluster may take to come to rest, in true time.
     static let restBound: Duration = .seconds(15)
+    /// How much longer when a playbook is under way: every step of it may use up its timeout, and be undone.
+    static let runBound: Duration = .seconds(75)
 
     /// What is still not as it should be in calm weather; nil when all is well.
     package func unrest() -> String? {
@@ -45,6 +47,9 @@ extension World {
     }
 
     private func unrestOfSeats(_ state: ControlState) -> String? {
+        if let run = state.playbooks.run {
+            return "\(run.name) is \(run.phase): \(run.steps.map(\.condition.text))"
+        }
         if let drain = state.drain { return "the drain of \(drain.seat) is \(drain.phase.rawValue)" }
         if let sulking = machines.first(where: { $0.isUp && $0.phones.isRefusing }) {
             return "\(sulking.name) refuses calls"
@@ -101,7 +106,7 @@ extension World {
 
     /// Lets time pass until the cluster is at rest; objects when it does not come to rest in time.
     package mutating func awaitRest(within bound: Duration = World.restBound) {
-        let end = now + bound
+        let end = now + (usesPlaybooks ? bound + Self.runBound : bound)
         var reason = unrest()
         while let unrest = reason, violation == nil {
             guard now < end else {

@@ -7,7 +7,7 @@ extension World {
     private var leaderIndex: Int? { machines.firstIndex { $0.service?.node.isLeader == true } }
 
     /// A machine by its name, or `leader`.
-    private func machine(_ act: Scenario.Act, _ place: Int) throws(Scenario.Failure) -> Int {
+    func machine(_ act: Scenario.Act, _ place: Int) throws(Scenario.Failure) -> Int {
         let name = try act.word(place)
         guard let machine = name == "leader" ? leaderIndex : index(of: name) else {
             throw Scenario.Failure(line: act.line, text: "there is no \(name)")
@@ -16,6 +16,7 @@ extension World {
     }
 
     mutating func play(_ act: Scenario.Act, _ cuts: inout [Cut]) throws(Scenario.Failure) {
+        if try playPlaybook(act) { return }
         switch act.words[0] {
         case "run": run(until: now.after(nanoseconds: try act.nanoseconds(1)))
         case "rest":
@@ -147,6 +148,7 @@ extension World {
         default: break
         }
         guard let state = judge.newestState else { return "no cluster was formed" }
+        if let objection = try objectionToPlaybooks(act, state) { return objection }
         switch try act.word(1) {
         case "holder":
             guard let seat = state.seat(try act.word(2)) else { return "no seat \(act.words[2])" }

@@ -18,6 +18,13 @@ package struct World: Sendable {
     var workload = Workload()
     var calls: PretendCalls
     var weather = Weather.calm
+    var calendar = PretendCalendar()
+    /// What programs and probes of playbooks find.
+    var checksHold = true
+    /// Playbooks of a scenario, by the order they were written.
+    var shelf: [Playbook] = []
+    /// Runs may be under way when calm begins.
+    var usesPlaybooks = false
     /// Faults may begin; false in calm.
     var isStormy = false
     /// One disk in a world's life: a majority of voters that forgets is nothing a cluster can survive.
@@ -43,6 +50,7 @@ package struct World: Sendable {
         nameServers = blueprint.settings.dns.map { NameServers($0, records: blueprint.foreignRecords) }
         judge = Judge(blueprint)
         calls = PretendCalls(blueprint.settings.addresses)
+        calendar.errors = Array(repeating: 0, count: blueprint.machines.count)
         for i in machines.indices {
             machines[i].keeper.ignoresExpiry = blueprint.sabotage == .keeperIgnoresExpiry
             agenda.add(.switchTick(machine: i), at: Moment(nanoseconds: Int64(i + 1) * 7 * millisecond))
@@ -131,6 +139,13 @@ package struct World: Sendable {
         case .weather: blow()
         case .operatorActs: operatorActs()
         case .operatorsPatienceEnds(let request): endPatience(request)
+        case .plannerActs: plannerActs()
+        case .commandEnds(let id, let result, let machine, let life):
+            endCommand(id, result, of: machine, life: life)
+        case .serviceDies(let machine, let life):
+            if machines[machine].service?.life == life { kill(machine, restartAfter: 400 * millisecond) }
+        case .calendarTurns(let machine): turnCalendar(machine)
+        case .calendarRead(let machine): readCalendar(machine)
         }
     }
 
@@ -194,6 +209,15 @@ package struct World: Sendable {
         case .surveyed(let survey): surveyed(survey, machine)
         case .report(let event): report(event, of: machine)
         case .stop(let reason): stop(machine, reason)
+        case .watchCalendar(let questions): watchCalendar(questions, of: machine)
+        case .runCommand(let id, let order, let context):
+            runCommand(id, order, context, on: machine, life: life)
+        case .stopCommand(let id): stopCommand(id, on: machine, life: life)
+        case .check(let id, let check, _): look(id, check, of: machine, life: life)
+        case .notify(let id, let url, let context): notify(id, url, context, of: machine, life: life)
+        case .failNode:
+            // After the other effects of the same moment, as the end of a process is.
+            agenda.add(.serviceDies(machine: machine, life: life), at: now)
         }
     }
 

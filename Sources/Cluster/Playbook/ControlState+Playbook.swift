@@ -19,7 +19,7 @@ extension ControlState {
             }
             return Applied(events: abandon(reason, undoes: undoes, at: epoch))
         case .finish(let run): return finish(run, wall: wall, at: epoch)
-        case .begin, .assign, .drain, .undrain, .move, .lowerTTL, .outcome, .approve, .beginUndo:
+        case .begin, .assign, .drain, .rest, .undrain, .move, .lowerTTL, .outcome, .approve, .beginUndo:
             return applyToStep(command, at: epoch)
         }
     }
@@ -148,9 +148,10 @@ extension ControlState {
         case .stopping(let reason):
             outcome = .failed(reason)
         }
+        var restored: [ClusterEvent] = []
         // A lowered TTL is for the run only, however the run ends.
         if let lowered = run.steps.lazy.compactMap(\.traces.lowered).first, !lowered.isRestored {
-            _ = setTTL(lowered.former, at: epoch)
+            restored = setTTL(lowered.former, at: epoch).events
         }
         playbooks.run = nil
         playbooks.keep(FinishedRun(run, outcome, at: time, wall: wall))
@@ -159,7 +160,7 @@ extension ControlState {
         case .rolledBack, .rolledBackPartly: kind = .playbookRolledBack
         default: kind = .playbookFinished
         }
-        return .done(ClusterEvent(kind, run.name, outcome.text, epoch: epoch))
+        return Applied(events: restored + [ClusterEvent(kind, run.name, outcome.text, epoch: epoch)])
     }
 
     // MARK: - What happens to a run without a command of its own

@@ -17,6 +17,7 @@ extension ControlState {
             guard let beginning = run.steps[at].beginning else { return Self.isOver }
             return Applied(events: end(at, beginning, outcome, at: epoch))
         case .drain(let id, let drain): return begin(drain, for: id, at: epoch)
+        case .rest(let id, let holder, let reason): return rest(holder, reason, for: id, at: epoch)
         case .undrain(let id): return undrain(for: id, at: epoch)
         case .move(let id, let move): return apply(move, for: id, at: epoch)
         case .lowerTTL(let id): return changeTTL(for: id, at: epoch)
@@ -132,6 +133,25 @@ extension ControlState {
         playbooks.run?.steps[at].traces.drained = StepTraces.Drained(
             seat: new.seat, node: new.from, isUnderWay: true, maintenance: nil)
         return applied
+    }
+
+    private mutating func rest(
+        _ holder: Holder, _ reason: String, for id: StepID, at epoch: Epoch
+    ) -> Applied {
+        guard let run = playbooks.run, run.isRunning, let at = run.place(of: id),
+            case .drain = run.steps[at].action, run.steps[at].traces.drained == nil,
+            let beginning = run.steps[at].beginning
+        else { return Self.isOver }
+        guard isActive(holder), let member = member(holder.name), member.maintenance == nil else {
+            return .refused("\(holder.name) is not in service")
+        }
+        let maintenance = Maintenance(reason: reason, who: run.who, since: time)
+        let applied = setMaintenance(holder.name, maintenance, at: epoch)
+        guard applied.refusal == nil else { return applied }
+        playbooks.run?.steps[at].traces.drained = StepTraces.Drained(
+            seat: "", node: holder, isUnderWay: false, maintenance: maintenance)
+        let outcome = StepOutcome(.done("it held no address"))
+        return Applied(events: applied.events + end(at, beginning, outcome, at: epoch))
     }
 
     /// Of an `undrain` step, or of a drain that is being undone.

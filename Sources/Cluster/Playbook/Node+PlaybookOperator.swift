@@ -93,10 +93,10 @@ extension Node {
     private func timeline(of playbook: Playbook, in state: ControlState) -> [String] {
         guard let steps = try? playbook.expanded(in: state) else { return [] }
         return steps.enumerated().map { number, step in
-            var line = "step \(number + 1), \(step.action.title): at most \(step.timeout.milliseconds / 1000) s"
+            var line = "step \(number + 1), \(step.action.title): at most \(step.timeout.span)"
             let before = step.after.map { "\($0 + 1)" }.joined(separator: ", ")
             if !before.isEmpty, step.after != [number - 1] { line += ", after step \(before)" }
-            if step.pause > .zero { line += ", \(step.pause.milliseconds / 1000) s later" }
+            if step.pause > .zero { line += ", \(step.pause.span) later" }
             if let undo = step.undo { line += "; undone by \(undo.title)" }
             return line
         }

@@ -66,7 +66,7 @@ extension Node {
             duty.waits.append(PlaybookDuty.Wait(step: id.step, reason: reason))
             guard elapsed >= timeout else { return }
             outcome = StepOutcome(
-                .failed("not done within \(timeout.milliseconds / 1000) s, waiting for \(reason)"))
+                .failed("not done within \(timeout.span), waiting for \(reason)"))
         }
         outcome.output = outcome.output.tail(of: PlaybookLimits.stepOutput)
         propose(.playbook(.outcome(id, outcome)), &scratch, at: now)
@@ -82,6 +82,15 @@ extension Node {
         if let drain = scratch.drain { return .waiting("\(drain.owner)'s drain of \(drain.seat) to end") }
         if let member = scratch.member(request.target), let maintenance = member.maintenance {
             return .failed("\(member.name) is in maintenance already: \(maintenance.reason)")
+        }
+        if scratch.seat(request.target) == nil, let member = scratch.member(request.target) {
+            guard member.kind == .full else { return .failed("\(member.name) is a witness") }
+            guard member.isActive else { return .waiting("\(member.name) to be there") }
+            if !scratch.grants.contains(where: { $0.holder == member.holder || $0.waits(for: member.holder) }) {
+                let rest = PlaybookCommand.rest(id, member.holder, reason: request.reason)
+                propose(.playbook(rest), &scratch, at: now)
+                return .waiting("\(member.name) to rest")
+            }
         }
         let (drain, reasons) = prepareDrain(request, in: scratch, at: now)
         guard let drain else { return .waiting(reasons.joined(separator: "; ")) }

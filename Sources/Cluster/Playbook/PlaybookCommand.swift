@@ -12,6 +12,8 @@ package enum PlaybookCommand: Hashable, Sendable, Codable {
     /// Which life of which node executes what has begun.
     case assign(StepID, Holder)
     case drain(StepID, Drain)
+    /// A node that holds nothing has nothing to drain: into maintenance at once.
+    case rest(StepID, Holder, reason: String)
     case undrain(StepID)
     /// There, or back when the step is being undone.
     case move(StepID, Move)

@@ -110,8 +110,8 @@ extension PlaybookAction {
         case .drain(let target, _, _, _): "drain \(target)"
         case .undrain(let node): "undrain \(node)"
         case .switchover(let seat, let to): "switch \(seat) over" + (to.map { " to \($0)" } ?? "")
-        case .lowerTTL(let ttl): "lower the TTL to \(ttl.milliseconds / 1000) s"
-        case .wait(let duration): "wait \(duration.milliseconds / 1000) s"
+        case .lowerTTL(let ttl): "lower the TTL to \(ttl.span)"
+        case .wait(let duration): "wait \(duration.span)"
         case .run(let order): "run \(order.title)"
         case .check(let check, _): "check \(check.title)"
         case .notify(.command(let order)): "notify by \(order.title)"
@@ -184,6 +184,13 @@ extension CommandOrder {
     package var title: String {
         let text = ([program] + arguments).joined(separator: " ")
         return text.cut(to: 120) + (node.isEmpty ? "" : " on \(node)")
+    }
+}
+
+extension Duration {
+    /// `45 s`, or `1500 ms` when it is no whole number of seconds.
+    var span: String {
+        milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
     }
 }
 
