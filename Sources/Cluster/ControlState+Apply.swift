@@ -33,9 +33,10 @@ extension ControlState {
         case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
         case .ttlServed: applied = noteTTLServed(at: epoch)
         case .asked(let asked):
-            applied = asked.command.map { command in
-                apply(StampedCommand(time: stamped.time, command: command, wall: stamped.wall), at: epoch)
-            } ?? .done()
+            applied =
+                asked.command.map { command in
+                    apply(StampedCommand(time: stamped.time, command: command, wall: stamped.wall), at: epoch)
+                } ?? .done()
             note(asked, applied, wall: stamped.wall, at: epoch)
             return applied
         }

@@ -72,7 +72,7 @@ struct Judge: Sendable {
     /// Fences because of silence or a lapsed lease that gave an address to somebody.
     private(set) var takeoverCount = 0
     private(set) var formedAt: Moment?
-    private var playbooks = PlaybookJudge()
+    private(set) var playbooks = PlaybookJudge()
 
     init(_ blueprint: Blueprint) {
         addressNames = blueprint.settings.addresses.map(\.name)

@@ -66,14 +66,16 @@ extension World {
         _ id: StepID, _ order: CommandOrder, _ context: PlaybookContext, on machine: Int, life: Int
     ) {
         let name = machines[machine].name
-        trace.add(now, name, "runs \(order.title): step \(context.step)\(context.isUndoing ? ", undoing" : "")")
+        trace.add(
+            now, name, "runs \(order.title): step \(context.step)\(context.isUndoing ? ", undoing" : "")")
         judge.executed(context, by: name, now)
         machines[machine].commands.forget(besides: life)
         machines[machine].commands.begin(id, life: life)
         switch PretendCommands.fate(of: order) {
         case .ends(let result, let nanoseconds):
             agenda.add(
-                .commandEnds(id, result, machine: machine, life: life), at: now.after(nanoseconds: nanoseconds))
+                .commandEnds(id, result, machine: machine, life: life),
+                at: now.after(nanoseconds: nanoseconds))
         case .kills(let nanoseconds):
             agenda.add(.serviceDies(machine: machine, life: life), at: now.after(nanoseconds: nanoseconds))
         }
@@ -100,7 +102,8 @@ extension World {
             at: now.after(nanoseconds: 5 * millisecond))
     }
 
-    mutating func notify(_ id: StepID, _ url: String, _ context: PlaybookContext, of machine: Int, life: Int) {
+    mutating func notify(_ id: StepID, _ url: String, _ context: PlaybookContext, of machine: Int, life: Int)
+    {
         trace.add(now, machines[machine].name, "posts to \(url): step \(context.step)")
         judge.executed(context, by: machines[machine].name, now)
         let failure = isStormy && chance.playbooks.happens(perMille: 300) ? "no answer" : nil

@@ -17,6 +17,9 @@ package enum Simulation {
         package var takeovers: Int
         /// From power loss in calm weather until the address was on another machine.
         package var takeover: Duration?
+        /// Runs of playbooks that ended, and programs executed for them.
+        package var runs: Int
+        package var executions: Int
 
         /// The command that shows what happened.
         package var replay: String { "fsdns simulate --seed \(seed) --trace" }
@@ -26,6 +29,8 @@ package enum Simulation {
         package var runs = 0
         package var steps = 0
         package var takeovers = 0
+        package var playbookRuns = 0
+        package var executions = 0
         package var lasted = Duration.zero
         /// Sorted.
         package var takeoverTimes: [Duration] = []
@@ -43,6 +48,8 @@ package enum Simulation {
             sweep.runs += 1
             sweep.steps += outcome.steps
             sweep.takeovers += outcome.takeovers
+            sweep.playbookRuns += outcome.runs
+            sweep.executions += outcome.executions
             sweep.lasted += outcome.lasted
             if let time = outcome.takeover { sweep.takeoverTimes.append(time) }
             if outcome.violation != nil {
@@ -87,6 +94,7 @@ package enum Simulation {
         }
         return Outcome(
             seed: seed, violation: world.violation, trace: world.trace, lasted: world.now - .zero,
-            steps: world.steps, takeovers: world.judge.takeoverCount, takeover: takeover)
+            steps: world.steps, takeovers: world.judge.takeoverCount, takeover: takeover,
+            runs: world.judge.playbooks.finished, executions: world.judge.playbooks.executions)
     }
 }

@@ -114,7 +114,8 @@ extension World {
             .check(
                 endpoint.map { chance.playbooks.happens(perMille: 500) ? .tcp($0) : .registrationsConverged }
                     ?? .zoneConverged, interval: .milliseconds(150)),
-            .check(chance.playbooks.pick([.zoneConverged, .headroom(slaves: 0), .callsBelow(5, node: nil)]),
+            .check(
+                chance.playbooks.pick([.zoneConverged, .headroom(slaves: 0), .callsBelow(5, node: nil)]),
                 interval: .milliseconds(100)),
         ]
         let number = inner ? chance.playbooks.draw(4...9) : chance.playbooks.draw(0...(actions.count - 1))

@@ -120,7 +120,8 @@ extension World {
             if parts[0] == "each" {
                 let items: PlaybookItems =
                     parts[1] == "seats"
-                    ? .seats : parts[1] == "nodes" ? .nodes : .named(parts[1].split(separator: ",").map(String.init))
+                    ? .seats
+                    : parts[1] == "nodes" ? .nodes : .named(parts[1].split(separator: ",").map(String.init))
                 let inner = try self.steps(&words, act)
                 let atMost = parts.count > 2 ? Int(parts[2]) ?? 1 : 1
                 steps.append(
@@ -162,7 +163,8 @@ extension World {
         case "run":
             action = .run(order(first == "leader" ? "" : first, second))
             if undo?.node == "${node}", first != "${node}" { undo?.node = first }
-        case "check": action = .check(.http(url: "http://\(first)/", status: 200), interval: .milliseconds(200))
+        case "check":
+            action = .check(.http(url: "http://\(first)/", status: 200), interval: .milliseconds(200))
         case "registrations": action = .check(.registrationsConverged, interval: .milliseconds(200))
         case "headroom":
             action = .check(.headroom(slaves: Int(first) ?? 1), interval: .milliseconds(100))

@@ -1,5 +1,4 @@
 import Consensus
-import Foundation
 import Testing
 
 @testable import Cluster
@@ -24,7 +23,9 @@ extension Five {
     }
 
     @discardableResult
-    mutating func end(_ step: Int, _ verdict: StepOutcome.Verdict = .done(nil), output: String = "") -> Applied {
+    mutating func end(_ step: Int, _ verdict: StepOutcome.Verdict = .done(nil), output: String = "")
+        -> Applied
+    {
         playbook(.outcome(run!.id(of: step)!, StepOutcome(verdict, output: output)))
     }
 
@@ -60,7 +61,8 @@ struct PlaybookRunTests {
         var five = Five()
         let inner = [drain("${item}"), step(.run(order("${node}")))]
         five.start([
-            wait, step(.forEach(.seats, atMost: 1, pause: .seconds(5), steps: inner)), step(.undrain(node: "fs1")),
+            wait, step(.forEach(.seats, atMost: 1, pause: .seconds(5), steps: inner)),
+            step(.undrain(node: "fs1")),
         ])
         let run = try #require(five.run)
         #expect(
@@ -88,7 +90,9 @@ struct PlaybookRunTests {
     @Test("too many steps are refused") func tooMany() {
         var five = Five()
         let items = (0..<200).map { "\($0)" }
-        let applied = five.start([step(.forEach(.named(items), atMost: 1, pause: .zero, steps: [wait, wait]))])
+        let applied = five.start([
+            step(.forEach(.named(items), atMost: 1, pause: .zero, steps: [wait, wait]))
+        ])
         #expect(applied.refusal == "upgrade cannot run: it has more than 256 steps with all its items")
     }
 
@@ -122,7 +126,9 @@ struct PlaybookRunTests {
 
     @Test("a run is given to one life of one node, once") func assigned() throws {
         var five = Five()
-        five.start([step(.run(Cluster.CommandOrder(node: "fs4", program: "/x", arguments: [], timeout: .seconds(1))))])
+        five.start([
+            step(.run(Cluster.CommandOrder(node: "fs4", program: "/x", arguments: [], timeout: .seconds(1))))
+        ])
         five.begin(0)
         let id = try #require(five.run?.id(of: 0))
         #expect(five.playbook(.assign(id, Five.holder("fs4"))).refusal == nil)
@@ -193,7 +199,8 @@ struct PlaybookUndoTests {
         five.rest(0, "fs4")
         five.begin(1)
         five.end(1, .failed("exited with 1"))
-        #expect(five.steps == "done: it held no address | failed: exited with 1 | skipped: the run ended before")
+        #expect(
+            five.steps == "done: it held no address | failed: exited with 1 | skipped: the run ended before")
         #expect(five.run?.phase.word == "undoing")
         #expect(five.run?.nextToUndo == 0)
     }
@@ -235,7 +242,9 @@ struct PlaybookUndoTests {
         #expect(five.state.playbooks.finished.last?.steps[1].undone == "not undone: exited with 3")
     }
 
-    @Test("what was done to a node that is in service again is not undone under its calls") func inService() throws {
+    @Test("what was done to a node that is in service again is not undone under its calls") func inService()
+        throws
+    {
         var five = Five()
         five.start([
             drain("fs4"), step(.run(order("fs4")), undo: order("fs4")), step(.undrain(node: "fs4")), wait,
@@ -307,97 +316,5 @@ struct PlaybookUndoTests {
         five.begin(0)
         five.end(0, .failed("no answer"))
         #expect(five.steps == "done: not delivered: no answer | waiting")
-    }
-}
-
-@Suite("A schedule of playbooks")
-struct PlaybookScheduleTests {
-    private func scheduled(_ schedule: PlaybookSchedule = .once(WallTime(seconds: 100))) -> Five {
-        var five = Five()
-        let playbook = Playbook(name: "upgrade", summary: "", steps: [wait], schedule: schedule)
-        five.playbook(.schedule(playbook, who: "ann@desk", considered: WallTime(seconds: 10)))
-        return five
-    }
-
-    private static let minutes = PlaybookSchedule.cron(
-        CronLine(
-            minutes: .max, hours: .max, days: .max, months: .max, weekdays: .max, text: "* * * * *",
-            isEitherDay: false), zone: "UTC")
-
-    @Test("an instant is started at most once, and older ones not after it") func once() throws {
-        var five = scheduled(Self.minutes)
-        let id = try #require(five.state.playbooks.schedules.first?.id)
-        func start(_ due: Int64) -> PlaybookCommand {
-            .start(PlaybookStart(playbook: nil, schedule: id, due: WallTime(seconds: due), who: "ann@desk"))
-        }
-        #expect(five.playbook(start(120)).refusal == nil)
-        five.begin(0)
-        five.end(0)
-        five.playbook(.finish(run: five.run!.id))
-        #expect(five.playbook(start(120)).refusal == "that due run was looked at already")
-        #expect(five.playbook(start(60)).refusal == "that due run was looked at already")
-        #expect(five.playbook(start(180)).refusal == nil)
-    }
-
-    @Test("what was due and is lost has a word in the history") func lost() throws {
-        var five = scheduled(Self.minutes)
-        let id = try #require(five.state.playbooks.schedules.first?.id)
-        let through = WallTime(seconds: 300)
-        #expect(five.playbook(.consider(schedule: id, through: through, reason: "too late")).refusal == nil)
-        #expect(five.playbook(.consider(schedule: id, through: through, reason: "too late")).refusal != nil)
-        #expect(five.state.playbooks.finished.map(\.outcome) == [.skipped("too late")])
-        #expect(five.state.playbooks.schedules.first?.considered == through)
-    }
-
-    @Test("what was due once is scheduled no more") func single() throws {
-        var five = scheduled()
-        let id = try #require(five.state.playbooks.schedules.first?.id)
-        five.playbook(
-            .start(PlaybookStart(playbook: nil, schedule: id, due: WallTime(seconds: 100), who: "ann@desk")))
-        #expect(five.state.playbooks.schedules.isEmpty)
-        #expect(five.run?.due == WallTime(seconds: 100))
-    }
-
-    @Test("a schedule replaces one of its name") func replaced() {
-        var five = scheduled()
-        let playbook = Playbook(name: "upgrade", summary: "new", steps: [wait], schedule: Self.minutes)
-        five.playbook(.schedule(playbook, who: "bob@desk", considered: WallTime(seconds: 20)))
-        #expect(five.state.playbooks.schedules.map(\.who) == ["bob@desk"])
-    }
-}
-
-@Suite("The audit trail")
-struct AuditTests {
-    @Test("a deed is kept with who, what and what came of it") func deed() {
-        var five = Five()
-        let maintenance = Maintenance(reason: "kernel", who: "ann@desk", since: .zero)
-        let asked = AskedCommand(
-            who: "ann@desk", what: "rest fs4", why: "kernel",
-            command: .maintenance(node: "fs4", maintenance))
-        five.apply(.asked(asked))
-        five.apply(.asked(asked))
-        let entries = five.state.audit.entries.filter { !$0.who.isEmpty }
-        #expect(entries.map(\.outcome) == ["agreed", "refused: fs4 is already so"])
-        #expect(entries.map(\.what) == ["rest fs4", "rest fs4"])
-        #expect(five.state.audit.entries.map(\.number) == [1, 2, 3])
-    }
-
-    @Test("the newest 500 are kept, and their numbers have no gap") func bounded() {
-        var five = Five()
-        for _ in 0..<600 {
-            five.apply(.asked(AskedCommand(who: "ann@desk", what: "zone apply", why: "", command: nil)))
-        }
-        #expect(five.state.audit.entries.count == 500)
-        #expect(five.state.audit.entries.last?.number == 600)
-        #expect(five.state.audit.entries.first?.number == 101)
-    }
-
-    @Test("a state from before playbooks can still be read") func olderState() throws {
-        let state = ControlState(clusterID: 1, settings: Five.settings)
-        let written = try JSONEncoder().encode(state)
-        var object = try #require(JSONSerialization.jsonObject(with: written) as? [String: Any])
-        for key in ["playbooks", "audit", "ttl"] { object[key] = nil }
-        let older = try JSONSerialization.data(withJSONObject: object)
-        #expect(try JSONDecoder().decode(ControlState.self, from: older) == state)
     }
 }

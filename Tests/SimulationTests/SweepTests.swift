@@ -14,6 +14,8 @@ import Testing
         #expect(sweep.failure == nil)
         // A sweep without takeovers would prove nothing.
         #expect(sweep.takeovers > 20)
+        #expect(sweep.playbookRuns > 20)
+        #expect(sweep.executions > 10)
     }
 
     @Test(

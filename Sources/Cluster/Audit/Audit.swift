@@ -63,9 +63,9 @@ extension ControlState {
     mutating func note(_ asked: AskedCommand, _ applied: Applied, wall: WallTime?, at epoch: Epoch) {
         audit.add(
             AuditEntry(
-                epoch: epoch, time: time, wall: wall, who: asked.who.cut(to: 128),
-                what: asked.what.cut(to: 256), why: asked.why.cut(to: 256),
-                outcome: (applied.refusal.map { "refused: \($0)" } ?? "agreed").cut(to: 512)))
+                epoch: epoch, time: time, wall: wall, who: asked.who.cut(to: 64),
+                what: asked.what.cut(to: 128), why: asked.why.cut(to: 128),
+                outcome: (applied.refusal.map { "refused: \($0)" } ?? "agreed").cut(to: 256)))
     }
 
     /// What earlier deeds came to.
@@ -74,8 +74,8 @@ extension ControlState {
             audit.add(
                 AuditEntry(
                     epoch: epoch, time: time, wall: wall, who: "",
-                    what: "\(event.kind.rawValue) \(event.subject)".cut(to: 256), why: "",
-                    outcome: event.text.cut(to: 512)))
+                    what: "\(event.kind.rawValue) \(event.subject)".cut(to: 128), why: "",
+                    outcome: event.text.cut(to: 256)))
         }
     }
 }

@@ -45,7 +45,8 @@ extension ControlState {
             return .refused("no playbook \(name) is scheduled")
         }
         playbooks.schedules.remove(at: at)
-        return .done(ClusterEvent(.playbookScheduled, name, "not scheduled any more, by \(who)", epoch: epoch))
+        return .done(
+            ClusterEvent(.playbookScheduled, name, "not scheduled any more, by \(who)", epoch: epoch))
     }
 
     /// Notes that due instants up to this one were looked at; what was due once is not kept.
@@ -55,7 +56,9 @@ extension ControlState {
         else { return nil }
         playbooks.schedules[at].considered = due
         let schedule = playbooks.schedules[at]
-        if case .once(let time) = schedule.playbook.schedule, time <= due { playbooks.schedules.remove(at: at) }
+        if case .once(let time) = schedule.playbook.schedule, time <= due {
+            playbooks.schedules.remove(at: at)
+        }
         return schedule
     }
 
@@ -98,7 +101,8 @@ extension ControlState {
             schedule: start.schedule, due: start.due, began: time, wall: wall,
             until: start.remaining.map { time + $0 }, aborts: playbook.aborts, rollsBack: playbook.rollsBack,
             phase: .running, steps: steps)
-        let cause = start.due.map { "due at \($0.text), scheduled by \(start.who)" } ?? "started by \(start.who)"
+        let cause =
+            start.due.map { "due at \($0.text), scheduled by \(start.who)" } ?? "started by \(start.who)"
         return .done(
             ClusterEvent(
                 .playbookStarted, playbook.name, "\(steps.count) steps, \(cause)", epoch: epoch))
@@ -112,7 +116,8 @@ extension ControlState {
         for at in run.steps.indices {
             switch (run.steps[at].condition, run.steps[at].action) {
             case (.waiting, _): run.steps[at].condition = .skipped("the run ended before")
-            case (.begun(let beginning), .run), (.begun(let beginning), .notify), (.begun(let beginning), .fail):
+            case (.begun(let beginning), .run), (.begun(let beginning), .notify),
+                (.begun(let beginning), .fail):
                 // What a node executes is waited for: it was told to stop.
                 if beginning.executor == nil { run.steps[at].condition = .skipped("nobody had begun it") }
             case (.begun, _):
@@ -215,8 +220,9 @@ extension FinishedRun {
             outcome: outcome,
             steps: run.steps.map { step in
                 Step(
-                    line: step.line, title: step.action.title, outcome: step.condition.text,
-                    undone: step.undoing?.text, output: step.output.tail(of: PlaybookLimits.finishedOutput))
+                    line: step.line, title: step.action.title.cut(to: 80),
+                    outcome: step.condition.text.cut(to: 160), undone: step.undoing?.text.cut(to: 160),
+                    output: step.isDone ? "" : step.output.tail(of: PlaybookLimits.finishedOutput))
             })
     }
 }

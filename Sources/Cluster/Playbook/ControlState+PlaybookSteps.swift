@@ -48,7 +48,8 @@ extension ControlState {
         let beginning = RunStep.Beginning(epoch: epoch, time: time, executor: nil)
         playbooks.run?.steps[at].condition = .begun(beginning)
         if node == nil, step.action.holdsNode || step.undo?.holdsNode == true {
-            let outcome = StepOutcome(.failed("no drain of this run has put a node into maintenance before it"))
+            let outcome = StepOutcome(
+                .failed("no drain of this run has put a node into maintenance before it"))
             return Applied(events: end(at, beginning, outcome, at: epoch))
         }
         playbooks.run?.steps[at].action = step.action.replacing("${node}", with: node)
@@ -119,7 +120,7 @@ extension ControlState {
         guard !output.isEmpty, let run = playbooks.run else { return }
         let others = run.steps.indices.filter { $0 != at }.reduce(0) { $0 + run.steps[$1].output.utf8.count }
         let room = min(PlaybookLimits.stepOutput, max(0, PlaybookLimits.runOutput - others))
-        playbooks.run?.steps[at].output = output.tail(of: room)
+        playbooks.run?.steps[at].output = output.printable.tail(of: room)
     }
 
     // MARK: - What steps change
@@ -201,7 +202,8 @@ extension ControlState {
     }
 
     private mutating func changeTTL(for id: StepID, at epoch: Epoch) -> Applied {
-        guard let run = playbooks.run, let at = run.place(of: id), case .lowerTTL(let new) = run.steps[at].action
+        guard let run = playbooks.run, let at = run.place(of: id),
+            case .lowerTTL(let new) = run.steps[at].action
         else { return Self.isOver }
         if let lowered = run.steps[at].traces.lowered, run.steps[at].undoBeginning != nil {
             let applied = setTTL(lowered.former, at: epoch)

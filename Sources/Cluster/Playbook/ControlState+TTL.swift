@@ -35,7 +35,9 @@ extension ControlState {
 
     /// Every server serves the lowered TTL: from now on clients forget the former one.
     mutating func noteTTLServed(at epoch: Epoch) -> Applied {
-        guard let current = ttl, current.forgottenAt == nil else { return .refused("no TTL is being lowered") }
+        guard let current = ttl, current.forgottenAt == nil else {
+            return .refused("no TTL is being lowered")
+        }
         ttl?.forgottenAt = time + current.former
         return .done()
     }

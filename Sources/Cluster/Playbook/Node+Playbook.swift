@@ -105,7 +105,9 @@ extension Node {
             reasons.append(error.reason)
         }
         if let reason = playbook.implausibility { reasons.append(reason) }
-        if let reason = uneasiness(playbook.aborts, ownNodes: [], in: state, at: now) { reasons.append(reason) }
+        if let reason = uneasiness(playbook.aborts, ownNodes: [], in: state, at: now) {
+            reasons.append(reason)
+        }
         return reasons
     }
 

@@ -27,7 +27,8 @@ extension Node {
                 return answer(asker, .refused(["no playbook is running"]))
             }
             let abandon = PlaybookCommand.abandon(run: run.id, reason: "cancelled by \(who)", undoes: true)
-            propose(.playbook(abandon), for: asker, ["\(run.name) is being undone, newest step first"], at: now)
+            propose(
+                .playbook(abandon), for: asker, ["\(run.name) is being undone, newest step first"], at: now)
         case .approve(let who): approve(who, from: asker, at: now)
         case .list: answer(asker, .playbooks(playbookReport(withHistory: false, at: now)))
         case .history: answer(asker, .playbooks(playbookReport(withHistory: true, at: now)))
@@ -61,6 +62,10 @@ extension Node {
                 self.answer(asked.asker, .unavailable("leadership moved; nothing was changed"))
                 continue
             }
+            let request = PlaybookRequest.run(
+                asked.playbook, who: asked.who, dryRun: asked.dryRun, ignoresWindow: false)
+            deed = OperatorRequest.playbook(request).deed
+            defer { deed = nil }
             start(
                 asked.playbook, who: asked.who, dryRun: asked.dryRun, opening: answer.opening,
                 remaining: answer.opening.remaining(at: reading.now), from: asked.asker, at: now)

@@ -86,7 +86,8 @@ extension Node {
         if scratch.seat(request.target) == nil, let member = scratch.member(request.target) {
             guard member.kind == .full else { return .failed("\(member.name) is a witness") }
             guard member.isActive else { return .waiting("\(member.name) to be there") }
-            if !scratch.grants.contains(where: { $0.holder == member.holder || $0.waits(for: member.holder) }) {
+            if !scratch.grants.contains(where: { $0.holder == member.holder || $0.waits(for: member.holder) })
+            {
                 let rest = PlaybookCommand.rest(id, member.holder, reason: request.reason)
                 propose(.playbook(rest), &scratch, at: now)
                 return .waiting("\(member.name) to rest")
@@ -103,7 +104,9 @@ extension Node {
     ) -> StepProgress {
         guard scratch.member(node) != nil else { return .failed("there is no node \(node)") }
         if step.traces.undrained == nil { propose(.playbook(.undrain(id)), &scratch, at: now) }
-        guard let member = scratch.member(node), member.isActive else { return .waiting("\(node) to come back") }
+        guard let member = scratch.member(node), member.isActive else {
+            return .waiting("\(node) to come back")
+        }
         if scratch.grants.contains(where: { $0.holder == member.holder && !$0.revoked }) { return .done(nil) }
         return unreadiness(of: member.holder, in: scratch, at: now).map { .waiting($0) } ?? .done(nil)
     }
@@ -196,10 +199,13 @@ extension Node {
     ) -> StepProgress {
         switch check {
         case .callsBelow(let most, let node):
-            let nodes = state.members.filter { $0.isActive && $0.kind == .full && (node == nil || $0.name == node) }
+            let nodes = state.members.filter {
+                $0.isActive && $0.kind == .full && (node == nil || $0.name == node)
+            }
             if nodes.isEmpty { return .waiting("\(node ?? "a node") to be there") }
             let calls = nodes.reduce(0) { $0 + Int(load(of: $1.holder)?.calls ?? 0) }
-            return calls < most ? .done("\(calls) calls") : .waiting("fewer than \(most) calls, there are \(calls)")
+            return calls < most
+                ? .done("\(calls) calls") : .waiting("fewer than \(most) calls, there are \(calls)")
         case .zoneConverged: return zoneObstacle.map { .waiting($0) } ?? .done(nil)
         case .headroom(let slaves):
             for seat in state.seats {

@@ -11,11 +11,18 @@ package struct PlaybookBook: Hashable, Sendable, Codable {
 
     package init() {}
 
-    package func schedule(_ name: String) -> ScheduledPlaybook? { schedules.first { $0.playbook.name == name } }
+    package func schedule(_ name: String) -> ScheduledPlaybook? {
+        schedules.first { $0.playbook.name == name }
+    }
 
     mutating func keep(_ finished: FinishedRun) {
         self.finished.append(finished)
-        if self.finished.count > PlaybookLimits.finishedRuns { self.finished.removeFirst() }
+        var steps = self.finished.reduce(0) { $0 + $1.steps.count }
+        while self.finished.count > PlaybookLimits.finishedRuns || steps > PlaybookLimits.finishedSteps,
+            self.finished.count > 1
+        {
+            steps -= self.finished.removeFirst().steps.count
+        }
     }
 }
 
@@ -24,9 +31,14 @@ package enum PlaybookLimits {
     package static let schedules = 32
     /// Of one run, every item of every `for-each` counted.
     package static let steps = 256
-    /// Bytes of all texts of one run's steps.
-    package static let text = 256 * 1024
-    package static let finishedRuns = 20
+    /// Of one playbook as it is written.
+    package static let writtenSteps = 64
+    /// Bytes of all texts of a playbook as it is written, and of one run's steps.
+    package static let writtenText = 16_384
+    package static let text = 131_072
+    package static let finishedRuns = 40
+    /// Of all finished runs together: the whole control state must fit into one frame.
+    package static let finishedSteps = 512
     /// Bytes of output kept of one step, of one run, and of a step of a finished run.
     package static let stepOutput = 4096
     package static let runOutput = 65_536

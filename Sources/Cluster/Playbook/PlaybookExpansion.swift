@@ -127,13 +127,34 @@ extension PlaybookAction {
         case .drain(let target, _, _, let reason): target.utf8.count + reason.utf8.count
         case .run(let order), .notify(.command(let order)), .check(.command(let order), _): order.textSize
         case .notify(.webhook(let text)), .approve(let text), .check(.http(let text, _), _),
-            .fail(let text), .undrain(let text), .switchover(let text, _):
+            .fail(let text), .undrain(let text):
             text.utf8.count
-        case .check, .lowerTTL, .wait, .forEach: 64
+        case .switchover(let seat, let to): seat.utf8.count + (to?.utf8.count ?? 0)
+        case .check(.callsBelow(_, let node), _): node?.utf8.count ?? 0
+        case .forEach(let items, _, _, let steps): steps.textSize + items.textSize
+        case .check, .lowerTTL, .wait: 0
         }
     }
 
     var holdsNode: Bool { self != replacing("${node}", with: "") }
+}
+
+extension PlaybookItems {
+    var textSize: Int {
+        if case .named(let names) = self { names.reduce(0) { $0 + $1.utf8.count + 8 } } else { 0 }
+    }
+}
+
+extension [PlaybookStep] {
+    var textSize: Int { reduce(0) { $0 + $1.action.textSize + ($1.undo?.textSize ?? 0) } }
+
+    /// Those inside of others counted too.
+    var writtenCount: Int {
+        reduce(0) { count, step in
+            if case .forEach(_, _, _, let steps) = step.action { return count + 1 + steps.writtenCount }
+            return count + 1
+        }
+    }
 }
 
 extension PlaybookCheck {
@@ -206,6 +227,16 @@ extension String {
             kept.append(character)
         }
         return kept + "…"
+    }
+
+    /// Without control characters but the ends of lines: a terminal shows it, and it is written in its own length.
+    var printable: String {
+        var text = String.UnicodeScalarView()
+        for scalar in unicodeScalars {
+            let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+            text.append(isControl && scalar != "\n" ? " " : scalar)
+        }
+        return String(text)
     }
 
     /// At most so many bytes from its end, whole characters only.

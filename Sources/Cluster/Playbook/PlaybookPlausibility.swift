@@ -14,12 +14,21 @@ extension Playbook {
         if case .once(let time) = schedule, !WallTime.plausible.contains(time) {
             return "it is scheduled for an instant out of bounds"
         }
-        return Self.implausibility(of: steps, depth: 0)
+        if let reason = Self.implausibility(of: steps, depth: 0) { return reason }
+        if steps.writtenCount > PlaybookLimits.writtenSteps {
+            return "it has more than \(PlaybookLimits.writtenSteps) steps"
+        }
+        if steps.textSize > PlaybookLimits.writtenText {
+            return "its texts are longer than \(PlaybookLimits.writtenText) bytes"
+        }
+        return nil
     }
 
     private static func implausibility(of steps: [PlaybookStep], depth: Int) -> String? {
         if depth > 4 { return "its for-each steps are nested too deeply" }
-        if steps.count > PlaybookLimits.steps { return "it has more than \(PlaybookLimits.steps) steps" }
+        if steps.count > PlaybookLimits.writtenSteps {
+            return "it has more than \(PlaybookLimits.writtenSteps) steps"
+        }
         for step in steps {
             let reason = step.implausibility(depth: depth)
             if let reason { return "line \(step.line): \(reason)" }

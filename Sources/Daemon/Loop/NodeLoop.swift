@@ -200,6 +200,18 @@ final class NodeLoop {
             doers.log.event(event)
             doers.sharing?.publish(event)
         case .stop(let reason): self.reason = reason
+        case .watchCalendar, .runCommand, .stopCommand, .check, .notify, .failNode: refuse(effect)
+        }
+    }
+
+    /// Nothing here executes playbooks: a step that wants it fails at once, with that word.
+    private func refuse(_ effect: Effect) {
+        let reason = "this node service executes no playbooks"
+        switch effect {
+        case .runCommand(let id, _, _): inbox.put(.commandEnded(id, CommandResult(.notStarted(reason))))
+        case .check(let id, _, _): inbox.put(.checked(id, CheckResult(holds: false, text: reason)))
+        case .notify(let id, _, _): inbox.put(.notified(id, failure: reason))
+        default: break
         }
     }
 

@@ -169,7 +169,7 @@ enum Answer {
         case .plan(let steps):
             Output.lines(steps + ["Dry run: nothing was changed."])
             return nil
-        case .status, .zone, .refused, .unavailable: throw .noAnswer(client.strange)
+        case .status, .zone, .refused, .unavailable, .playbooks: throw .noAnswer(client.strange)
         }
     }
 }
