@@ -190,7 +190,7 @@ extension ControlState {
     /// What a step names and the cluster does not have; nil when it has everything.
     func unknownName(in step: RunStep) -> String? {
         func seatOrNode(_ name: String) -> String? {
-            seat(name) == nil && member(name) == nil ? "no seat or node \(name)" : nil
+            seat(name) == nil && node(name) != nil ? "no seat or node \(name)" : nil
         }
         func node(_ name: String) -> String? {
             name.isEmpty || name.contains("${node}") || member(name) != nil ? nil : "no node \(name)"

@@ -59,10 +59,11 @@ struct PlaybookDuty: Hashable, Sendable {
 
     mutating func hear(_ notice: StepNotice, at now: Instant) {
         switch notice.body {
-        case .ended:
+        case .ended(var outcome):
             guard !heard.contains(where: { $0.id == notice.id }) else { return }
             if heard.count >= Limits.nodes { heard.removeFirst() }
-            heard.append(notice)
+            outcome.output = outcome.output.tail(of: PlaybookLimits.stepOutput)
+            heard.append(StepNotice(id: notice.id, from: notice.from, body: .ended(outcome)))
         case .checked(let result):
             seen.removeAll { $0.id.run != notice.id.run || $0.id == notice.id && $0.by == notice.from.member }
             if seen.count >= 2 * Limits.nodes { seen.removeFirst() }

@@ -150,9 +150,15 @@ extension FrameSamples {
             .drain(.abort(reason: name())), .drain(.finish),
             .maintenance(node: name(), nil),
             .maintenance(node: name(), Maintenance(reason: name(), who: name(), since: clusterTime())),
-            .configure(settings()),
+            .configure(settings()), .playbook(playbookCommand()), .playbook(playbookCommand()),
+            .ttl(flag() ? .seconds(5) : nil), .ttlServed,
+            .asked(
+                AskedCommand(
+                    who: name(), what: name(), why: name(), command: flag() ? .drain(.finish) : nil)),
         ]
-        return StampedCommand(time: clusterTime(), command: one(of: commands))
+        return StampedCommand(
+            time: clusterTime(), command: one(of: commands),
+            wall: flag() ? WallTime(seconds: Int64(number32())) : nil)
     }
 
     mutating func membership() -> Membership {
@@ -195,6 +201,7 @@ extension FrameSamples {
             .released(ReleaseNotice(address: name(), holder: holder(), epoch: epoch())),
             .relinquish(Relinquishment(holder: holder(), reason: name(), leaving: flag())),
             .request(id: number(), request()), .response(id: number(), reply()), .refused(name()),
+            .stepNoticed(stepNotice()),
         ]
         if int(0...9) == 0 {
             return .hello(PeerHello(oldestVersion: 1, newestVersion: 3, cluster: name(), holder: holder()))
@@ -211,6 +218,7 @@ extension FrameSamples {
                 DrainRequest(
                     target: name(), deadline: flag() ? .seconds(int(0...86_400)) : nil,
                     onDeadline: .handover, reason: name(), dryRun: flag(), who: name())),
+            .playbook(playbookRequest()),
         ]
         return one(of: requests)
     }

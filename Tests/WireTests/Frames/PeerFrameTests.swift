@@ -66,6 +66,27 @@ struct PeerFrameTests {
         #expect(throws: FrameFailure.malformed("deadline")) { try PeerFrameCodec.decode(bytes) }
     }
 
+    @Test("a playbook no arithmetic could bear is refused before it is looked at")
+    func playbook() {
+        let step = PlaybookStep(line: 7, action: .wait(.seconds(Int64.max / 2)), timeout: .seconds(1))
+        let playbook = Playbook(name: "upgrade", summary: "", steps: [step])
+        let bytes = PeerFrameCodec.encode(.request(id: 1, .playbook(.schedule(playbook, who: ""))))
+        let failure = FrameFailure.malformed("playbook (line 7: a duration is out of bounds)")
+        #expect(throws: failure) { try PeerFrameCodec.decode(bytes) }
+    }
+
+    @Test("a state with playbooks comes back as it was", arguments: [UInt64](1...50))
+    func playbookState(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        var state = ControlState(clusterID: 1, settings: samples.settings())
+        samples.addPlaybooks(to: &state)
+        #expect(!state.playbooks.schedules.isEmpty && !state.audit.entries.isEmpty)
+        let snapshot = ControlSnapshot(
+            epoch: Epoch(term: 1, index: 9), membership: samples.membership(),
+            membershipEpoch: Epoch(term: 1, index: 1), state: state)
+        #expect(try StorageCodec.decodeSnapshot(StorageCodec.encode(snapshot)) == snapshot)
+    }
+
     @Test("stored entries and snapshots come back as they were", arguments: [UInt64](1...100))
     func storage(seed: UInt64) throws {
         var samples = FrameSamples(seed: seed)
