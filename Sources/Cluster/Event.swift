@@ -88,6 +88,8 @@ package enum Effect: Hashable, Sendable {
     case notify(StepID, url: String, PlaybookContext)
     /// A drill: this node ends at once, as a crash would, without giving up its seats.
     case failNode(StepID)
+    /// New in the audit trail, by number without a gap; after a start, all of it that is kept.
+    case audited([AuditEntry])
 }
 
 package enum StopReason: Hashable, Sendable {

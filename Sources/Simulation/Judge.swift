@@ -39,6 +39,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case considered = "a schedule is considered forward only"
     case rolledBack = "a rolled back run leaves nothing"
     case oneRun = "one run at once"
+    case audit = "the audit trail has no gap"
 }
 
 /// Looks at the whole world in true time and objects to the first thing that must not be.

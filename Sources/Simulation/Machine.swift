@@ -49,6 +49,8 @@ struct Service: Sendable {
     var isStopping = false
     /// What it wants to know of the calendar.
     var questions: [CalendarQuestion] = []
+    /// Number of the newest entry of the audit trail it told.
+    var audited: UInt64 = 0
 
     var isRunning: Bool { !isAsleep }
 

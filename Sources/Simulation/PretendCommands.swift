@@ -112,6 +112,17 @@ extension World {
             at: now.after(nanoseconds: 5 * millisecond))
     }
 
+    /// A life tells every entry once and in order; only what it begins with may be later than the first.
+    mutating func audited(_ entries: [AuditEntry], by machine: Int) {
+        let told = machines[machine].service?.audited ?? 0
+        let numbers = entries.map(\.number)
+        let first = told == 0 ? numbers.first ?? 0 : told + 1
+        if numbers.isEmpty || zip(numbers, first...).contains(where: { $0 != $1 }) {
+            judge.object(now, .audit, "\(machines[machine].name) tells \(numbers) after \(told)")
+        }
+        machines[machine].service?.audited = numbers.last ?? told
+    }
+
     // MARK: - Calendars
 
     mutating func useCalendar() {

@@ -215,6 +215,7 @@ package struct World: Sendable {
         case .stopCommand(let id): stopCommand(id, on: machine, life: life)
         case .check(let id, let check, _): look(id, check, of: machine, life: life)
         case .notify(let id, let url, let context): notify(id, url, context, of: machine, life: life)
+        case .audited(let entries): audited(entries, by: machine)
         case .failNode:
             // After the other effects of the same moment, as the end of a process is.
             agenda.add(.serviceDies(machine: machine, life: life), at: now)

@@ -141,6 +141,9 @@ struct AuditTests {
         #expect(five.state.audit.entries.count == 500)
         #expect(five.state.audit.entries.last?.number == 600)
         #expect(five.state.audit.entries.first?.number == 101)
+        #expect(five.state.audit.entries(after: 598).map(\.number) == [599, 600])
+        #expect(five.state.audit.entries(after: 600).isEmpty)
+        #expect(five.state.audit.entries(after: 3).count == 500)
     }
 
     @Test("a state from before playbooks can still be read") func olderState() throws {

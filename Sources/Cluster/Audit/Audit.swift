@@ -11,6 +11,12 @@ package struct AuditTrail: Hashable, Sendable, Codable {
 
     package init() {}
 
+    /// Those kept that have a higher number.
+    package func entries(after number: UInt64) -> [AuditEntry] {
+        let new = count > number ? count - number : 0
+        return Array(entries.suffix(Int(min(new, UInt64(entries.count)))))
+    }
+
     mutating func add(_ entry: AuditEntry) {
         count += 1
         var entry = entry

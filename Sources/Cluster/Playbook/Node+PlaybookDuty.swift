@@ -7,6 +7,10 @@ extension Node {
     mutating func performDuties(at now: Instant) {
         tellCalendar()
         guard let state else { return }
+        if state.audit.count > duty.auditTold {
+            effects.append(.audited(state.audit.entries(after: duty.auditTold)))
+            duty.auditTold = state.audit.count
+        }
         duty.forget(besides: state.playbooks.run)
         guard let run = state.playbooks.run else { return }
         for at in run.steps.indices {

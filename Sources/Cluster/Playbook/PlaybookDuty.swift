@@ -56,6 +56,8 @@ struct PlaybookDuty: Hashable, Sendable {
     /// Leader: what steps under way wait for.
     var waits: [Wait] = []
     var uneasiness: Uneasiness?
+    /// Number of the newest entry of the audit trail that was told.
+    var auditTold: UInt64 = 0
 
     mutating func hear(_ notice: StepNotice, at now: Instant) {
         switch notice.body {

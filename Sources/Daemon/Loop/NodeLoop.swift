@@ -200,6 +200,7 @@ final class NodeLoop {
             doers.log.event(event)
             doers.sharing?.publish(event)
         case .stop(let reason): self.reason = reason
+        case .audited: break
         case .watchCalendar, .runCommand, .stopCommand, .check, .notify, .failNode: refuse(effect)
         }
     }
