@@ -93,8 +93,10 @@ extension Node {
                 return .waiting("\(member.name) to rest")
             }
         }
-        let (drain, reasons) = prepareDrain(request, in: scratch, at: now)
-        guard let drain else { return .waiting(reasons.joined(separator: "; ")) }
+        let preflight = drainPreflight(request, at: now)
+        guard let drain = preflight.drain, preflight.refusals.isEmpty else {
+            return .waiting(preflight.refusals.joined(separator: "; "))
+        }
         propose(.playbook(.drain(id, drain)), &scratch, at: now)
         return .waiting("the drain to end")
     }
@@ -162,33 +164,6 @@ extension Node {
         grant.conditions.allSatisfy { condition in
             if case .inEffect(let index) = condition { index <= fences.effectiveThrough } else { false }
         }
-    }
-
-    /// What the operator's `fsdns drain` would begin, or every reason why it would not.
-    private func prepareDrain(
-        _ request: DrainRequest, in state: ControlState, at now: Instant
-    ) -> (Drain?, [String]) {
-        var reasons: [String] = []
-        let seat =
-            state.seat(request.target)
-            ?? state.seats.first { state.grant(of: $0.address)?.holder.name == request.target }
-        guard let seat, let grant = state.grant(of: seat.address) else {
-            return (nil, ["\(request.target) to be a seat with a holder"])
-        }
-        if grant.revoked || !hasMoved(grant) { reasons.append("\(seat.name) is moving") }
-        let newAddress = state.maintenanceAddresses.first { state.grant(of: $0.name) == nil }
-        if newAddress == nil { reasons.append("no maintenance address is free") }
-        let ready = spares(in: state, at: now)
-        if ready.isEmpty { reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now)) }
-        if let obstacle = zoneObstacle { reasons.append("the zone is not in order: \(obstacle)") }
-        guard reasons.isEmpty, let newAddress, let to = ready.first else { return (nil, reasons) }
-        let time = clusterTime(at: now)
-        let drain = Drain(
-            seat: seat.name, from: grant.holder, to: to, oldAddress: seat.address,
-            newAddress: newAddress.name, phase: .raising, deadline: request.deadline.map { time + $0 },
-            onDeadline: request.onDeadline, reason: request.reason, owner: request.who, began: time,
-            phaseEpoch: .zero)
-        return (drain, [])
     }
 
     // MARK: - Checks
