@@ -176,7 +176,10 @@ extension ControlState {
         var events: [ClusterEvent] = []
         for at in run.steps.indices {
             guard let drained = run.steps[at].traces.drained, drained.isUnderWay else { continue }
-            if let drain, drain.seat == drained.seat, drain.from.member == drained.node.member { continue }
+            if let drain, drain.id == drained.drain {
+                playbooks.run?.steps[at].traces.drained?.node = drain.from
+                continue
+            }
             let maintenance = member(drained.node.name)?.maintenance
             playbooks.run?.steps[at].traces.drained?.isUnderWay = false
             playbooks.run?.steps[at].traces.drained?.maintenance = maintenance
@@ -186,7 +189,7 @@ extension ControlState {
             }
             guard let beginning = run.steps[at].beginning else { continue }
             let verdict: StepOutcome.Verdict =
-                maintenance == nil ? .failed("the drain was undone") : .done(nil)
+                maintenance == nil ? .failed("the drain was undone, or its node went out") : .done(nil)
             events += end(at, beginning, StepOutcome(verdict), at: epoch)
         }
         if case .fence(let fence) = command, run.aborts.onNodeFailure, fence.basis != .left,

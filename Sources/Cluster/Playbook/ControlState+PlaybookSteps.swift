@@ -132,7 +132,7 @@ extension ControlState {
         let applied = apply(.begin(new), at: epoch)
         guard applied.refusal == nil else { return applied }
         playbooks.run?.steps[at].traces.drained = StepTraces.Drained(
-            seat: new.seat, node: new.from, isUnderWay: true, maintenance: nil)
+            seat: new.seat, drain: epoch, node: new.from, isUnderWay: true, maintenance: nil)
         return applied
     }
 
@@ -150,7 +150,7 @@ extension ControlState {
         let applied = setMaintenance(holder.name, maintenance, at: epoch)
         guard applied.refusal == nil else { return applied }
         playbooks.run?.steps[at].traces.drained = StepTraces.Drained(
-            seat: "", node: holder, isUnderWay: false, maintenance: maintenance)
+            seat: "", drain: nil, node: holder, isUnderWay: false, maintenance: maintenance)
         let outcome = StepOutcome(.done("it held no address"))
         return Applied(events: applied.events + end(at, beginning, outcome, at: epoch))
     }

@@ -86,6 +86,9 @@ package struct RunStep: Hashable, Sendable, Codable {
 package struct StepTraces: Hashable, Sendable, Codable {
     package struct Drained: Hashable, Sendable, Codable {
         package var seat: String
+        /// Of the drain; nil when there was nothing to drain.
+        package var drain: Epoch?
+        /// Who is being drained: whoever has the seat when it moves.
         package var node: Holder
         package var isUnderWay: Bool
         /// What the drain left on the node; nil when it was undone.
