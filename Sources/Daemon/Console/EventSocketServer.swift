@@ -153,12 +153,14 @@ final class EventSocketServer {
     /// As FreeSWITCH counts them: 4 warning, 5 notice, 6 info.
     private static func level(of kind: ClusterEvent.Kind) -> Int {
         switch kind {
-        case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration: 6
+        case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress: 6
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated:
+            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated, .playbookScheduled,
+            .playbookStarted, .playbookStep, .playbookFinished:
             5
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
-            .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble:
+            .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble,
+            .playbookRolledBack, .playbookSkipped:
             4
         }
     }

@@ -12,6 +12,7 @@ struct EventTranslation: Hashable, Sendable {
     /// The subclasses, for those who subscribe to all.
     static let subclasses = [
         "fsdns::node", "fsdns::seat", "fsdns::drain", "fsdns::failover", "fsdns::config", "fsdns::zone",
+        "fsdns::playbook",
         "ha_cluster::startup", "ha_cluster::shutdown", "ha_cluster::failure", "ha_cluster::takeover",
         "ha_cluster::relinquish",
     ]
@@ -82,6 +83,9 @@ struct EventTranslation: Hashable, Sendable {
         case .addressHeld, .addressReleased, .addressFailed, .seatGranted, .seatMoving, .seatUncovered: "seat"
         case .takeover, .takeoverWithheld, .recovered: "failover"
         case .drainPhase, .drainAborted, .drainFinished, .maintenance: "drain"
+        case .playbookScheduled, .playbookStarted, .playbookProgress, .playbookStep, .playbookFinished,
+            .playbookRolledBack, .playbookSkipped:
+            "playbook"
         case .zoneUpdated, .zoneTrouble: "zone"
         case .configuration: "config"
         }

@@ -84,12 +84,15 @@ final class EventLog: Sendable {
 
     private func level(of kind: ClusterEvent.Kind) -> Logger.Level {
         switch kind {
-        case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration: .info
+        case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress:
+            .info
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated:
+            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated, .playbookScheduled,
+            .playbookStarted, .playbookStep, .playbookFinished:
             .notice
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
-            .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble:
+            .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble,
+            .playbookRolledBack, .playbookSkipped:
             .warning
         }
     }
