@@ -34,11 +34,14 @@ enum EventText {
         case .nodeFenced, .leaseLost, .seatUncovered, .takeoverWithheld, .trouble, .addressFailed,
             .nodeRefused:
             .bad
-        case .nodeSilent, .takeover, .drainAborted, .zoneTrouble, .asleep, .seatMoving, .maintenance: .warn
-        case .clusterFormed, .seatGranted, .leaseWon, .drainFinished, .zoneUpdated: .good
+        case .nodeSilent, .takeover, .drainAborted, .zoneTrouble, .asleep, .seatMoving, .maintenance,
+            .playbookRolledBack, .playbookSkipped:
+            .warn
+        case .clusterFormed, .seatGranted, .leaseWon, .drainFinished, .zoneUpdated, .playbookFinished:
+            .good
         case .nodeHeard, .nodeAdmitted, .leaderChanged, .recovered, .addressHeld, .addressReleased,
             .drainPhase,
-            .configuration:
+            .configuration, .playbookScheduled, .playbookStarted, .playbookProgress, .playbookStep:
             .plain
         }
     }
