@@ -45,8 +45,12 @@ package enum NodeService {
         let storage = Storage(file: stateFile, answer: { inbox.put($0) })
         let journal = EventJournal(node: setting.name)
         shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
-        var lines: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)?
-        if let shared { lines = { shared.lines($0, $1) } }
+        let audit = AuditFile(path: directory.auditFile, log: log)
+        let lines: @Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void = {
+            [shared] kind, tell in
+            if kind == .deeds { return tell(SharedPart.parts(audit.lines, SharedPart.deeds)) }
+            if let shared { shared.lines(kind, tell) } else { tell([]) }
+        }
         let control = ControlSocket(
             path: options.controlPath, journal: journal,
             asked: ControlSocket.Asked(
@@ -61,8 +65,13 @@ package enum NodeService {
         try control.start(on: deciding)
         defer { control.stop() }
         let doers = NodeLoop.Doers(
-            storage: storage, links: links, zone: zone, control: control, sharing: shared, journal: journal,
-            log: log)
+            storage: storage, links: links, zone: zone, control: control, sharing: shared,
+            hand: hand(of: setting.name, shared, inbox, on: deciding),
+            calendar: CalendarWatch(
+                loop: deciding, tell: { inbox.offer(.calendar($0)) },
+                trouble: { log.warning("calendar", setting.name, $0) }),
+            audit: audit, journal: journal, log: log)
+        doers.calendar.start()
         SignalWatch.start(inbox)
         shared?.start()
         log.notice(
@@ -70,7 +79,9 @@ package enum NodeService {
             "node \(start.me) of cluster \(setting.file.settings.cluster) answers at \(options.controlPath)")
         let reason = try beat(setting, start, inbox, doers)
         links.stop()
+        doers.hand.stop()
         shared?.stop()
+        audit.finish()
         storage.finish()
         switch reason {
         case .shutdown:
@@ -94,6 +105,15 @@ package enum NodeService {
                 nodes: setting.file.settings.nodes.map(\.name), log: log,
                 journal: journal, historyPath: directory.historyFile,
                 report: { inbox.put(.switchReported($0)) }))
+    }
+
+    private static func hand(
+        of node: String, _ shared: Sharing?, _ inbox: Inbox, on loop: any EventLoop
+    ) -> PlaybookHand {
+        var registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?
+        if let shared { registrations = { shared.registrationsConverged($0) } }
+        return PlaybookHand(
+            node: node, loop: loop, registrations: registrations, answer: { inbox.put($0) })
     }
 
     /// Who this start of the node is, and what it remembers.

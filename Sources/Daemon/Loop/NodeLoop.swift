@@ -16,6 +16,9 @@ final class NodeLoop {
         var control: ControlSocket
         /// Nil on a witness.
         var sharing: Sharing?
+        var hand: PlaybookHand
+        var calendar: CalendarWatch
+        var audit: AuditFile
         var journal: EventJournal
         var log: EventLog
     }
@@ -200,20 +203,21 @@ final class NodeLoop {
             doers.log.event(event)
             doers.sharing?.publish(event)
         case .stop(let reason): self.reason = reason
-        case .audited: break
-        case .watchCalendar, .runCommand, .stopCommand, .check, .notify, .failNode: refuse(effect)
+        case .watchCalendar(let questions): doers.calendar.watch(questions)
+        case .runCommand(let id, let order, let context): doers.hand.run(id, order, context)
+        case .stopCommand(let id): doers.hand.stop(id)
+        case .check(let id, let check, let context): doers.hand.check(id, check, context)
+        case .notify(let id, let url, let context): doers.hand.notify(id, url: url, context)
+        case .failNode: failOnPurpose()
+        case .audited(let entries): doers.audit.append(entries)
         }
     }
 
-    /// Nothing here executes playbooks: a step that wants it fails at once, with that word.
-    private func refuse(_ effect: Effect) {
-        let reason = "this node service executes no playbooks"
-        switch effect {
-        case .runCommand(let id, _, _): inbox.put(.commandEnded(id, CommandResult(.notStarted(reason))))
-        case .check(let id, _, _): inbox.put(.checked(id, CheckResult(holds: false, text: reason)))
-        case .notify(let id, _, _): inbox.put(.notified(id, failure: reason))
-        default: break
-        }
+    /// As a crash would: nobody is told, and the keeper finds its socket closed.
+    private func failOnPurpose() {
+        doers.log.warning("drill", node.name, "this node service ends now because a playbook says so")
+        doers.log.flush()
+        kill(getpid(), SIGKILL)
     }
 
     private func finish(_ reason: StopReason) -> StopReason {

@@ -88,6 +88,11 @@ final class Sharing: Sendable {
         loop.execute { [core] in core.value.lines(kind, tell) }
     }
 
+    /// Whether the switch here was told of every registration this node knows.
+    func registrationsConverged(_ tell: @escaping @Sendable (CheckResult) -> Void) {
+        loop.execute { [core] in tell(core.value.registrationsConverged()) }
+    }
+
     /// Ends everything; what is under way in the switch goes on there.
     func stop() {
         try? loop.submit { [core] in core.value.stop() }.wait()

@@ -437,6 +437,12 @@ final class SharingCore {
         }
     }
 
+    func registrationsConverged() -> CheckResult {
+        guard let registrations else { return CheckResult(holds: true, text: "no switch here") }
+        let text = "\(me.name): \(registrations.untold) registrations are still to be told to the switch"
+        return CheckResult(holds: registrations.isIdle, text: text)
+    }
+
     // MARK: - For people
 
     func lines(_ kind: SharedKind, _ tell: @escaping @Sendable ([SharedPart]) -> Void) {
@@ -448,6 +454,8 @@ final class SharingCore {
             tell(SharedPart.parts(survey.placements.flatMap(registrationLines), SharedPart.registrations))
         case .limits: limits.lines { tell(SharedPart.parts($0, SharedPart.limits)) }
         case .audit: limits.audit(calls?.legs ?? []) { tell(SharedPart.parts($0, SharedPart.audit)) }
+        // Kept by the node service itself.
+        case .deeds: tell([])
         case .recoveries:
             var lines = history.own
             for stream in replica.streams where stream != .node(me.name) {

@@ -33,4 +33,6 @@ final class StateDirectory: Sendable {
     var stateFile: String { "\(path)/state.sqlite" }
     /// What became of the calls each time an address came here.
     var historyFile: String { "\(path)/recoveries.jsonl" }
+    /// Who told the cluster what.
+    var auditFile: String { "\(path)/audit.jsonl" }
 }

@@ -91,34 +91,17 @@ final class OptionsProbe {
         }
         target.sent += 1
         targets[name] = target
-        let host = family == .v6 ? "[\(ip)]" : ip
-        let branch = "z9hG4bK-fsdns-\(token)-\(name)-\(target.sent)"
-        // The answer comes back to where the request came from (RFC 3581), whatever Via says.
-        let request = """
-            OPTIONS sip:\(host):\(to) SIP/2.0\r
-            Via: SIP/2.0/UDP \(host):\(port);rport;branch=\(branch)\r
-            Max-Forwards: 1\r
-            From: <sip:fsdns@\(host)>;tag=\(token)\r
-            To: <sip:\(host):\(to)>\r
-            Call-ID: \(token)-\(name)@fsdns\r
-            CSeq: \(target.sent % 0x7FFF_FFFF) OPTIONS\r
-            Contact: <sip:fsdns@\(host):\(port)>\r
-            User-Agent: fsdns\r
-            Content-Length: 0\r
-            \r
-
-            """
+        let request = SIPOptions.request(
+            to: target.address, from: port, token: "\(token)-\(name)",
+            sequence: Int(target.sent % 0x7FFF_FFFF) + 1)
         channel.writeAndFlush(
             AddressedEnvelope(remoteAddress: target.address, data: ByteBuffer(string: request)), promise: nil)
     }
 
     /// One datagram that came back.
     func received(_ bytes: ByteBuffer) {
-        guard let text = bytes.getString(at: bytes.readerIndex, length: min(bytes.readableBytes, 4096)),
-            text.hasPrefix("SIP/2.0 "), let code = Int(text.dropFirst(8).prefix(3)),
-            (200..<500).contains(code)
-        else { return }
-        for name in targets.keys.sorted() where text.contains("z9hG4bK-fsdns-\(token)-\(name)-") {
+        guard let code = SIPOptions.code(of: bytes), code < 500 else { return }
+        for name in targets.keys.sorted() where SIPOptions.isAnswer(bytes, to: "\(token)-\(name)") {
             let wasAnswering = isAnswering(name)
             targets[name]?.answeredAt = .now()
             if !wasAnswering { changed?() }

@@ -78,6 +78,9 @@ final class RegistrationSharing {
     /// Of phones at the addresses held here.
     var count: Int { books.values.reduce(0) { $0 + $1.book.count } }
 
+    /// Whether the switch was told everything that is known.
+    var isIdle: Bool { isUp && queue.isIdle }
+    var untold: Int { queue.backlog.waiting + queue.backlog.underWay }
     /// Of phones at one address held here.
     func count(at address: String) -> Int { books[address]?.book.count ?? 0 }
     func registrations(at address: String) -> [Registration] { books[address]?.book.registrations ?? [] }

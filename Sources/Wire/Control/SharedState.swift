@@ -3,6 +3,8 @@ package enum SharedKind: String, Hashable, Sendable, Codable, CaseIterable {
     case registrations, calls, limits, recoveries
     /// What of this node's limits does not fit its live calls.
     case audit
+    /// Who told the cluster what, as this node wrote it down.
+    case deeds
 }
 
 /// Some lines of one kind; the last part is followed by `.end`.
@@ -12,6 +14,7 @@ package enum SharedPart: Hashable, Sendable, Codable {
     case limits([LimitUseLine])
     case recoveries([RecoveryLine])
     case audit([LimitCorrectionLine])
+    case deeds([AuditLine])
 
     /// Lines in one part, so that no line of the protocol gets long.
     package static let size = 100

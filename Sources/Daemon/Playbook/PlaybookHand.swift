@@ -1,0 +1,131 @@
+import Cluster
+@preconcurrency import Glibc
+import NIOCore
+import Synchronization
+
+/// The hands of a playbook on this machine: runs its programs, looks at its checks, sends its notices.
+///
+/// Everything returns at once and is answered exactly once through the inbox.
+final class PlaybookHand: Sendable {
+    private static let outputLimit = 64 << 10
+    private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    private let node: String
+    private let runner = CommandRunner(parallel: 8)
+    private let tickets = Mutex<[StepID: CommandRunner.Ticket]>([:])
+    private let looks: PlaybookLooks
+    private let answer: @Sendable (Event) -> Void
+    /// Whether every switch was told every registration, as this node knows; nil without a switch.
+    private let registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?
+
+    init(
+        node: String, loop: any EventLoop,
+        registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?,
+        answer: @escaping @Sendable (Event) -> Void
+    ) {
+        self.node = node
+        self.registrations = registrations
+        self.answer = answer
+        looks = PlaybookLooks(loop: loop)
+    }
+
+    func run(_ id: StepID, _ order: CommandOrder, _ context: PlaybookContext) {
+        let ticket = runner.run(self.order(order, context)) { [self] outcome in
+            tickets.withLock { $0[id] = nil }
+            answer(.commandEnded(id, CommandResult(outcome)))
+        }
+        tickets.withLock { $0[id] = ticket }
+    }
+
+    func stop(_ id: StepID) {
+        if let ticket = tickets.withLock({ $0[id] }) { runner.cancel(ticket) }
+    }
+
+    func check(_ id: StepID, _ check: PlaybookCheck, _ context: PlaybookContext) {
+        let tell: @Sendable (CheckResult) -> Void = { [answer] in answer(.checked(id, $0)) }
+        switch check {
+        case .options(let endpoint): looks.options(endpoint, tell)
+        case .tcp(let endpoint): looks.tcp(endpoint, tell)
+        case .http(let url, let status): looks.http(url, status: status, tell)
+        case .command(let order):
+            runner.run(self.order(order, context)) { outcome in
+                let result = CommandResult(outcome)
+                tell(CheckResult(holds: outcome.ending == .exited(0), text: result.text))
+            }
+        case .registrationsConverged:
+            guard let registrations else { return tell(CheckResult(holds: true, text: "no switch here")) }
+            registrations(tell)
+        case .callsBelow, .zoneConverged, .headroom:
+            tell(CheckResult(holds: false, text: "this is seen by the leader, not by looking"))
+        }
+    }
+
+    func notify(_ id: StepID, url: String, _ context: PlaybookContext) {
+        looks.post(url, json: Self.body(context, node: node)) { [answer] failure in
+            answer(.notified(id, failure: failure))
+        }
+    }
+
+    func stop() { runner.stop() }
+
+    private func order(_ order: CommandOrder, _ context: PlaybookContext) -> CommandRunner.Order {
+        var environment = [
+            "PATH": Self.path, "FSDNS_NODE": node, "FSDNS_PLAYBOOK": context.playbook,
+            "FSDNS_RUN": "\(context.run)", "FSDNS_STEP": "\(context.step)", "FSDNS_STEPS": "\(context.steps)",
+            "FSDNS_TITLE": context.title, "FSDNS_WHO": context.who,
+            "FSDNS_UNDOING": context.isUndoing ? "1" : "0",
+        ]
+        for variable in order.environment { environment[variable.name] = variable.value }
+        return CommandRunner.Order(
+            program: order.program, arguments: order.arguments, environment: environment,
+            deadline: order.timeout, outputLimit: Self.outputLimit)
+    }
+
+    /// The notice as JSON, with keys in alphabetical order.
+    private static func body(_ context: PlaybookContext, node: String) -> String {
+        let fields: [(String, String)] = [
+            ("node", quoted(node)), ("playbook", quoted(context.playbook)),
+            ("run", quoted("\(context.run)")), ("step", "\(context.step)"), ("steps", "\(context.steps)"),
+            ("title", quoted(context.title)), ("undoing", "\(context.isUndoing)"),
+            ("who", quoted(context.who)),
+        ]
+        return "{" + fields.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
+    }
+
+    /// RFC 8259 §7.
+    private static func quoted(_ text: String) -> String {
+        var out = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case _ where scalar.value < 0x20:
+                let hex = String(scalar.value, radix: 16)
+                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out + "\""
+    }
+}
+
+extension CommandResult {
+    init(_ outcome: CommandRunner.Outcome) {
+        let end: End =
+            switch outcome.ending {
+            case .exited(let code): .exited(code)
+            case .signalled(let signal): .killed(signal: signal)
+            case .timedOut: .timedOut
+            case .cancelled: .stopped
+            case .notStarted(let why): .notStarted(why)
+            }
+        var text = String(decoding: outcome.output, as: UTF8.self)
+        if outcome.dropped > 0 { text += "\n(\(outcome.dropped) bytes more were not kept)\n" }
+        self.init(end, output: text)
+    }
+
+    /// The last line of its output, or how it ended.
+    fileprivate var text: String {
+        let last = output.split(whereSeparator: \.isNewline).last.map(String.init)
+        return last ?? "\(end)"
+    }
+}

@@ -1,0 +1,46 @@
+@preconcurrency import Glibc
+
+/// Small files, read whole, and replaced or prolonged.
+enum FileText {
+    static func read(_ path: String, limit: Int) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < limit {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count <= 0 { break }
+            bytes += chunk[..<count]
+        }
+        return bytes
+    }
+
+    /// - Returns: why it could not be done.
+    static func append(_ path: String, _ bytes: [UInt8]) -> String? {
+        put(bytes, open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
+    }
+
+    private static func put(_ bytes: [UInt8], _ descriptor: Int32) -> String? {
+        guard descriptor >= 0 else { return errorText(errno) }
+        defer { close(descriptor) }
+        var written = 0
+        while written < bytes.count {
+            let count = bytes[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 { return errorText(errno) }
+            written += count
+        }
+        return nil
+    }
+
+    /// Never half a file: written beside it, then renamed.
+    ///
+    /// - Returns: why it could not be done.
+    static func replace(_ path: String, with bytes: [UInt8]) -> String? {
+        let fresh = path + ".new"
+        if let reason = put(bytes, open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)) {
+            return reason
+        }
+        return rename(fresh, path) == 0 ? nil : errorText(errno)
+    }
+}
