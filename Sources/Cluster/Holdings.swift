@@ -25,6 +25,9 @@ struct Holdings: Hashable, Sendable {
 
     subscript(_ address: String) -> Holding? { all.first { $0.address.name == address } }
 
+    /// When the first of the holds that go on ends; nil without any.
+    var firstEnd: Instant? { all.lazy.filter { $0.condition != .releasing }.map(\.until).min() }
+
     /// True only when the keeper has said that it holds nothing and was asked for nothing since.
     var isEmpty: Bool { keeper == .ready && all.isEmpty }
 

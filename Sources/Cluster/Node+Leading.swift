@@ -100,15 +100,24 @@ extension Node {
         for address in seats where !spares.isEmpty {
             grants.append(Succession(address: address, to: spares.removeFirst()))
         }
-        // Nobody comes by DNS to these, so they may be a second address of whoever is at hand.
-        let others = [scratch.drain?.to, scratch.drain?.from].compactMap { $0 }.filter { holder in
-            holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil
-        }
         for address in left {
-            guard let to = spares.first ?? grants.first?.to ?? others.first else { continue }
-            grants.append(Succession(address: address, to: to))
+            let to =
+                spares.first ?? grants.first?.to
+                ?? takersOfLeftCalls(besides: lost, in: scratch, at: now).first
+            if let to { grants.append(Succession(address: address, to: to)) }
         }
         return grants.sorted { $0.address < $1.address }
+    }
+
+    /// Nobody comes by DNS to what carries calls of a drain, so it may be a second address of whoever is at hand.
+    private func takersOfLeftCalls(
+        besides lost: Holder, in scratch: ControlState, at now: Instant
+    ) -> [Holder] {
+        let participants = [scratch.drain?.to, scratch.drain?.from].compactMap { $0 }
+        return spares(in: scratch, at: now).filter { $0 != lost }
+            + participants.filter { holder in
+                holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil
+            }
     }
 
     /// Why a member must be fenced now; nil when it need not.
@@ -298,8 +307,12 @@ extension Node {
             if relieveDrain(of: wish.holder, wish.reason, &scratch, at: now) { continue }
             for grant in scratch.grants where grant.holder == wish.holder && !grant.revoked {
                 let isSeat = scratch.seats.contains { $0.address == grant.address }
-                let to = spares(in: scratch, at: now).first { $0 != wish.holder }
-                if isSeat, let to {
+                let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
+                let to =
+                    isLeft
+                    ? takersOfLeftCalls(besides: wish.holder, in: scratch, at: now).first
+                    : spares(in: scratch, at: now).first { $0 != wish.holder }
+                if isSeat || isLeft, let to {
                     propose(
                         .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),
                         &scratch, at: now)

@@ -178,6 +178,8 @@ package struct Node: Sendable, Equatable {
         let isBeat = now >= nextBeat
         if case .heard = event, !isBeat {
             if leaseValidSince == nil || now >= leaseKnownUntil ?? now { watchLease(at: now) }
+            // What was just acknowledged may be what a hold needs that ends before the next beat is done.
+            if let end = holdings.firstEnd, end < nextBeat + timing.interval / 2 { hold(at: now) }
             return
         }
         watchLease(at: now)

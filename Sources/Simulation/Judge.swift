@@ -199,7 +199,8 @@ struct Judge: Sendable {
                     moment, .drainDropsCalls,
                     "at \(index) \(drain.oldAddress) is given up with \(calls[drain.oldAddress]) calls")
             }
-            if drain.phase == .aborting, calls[drain.newAddress] > 0 {
+            let isHeld = before?.grant(of: was.newAddress).map { !$0.revoked } ?? false
+            if drain.phase == .aborting, isHeld, calls[drain.newAddress] > 0 {
                 object(
                     moment, .drainDropsCalls,
                     "at \(index) \(drain.newAddress) is given up with \(calls[drain.newAddress]) calls")

@@ -29,7 +29,8 @@ extension Node {
             return refusalObstacle(drain.from) ?? callObstacle(drain.from, old)
         case .hangingUp: return callObstacle(drain.from, old)
         case .handingOver:
-            let holder = state.grant(of: old)?.holder ?? drain.to
+            // Gone with its holder: nothing is left to hand over.
+            guard let holder = state.grant(of: old)?.holder else { return nil }
             guard holds(holder, old) else { return "\(holder.name) to hold \(old)" }
             return calls(on: old, at: holder) == nil
                 ? "FreeSWITCH on \(holder.name) to bring the calls back" : nil
