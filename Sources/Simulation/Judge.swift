@@ -193,7 +193,9 @@ struct Judge: Sendable {
         guard let was = before?.drain else { return }
         if let drain = state.drain, drain.id == was.id, drain.phase != was.phase {
             // Nobody is blamed for what went down with its last holder.
-            let isTold = was.phase == .hangingUp || before?.grant(of: was.oldAddress) == nil
+            let isTold =
+                was.phase == .hangingUp || before?.grant(of: was.oldAddress) == nil
+                || state.grant(of: was.oldAddress) == nil
             if drain.phase == .rotating, !isTold, calls[drain.oldAddress] > 0 {
                 object(
                     moment, .drainDropsCalls,
