@@ -19,7 +19,12 @@ extension ControlState {
 
     /// The holder was fenced; its addresses have their successors already.
     mutating func settleDrain(without holder: Holder, at epoch: Epoch) -> [ClusterEvent] {
-        guard let drain, drain.from == holder || drain.to == holder else { return [] }
+        guard var drain, drain.from == holder || drain.to == holder else { return [] }
+        // Both addresses may have been on one node; each has a successor of its own.
+        if drain.from == drain.to, let new = successor(of: drain.newAddress) {
+            drain.to = new
+            self.drain = drain
+        }
         let hasMoved = seat(drain.seat)?.address == drain.newAddress
         switch (hasMoved, drain.from == holder) {
         case (true, true): return loseDrained(drain, at: epoch)
