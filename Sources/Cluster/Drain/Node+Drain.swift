@@ -67,6 +67,10 @@ extension Node {
     }
 
     private func callObstacle(_ holder: Holder, _ address: String) -> String? {
+        // What a switch that is not well says of its calls is no proof that they ended.
+        if let health = load(of: holder)?.health, health == .unhealthy || health == .unknown {
+            return "FreeSWITCH on \(holder.name), which is \(health.rawValue), to tell its calls"
+        }
         guard let count = calls(on: address, at: holder) else {
             return "FreeSWITCH on \(holder.name) to tell its calls"
         }

@@ -29,11 +29,13 @@ final class PlaybookHand: Sendable {
     }
 
     func run(_ id: StepID, _ order: CommandOrder, _ context: PlaybookContext) {
-        let ticket = runner.run(self.order(order, context)) { [self] outcome in
-            tickets.withLock { $0[id] = nil }
-            answer(.commandEnded(id, CommandResult(outcome)))
+        // Under the lock, so that an end that comes at once finds its ticket.
+        tickets.withLock { tickets in
+            tickets[id] = runner.run(self.order(order, context)) { [self] outcome in
+                self.tickets.withLock { $0[id] = nil }
+                answer(.commandEnded(id, CommandResult(outcome)))
+            }
         }
-        tickets.withLock { $0[id] = ticket }
     }
 
     func stop(_ id: StepID) {

@@ -21,20 +21,22 @@ final class SharingCore {
     private let replica: ReplicaService
     private let history: RecoveryHistory
     private let limits: LimitSharing
-    private let link: SwitchLink?
+    let link: SwitchLink?
     private let watch: SwitchWatch?
-    private let calls: CallSharing?
-    private let registrations: RegistrationSharing?
-    private let drains: DrainSharing?
-    private let probe: OptionsProbe?
+    let calls: CallSharing?
+    let registrations: RegistrationSharing?
+    let drains: DrainSharing?
+    let probe: OptionsProbe?
     /// How many channels the switch takes at most; 0 while it is not known.
-    private var capacity: UInt32 = 0
-    private var recoverable: (counts: [String: Int], at: Instant) = ([:], .zero)
+    var capacity: UInt32 = 0
+    /// Addresses held here when the probe was last told.
+    var watched: [String] = []
+    var recoverable: (counts: [String: Int], at: Instant) = ([:], .zero)
     private let console: EventSocketServer?
-    private var survey = Survey()
+    var survey = Survey()
     private var me: Holder
     /// The process whose leftovers were cleaned up.
-    private var runtime: String?
+    var runtime: String?
     private var isStopped = false
 
     init(_ parts: Sharing.Parts) throws(ServiceFailure) {
@@ -192,66 +194,9 @@ final class SharingCore {
         if calls?.isSettled == false { watch?.settledChanged() }
         registrations?.surveyed(survey)
         drains?.surveyed(survey)
-        watchAddresses()
+        let held = survey.placements.filter(\.isHere).map(\.address.name)
+        if held != watched { watchAddresses() }
         watch?.numbersChanged()
-    }
-
-    // MARK: - What the node is told of the switch
-
-    /// All of it but the health.
-    private func figures() -> SwitchReport {
-        var report = SwitchReport(health: .unknown)
-        guard let calls, let registrations else { return report }
-        let counts = calls.counts
-        report.calls = UInt32(clamping: counts.calls)
-        report.channels = UInt32(clamping: counts.legs)
-        report.registrations = UInt32(clamping: registrations.count)
-        report.capacity = capacity
-        report.isRefusing = drains?.isRefusing ?? false
-        report.arePhonesTold = drains?.arePhonesTold ?? false
-        countRecoverable(calls)
-        report.addresses = calls.heldAddresses.map { address in
-            SwitchReport.AddressLoad(
-                address: address, calls: UInt32(clamping: calls.callCount(on: address, of: counts)),
-                recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
-                registrations: UInt32(clamping: registrations.count(at: address)),
-                isAnswering: probe?.isAnswering(address) ?? false)
-        }
-        return report
-    }
-
-    /// Looking at every call is not for every report.
-    private func countRecoverable(_ calls: CallSharing) {
-        let now = BootClock.now()
-        guard now - recoverable.at >= .seconds(2) else { return }
-        recoverable = ([:], now)
-        for placement in survey.placements where placement.isHere {
-            recoverable.counts[placement.address.name] = calls.recoverableCount(on: placement)
-        }
-    }
-
-    /// Addresses held here are asked by SIP whether they answer, at the port their profile has.
-    private func watchAddresses() {
-        let held = survey.placements.filter(\.isHere)
-        guard let probe, runtime != nil, !held.isEmpty else {
-            self.probe?.watch([:])
-            return
-        }
-        link?.api(SofiaProfile.command) { [weak self] result in
-            guard let self, case .success(let answer) = result,
-                let profiles = try? SofiaProfile.list(reading: answer.body)
-            else { return }
-            var targets: [String: SocketAddress] = [:]
-            for placement in survey.placements where placement.isHere {
-                let name = placement.address.name
-                guard let profile = profiles.first(where: { $0.name == name }), profile.isRunning else {
-                    continue
-                }
-                targets[name] = try? SocketAddress(
-                    ipAddress: "\(placement.address.ip)", port: Int(profile.port))
-            }
-            probe.watch(targets)
-        }
     }
 
     private func changed(_ stream: StreamID, _ changes: Changes) {
