@@ -53,10 +53,11 @@ package struct SofiaProfile: Hashable, Sendable {
 
     /// Where it answers.
     package var port: UInt16 {
-        guard let colon = uri.lastIndex(of: ":"), let at = uri.lastIndex(of: "@"), at < colon else {
-            return 5060
-        }
-        return UInt16(uri[uri.index(after: colon)...].prefix { $0.isNumber }) ?? 5060
+        guard let at = uri.lastIndex(of: "@") else { return 5060 }
+        let host = uri[uri.index(after: at)...].prefix { $0 != ";" }
+        // The colons of an IPv6 address stand in brackets.
+        guard let colon = host.lastIndex(of: ":"), !host[colon...].contains("]") else { return 5060 }
+        return UInt16(host[host.index(after: colon)...]) ?? 5060
     }
 
     package var isRunning: Bool { state.hasPrefix("RUNNING") }

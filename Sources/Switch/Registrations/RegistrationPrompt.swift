@@ -32,10 +32,15 @@ package enum RegistrationPrompt: Hashable, Sendable {
     package func event(for registration: Registration) -> SwitchEvent? {
         guard case .notify(let text) = self else { return nil }
         let account = "sip:\(registration.user)@\(registration.host)"
+        // Without the display name that rows have before it.
+        let contact = registration.contact
+        let start = contact.firstIndex(of: "<") ?? contact.startIndex
+        let end = contact[start...].firstIndex(of: ">").map { contact.index(after: $0) } ?? contact.endIndex
         return SwitchEvent(
             headers: Headers([
                 Headers.Field("Event-Name", "NOTIFY"), Headers.Field("profile", registration.profile),
-                Headers.Field("event-string", text), Headers.Field("contact-uri", registration.contact),
+                Headers.Field("event-string", text),
+                Headers.Field("contact-uri", String(contact[start..<end])),
                 Headers.Field("to-uri", account), Headers.Field("from-uri", account),
                 Headers.Field("content-type", "application/simple-message-summary"),
             ]))
@@ -77,6 +82,8 @@ package struct RegistrationMove: Sendable {
             next = max(next, now + .seconds(1))
             return []
         }
+        // A pause is not made up for by a crowd.
+        next = max(next, now - .milliseconds(100))
         while next <= now, let registration = waiting.popLast() {
             guard isStillHere(registration),
                 let event = RegistrationPrompt(userAgent: registration.userAgent).event(for: registration)
@@ -85,8 +92,6 @@ package struct RegistrationMove: Sendable {
             told += 1
             next = next + interval
         }
-        // A pause is not made up for by a crowd.
-        if next < now { next = now }
         return events
     }
 }

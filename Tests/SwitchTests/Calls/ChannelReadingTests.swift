@@ -78,7 +78,14 @@ import Testing
         let status = try #require(
             try Recordings.answers("api_misc.txt").first { $0.command == "sofia status" })
         let profiles = try SofiaProfile.list(reading: status.answer)
-        #expect(profiles == [SofiaProfile(name: "svcA", state: "RUNNING (3)")])
+        #expect(
+            profiles
+                == [SofiaProfile(name: "svcA", state: "RUNNING (3)", uri: "sip:mod_sofia@10.77.0.50:5060")])
+        #expect(profiles[0].port == 5060)
+        #expect(
+            SofiaProfile(name: "a", state: "", uri: "sip:mod_sofia@[2001:db8::5]:5080;transport=tls").port
+                == 5080)
+        #expect(SofiaProfile(name: "a", state: "", uri: "sip:mod_sofia@[2001:db8::5]").port == 5060)
         #expect(profiles[0].isRunning)
         #expect(!SofiaProfile(name: "svcB", state: "DOWN").isRunning)
         #expect(throws: SwitchFailure.self) {
