@@ -168,6 +168,7 @@ extension SwitchCore {
     package mutating func sent(_ event: SwitchEvent, at now: Timestamp) {
         advance(to: now)
         if event.name == "CUSTOM", event.subclass == "multicast::event" { inject(event.headers) }
+        if event.name == "NOTIFY" { notify(event) }
         deliver(stamped(event, EventOrigin("mod_event_socket.c", "parse_command", 2283)))
     }
 
