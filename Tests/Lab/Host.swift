@@ -166,6 +166,12 @@ package final class Host {
         try Launch.run([programs.fsdns] + arguments + ["--control", controlPath], seconds: 30)
     }
 
+    /// Begins a command of the command line, which ends with the machine at the latest; what it says goes to the file.
+    package func startCommand(_ arguments: String..., file: String) throws -> pid_t {
+        try machine.start(
+            [programs.fsdns] + arguments + ["--control", controlPath], outputFile: file, errorsFile: file)
+    }
+
     package func status() throws -> Status {
         let text = try command("status", "--format", "json")
         do {

@@ -17,6 +17,8 @@ package final class Lab {
     /// Machines that do not belong to the cluster.
     package private(set) var strangers: [Host] = []
     private let programs = Programs()
+    /// The program with the lab's instruments.
+    var instruments: String { programs.lab }
     private var janitor: Int32
     private var machineCount = 2
 

@@ -30,6 +30,11 @@ package struct Status: Decodable, Sendable {
         package struct Drain: Decodable, Sendable {
             package var seat: String
             package var phase: String
+            package var from: String
+            package var to: String
+            package var callsLeft: Int
+            package var registrationsLeft: Int
+            package var waitingFor: String?
         }
         package var addresses: [String]
         package var drain: Drain?

@@ -12,6 +12,9 @@ enum Tool {
                fsdns-lab watch-addresses                      address events of this network namespace
                fsdns-lab watch-announcements                  gratuitous ARP that arrives
                fsdns-lab watch-zone SERVER NAME               changes of a name's addresses
+               fsdns-lab call OWN TARGET RATE COUNT SECONDS   places calls, at an address or where DNS leads to
+               fsdns-lab phones PORT                          answers requests to phones, and tells of each
+               fsdns-lab options ADDRESS                      asks an address by SIP whether it answers
                fsdns-lab replica NAME IP SECRET WRITER NAME=IP…   one of the replicas that are measured
                fsdns-lab register ADDRESS COUNT [PER_SECOND]  registers so many phones at a registrar
                fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
@@ -44,6 +47,17 @@ enum Tool {
             guard numbers.allSatisfy({ $0 > 0 }) else { throw LabFailure("a count is a positive number") }
             try RegisterLoad.run(
                 address: arguments[1], count: numbers[0], perSecond: numbers.dropFirst().first)
+        case ("call", 6):
+            guard let rate = Double(arguments[3]), rate > 0, let count = Int(arguments[4]), count > 0,
+                let seconds = Double(arguments[5]), seconds >= 0
+            else { throw LabFailure("a rate, a number of calls and seconds are numbers") }
+            let plan = CallLoad.Plan(
+                own: arguments[1], target: arguments[2], rate: rate, count: count, seconds: seconds)
+            try CallLoad(plan).run()
+        case ("phones", 2):
+            guard let port = UInt16(arguments[1]) else { throw LabFailure("a port is a number") }
+            try PhoneWatch.run(port: port)
+        case ("options", 2): try OptionsWatch.run(address: arguments[1])
         case ("replica", _): try ReplicaProgram.run(Array(arguments.dropFirst()))
         case ("bench", _): try Bench.run(Array(arguments.dropFirst()))
         default:

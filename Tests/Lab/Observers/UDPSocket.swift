@@ -39,7 +39,7 @@ final class UDPSocket {
         }
     }
 
-    private static func address(_ text: String?, _ port: UInt16) -> sockaddr_in {
+    static func address(_ text: String?, _ port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian

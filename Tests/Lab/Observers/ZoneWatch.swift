@@ -34,14 +34,16 @@ package enum ZoneWatch {
     }
 
     /// A query for type A, class IN (RFC 1035 §4.1).
-    private static func question(_ name: String, _ id: UInt16) -> [UInt8] {
+    static func question(_ name: String, _ id: UInt16) -> [UInt8] {
         var bytes: [UInt8] = [UInt8(id >> 8), UInt8(id & 0xff), 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
         for label in name.split(separator: ".") { bytes += [UInt8(label.utf8.count)] + Array(label.utf8) }
         return bytes + [0, 0, 1, 0, 1]
     }
 
-    /// The A records of the answer section; what does not parse ends the reading.
-    static func addresses(in bytes: [UInt8]) -> [String] {
+    static func addresses(in bytes: [UInt8]) -> [String] { records(in: bytes).map(\.address) }
+
+    /// The A records of the answer section, with their TTLs in seconds; what does not parse ends the reading.
+    static func records(in bytes: [UInt8]) -> [(address: String, ttl: Int)] {
         func number(_ offset: Int) -> Int { Int(bytes[offset]) << 8 | Int(bytes[offset + 1]) }
         func afterName(_ start: Int) -> Int? {
             var offset = start
@@ -54,13 +56,14 @@ package enum ZoneWatch {
         }
         guard bytes.count >= 12, var offset = afterName(12) else { return [] }
         offset += 4
-        var found: [String] = []
+        var found: [(address: String, ttl: Int)] = []
         for _ in 0..<number(6) {
             guard let fixed = afterName(offset), fixed + 10 <= bytes.count else { break }
             let end = fixed + 10 + number(fixed + 8)
             guard end <= bytes.count else { break }
             if number(fixed) == 1, end == fixed + 14 {
-                found.append(bytes[(fixed + 10)..<end].map { "\($0)" }.joined(separator: "."))
+                let address = bytes[(fixed + 10)..<end].map { "\($0)" }.joined(separator: ".")
+                found.append((address, number(fixed + 4) << 16 | number(fixed + 6)))
             }
             offset = end
         }
