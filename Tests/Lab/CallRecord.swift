@@ -115,6 +115,14 @@ package final class RunningCalls {
     }
 }
 
+/// What a phone was asked.
+package struct PhoneRequest: Hashable, Sendable {
+    package var at: BootTime
+    package var method: String
+    package var user: String
+    package var event: String
+}
+
 extension Lab {
     /// Places calls from the client's machine.
     ///
@@ -148,6 +156,22 @@ extension Lab {
             let words = line.split(separator: " ")
             guard words.count == 2, let at = Int64(words[0]), let status = Int(words[1]) else { return nil }
             return (BootTime(nanoseconds: at), status)
+        }
+    }
+
+    /// Phones at that port of the client's machine from now on; `requests(toPhonesAt:)` tells what they were asked.
+    package func startPhones(port: Int) throws {
+        try client.start(
+            [instruments, "phones", "\(port)"], outputFile: "phones-\(port)", errorsFile: "phones.log")
+    }
+
+    /// Each request that came to the phones at that port.
+    package func requests(toPhonesAt port: Int) -> [PhoneRequest] {
+        client.text(of: "phones-\(port)").split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count == 4, let at = Int64(words[0]) else { return nil }
+            return PhoneRequest(
+                at: BootTime(nanoseconds: at), method: words[1], user: words[2], event: words[3])
         }
     }
 

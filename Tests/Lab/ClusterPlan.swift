@@ -18,6 +18,8 @@ package struct ClusterPlan: Sendable {
     /// Our limit service without a switch.
     package var limitsOnly = false
     package var injectionsPerSecond = 1000
+    /// Phones of a drained address told to register again.
+    package var promptsPerSecond = 20
     /// What limits answer while the cluster is split, by name.
     package var limitsWhenSplit: [(name: String, policy: String)] = []
     /// The service addresses are IPv6; heartbeats and DNS are as always.
@@ -88,7 +90,8 @@ package struct ClusterPlan: Sendable {
         let limits = limitsWhenSplit.map { "    <limit name=\"\($0.name)\" when-split=\"\($0.policy)\"/>\n" }
         return """
               <freeswitch socket="127.0.0.1:8021" password-file="switch.secret" check="100ms"
-                  failed-after="\(failedAfter)" injections-per-second="\(injectionsPerSecond)"/>
+                  failed-after="\(failedAfter)" injections-per-second="\(injectionsPerSecond)"
+                  prompts-per-second="\(promptsPerSecond)"/>
               <event-socket listen="127.0.0.1:8121" password-file="own.secret"/>
             \(limitService)
               <limits>

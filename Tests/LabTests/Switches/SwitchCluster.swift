@@ -180,11 +180,16 @@ struct SwitchCluster {
     // MARK: Phones
 
     /// Registers so many phones at each address, from the client's machine with sipp.
-    func register(_ count: Int, at addresses: [String] = addressNames, perSecond: Int = 70) throws {
+    ///
+    /// - Parameter makes: what the phones say they are, one after the other.
+    func register(
+        _ count: Int, at addresses: [String] = addressNames, perSecond: Int = 70, makes: [String] = ["sipp"]
+    ) throws {
         let folder = lab.client.directory
         try lab.client.put(Phones.registration, in: "register.xml")
         let runs = try addresses.enumerated().map { index, address in
-            let users = (0..<count).map { "\(address)-\($0)" }.joined(separator: "\n")
+            let users = (0..<count).map { "\(address)-\($0);\(makes[$0 % makes.count])" }
+                .joined(separator: "\n")
             try lab.client.put("SEQUENTIAL\n" + users + "\n", in: "users-\(address).csv")
             return try lab.client.start(
                 [
@@ -253,7 +258,7 @@ enum Phones {
             Call-ID: [call_id]
             CSeq: 1 REGISTER
             Contact: <sip:[field0]@[local_ip]:[local_port]>
-            User-Agent: sipp
+            User-Agent: [field1]
             Expires: 3600
             Content-Length: 0
 
