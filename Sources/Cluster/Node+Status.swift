@@ -124,7 +124,9 @@ extension Node {
                 phaseSeconds: Int((clusterTime(at: now) - drain.phaseBegan).components.seconds),
                 drain: "\(drain.id)")
         }
-        return .init(addresses: state.maintenanceAddresses.map(\.ip.description), drain: drain)
+        let addresses = state.maintenanceAddresses
+        return .init(
+            addresses: addresses.map(\.ip.description), drain: drain, names: addresses.map(\.name))
     }
 
     private var dnsLine: StatusReport.DNSLine? {
@@ -146,7 +148,8 @@ extension Node {
         return StatusReport.DNSLine(
             zone: desired.settings.zone, converged: servers.allSatisfy(\.converged),
             epoch: texts.first.flatMap { EpochMark($0)?.epoch.description }, servers: servers,
-            problem: zoneKeeper.told ?? zoneKeeper.problem)
+            problem: zoneKeeper.told ?? zoneKeeper.problem,
+            ttl: state.settings.dns.map { Int($0.ttl.components.seconds) })
     }
 
     private func warnings(at now: Instant, have: Int) -> [String] {

@@ -41,6 +41,8 @@ package struct StatusReport: Hashable, Sendable, Codable {
     package struct MaintenanceLine: Hashable, Sendable, Codable {
         package var addresses: [String]
         package var drain: DrainLine?
+        /// Their names in the cluster file, in the same order; nil from a node that does not tell.
+        package var names: [String]?
     }
     package struct DrainLine: Hashable, Sendable, Codable {
         package var seat: String
@@ -83,6 +85,8 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var epoch: String?
         package var servers: [Server]
         package var problem: String?
+        /// The cluster file's, in seconds; nil from a node that does not tell.
+        package var ttl: Int?
     }
     package var cluster: String
     package var node: String

@@ -21,19 +21,33 @@ struct WaitOptions: ParsableArguments {
     /// Polls until the move ended: returns when finished, throws when aborted or when time is over.
     func follow(_ watch: MoveWatch, client: ControlClient) throws(CommandFailure) {
         var watch = watch
+        try follow(with: "fsdns status --watch") { elapsed throws(CommandFailure) in
+            (watch.observe(try client.status(), at: elapsed), watch.outcome)
+        }
+    }
+
+    /// Looks again and again until the work ended; nodes that are silent for a while are waited for.
+    ///
+    /// - Parameters:
+    ///   - command: shows how far it is when the wait is over.
+    ///   - look: what is worth saying now, and how it ended; `elapsed` counts from the start of the wait.
+    func follow(
+        with command: String,
+        look: (_ elapsed: Duration) throws(CommandFailure) -> ([String], MoveWatch.Outcome?)
+    ) throws(CommandFailure) {
         let clock = Stopwatch()
         var lastAnswer = Duration.zero
         while true {
+            var outcome: MoveWatch.Outcome?
             do throws(CommandFailure) {
-                let report = try client.status()
+                let (lines, end) = try look(clock.elapsed)
+                outcome = end
                 lastAnswer = clock.elapsed
-                for line in watch.observe(report, at: clock.elapsed) {
-                    Output.line("[\(Self.elapsed(clock.elapsed))] \(line)")
-                }
+                for line in lines { Output.line("[\(Self.elapsed(clock.elapsed))] \(line)") }
             } catch {
                 if clock.elapsed - lastAnswer > Self.silencePatience { throw error }
             }
-            switch watch.outcome {
+            switch outcome {
             case .finished(let text):
                 Output.line("[\(Self.elapsed(clock.elapsed))] \(text)")
                 return
@@ -42,8 +56,7 @@ struct WaitOptions: ParsableArguments {
             }
             if let timeout, clock.elapsed >= timeout.duration {
                 throw .waitEnded(
-                    "not done after \(OperatorDuration.text(timeout.duration)); it goes on: fsdns status --watch"
-                )
+                    "not done after \(OperatorDuration.text(timeout.duration)); it goes on: \(command)")
             }
             Stopwatch.sleep(Self.interval)
         }

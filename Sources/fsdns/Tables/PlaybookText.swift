@@ -48,16 +48,19 @@ struct PlaybookText {
 
     func lines(at now: WallTime) -> [String] {
         let playbook = file.playbook
-        var lines = playbook.timeline(facts).texts(of: playbook)
-        guard playbook.schedule != nil else { return lines }
+        return playbook.timeline(facts).texts(of: playbook) + dueLines(at: now)
+    }
+
+    /// When it is due next; nothing for a playbook that runs only when somebody says so.
+    func dueLines(at now: WallTime) -> [String] {
+        guard file.playbook.schedule != nil else { return [] }
         let dues = dues(after: now)
-        lines.append(dues.isEmpty ? "not due any more" : "next due:")
-        for due in dues {
-            lines.append(
+        guard !dues.isEmpty else { return ["not due any more"] }
+        return ["next due:"]
+            + dues.map { due in
                 "  " + (due.local.value.map { "\($0), " } ?? "") + due.utc
-                    + (due.starts ? "" : ": outside the window, does not start"))
-        }
-        return lines
+                    + (due.starts ? "" : ": outside the window, does not start")
+            }
     }
 
     func document(at now: WallTime) -> Document {
