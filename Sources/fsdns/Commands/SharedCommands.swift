@@ -111,27 +111,6 @@ struct LimitsAuditCommand: ParsableCommand {
     }
 }
 
-struct HistoryCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "history",
-        abstract: "Show what became of the calls each time an address came to another machine.")
-
-    @OptionGroup var control: ControlOptions
-
-    @Option(help: "table for people, json for programs.")
-    var format = TableFormat.table
-
-    mutating func run() throws {
-        let lines = try control.client.shared(.recoveries).flatMap { part in
-            if case .recoveries(let lines) = part { lines } else { [RecoveryLine]() }
-        }
-        switch format {
-        case .table: Output.lines(HistoryText(paint: .standard, width: Output.size?.columns).lines(lines))
-        case .json: Output.line(JSONText.pretty(lines))
-        }
-    }
-}
-
 extension ControlClient {
     func calls() throws(CommandFailure) -> [CallLine] {
         try shared(.calls).flatMap { part in

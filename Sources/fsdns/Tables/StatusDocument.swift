@@ -75,6 +75,18 @@ struct StatusDocument: Encodable {
         var epoch: Nullable<String>
         var servers: [Server]
         var problem: Nullable<String>
+        var ttl: Nullable<Int>
+    }
+
+    struct Playbook: Encodable {
+        var name: String
+        /// From 1.
+        var step: Int
+        var steps: Int
+        var title: String
+        var phase: String
+        var waitingFor: Nullable<String>
+        var who: String
     }
 
     var cluster: String
@@ -89,6 +101,7 @@ struct StatusDocument: Encodable {
     var dns: Nullable<DNS>
     var warnings: [String]
     var forming: Nullable<String>
+    var playbook: Nullable<Playbook>
 
     /// `now` is the wall time deadlines are counted from.
     init(_ report: StatusReport, now: Date) {
@@ -106,6 +119,12 @@ struct StatusDocument: Encodable {
         dns = .init(report.dns.map(DNS.init))
         warnings = report.warnings
         forming = .init(report.forming)
+        playbook = .init(
+            report.playbook.map { line in
+                Playbook(
+                    name: line.name, step: line.step, steps: line.of, title: line.title, phase: line.phase,
+                    waitingFor: .init(line.waitingFor), who: line.who)
+            })
     }
 }
 
@@ -170,5 +189,6 @@ extension StatusDocument.DNS {
                 problem: .init($0.problem))
         }
         problem = .init(line.problem)
+        ttl = .init(line.ttl)
     }
 }

@@ -11,6 +11,7 @@ struct StatusText {
         lines += [""] + nodes(report).lines(paint: paint, width: width)
         if !report.seats.isEmpty { lines += [""] + seats(report).lines(paint: paint, width: width) }
         lines += [""] + maintenance(report.maintenance)
+        if let run = report.playbook { lines += playbook(run) }
         if let dns = report.dns { lines += zone(dns) }
         for warning in report.warnings { lines.append(paint(cut("! \(warning)", to: width), .warn)) }
         return lines
@@ -120,6 +121,14 @@ struct StatusText {
         if let waitingFor = drain.waitingFor { texts.append("  waits for \(waitingFor)") }
         if let outlook = drain.outlook { texts.append("  \(outlook)") }
         return lines + texts.map { paint(cut($0, to: width), .warn) }
+    }
+
+    private func playbook(_ run: StatusReport.PlaybookLine) -> [String] {
+        var texts = [
+            "Playbook \(run.name): \(run.phase), step \(run.step) of \(run.of), \(run.title); by \(run.who)"
+        ]
+        if let waitingFor = run.waitingFor { texts.append("  waits for \(waitingFor)") }
+        return texts.map { paint(cut($0, to: width), .warn) }
     }
 
     private func zone(_ dns: StatusReport.DNSLine) -> [String] {

@@ -35,7 +35,22 @@ package struct LimitLine: Decodable, Hashable, Sendable {
     package var nodes: [Share]
 }
 
-/// A line of `fsdns history --format json`.
+/// What `fsdns history --format json` says.
+package struct History: Decodable, Sendable {
+    package struct Deed: Decodable, Hashable, Sendable {
+        package var number: Int
+        package var time: String?
+        package var who: String?
+        package var what: String
+        package var why: String
+        package var epoch: String
+        package var outcome: String
+    }
+    package var deeds: [Deed]
+    package var recoveries: [RecoveryLine]
+}
+
+/// What became of the calls of one address.
 package struct RecoveryLine: Decodable, Hashable, Sendable {
     package struct Loss: Decodable, Hashable, Sendable {
         package var uuid: String
@@ -55,12 +70,15 @@ extension Host {
     package func calls() throws -> [CallLine] { try read("calls") }
     package func registrations() throws -> [RegistrationLine] { try read("registrations") }
     package func limits() throws -> [LimitLine] { try read("limits") }
-    package func history() throws -> [RecoveryLine] { try read("history") }
+    package func history() throws -> [RecoveryLine] { try read("history", as: History.self).recoveries }
+    package func deeds() throws -> [History.Deed] { try read("history", as: History.self).deeds }
 
-    private func read<Line: Decodable>(_ what: String) throws -> [Line] {
+    private func read<Line: Decodable>(_ what: String) throws -> [Line] { try read(what, as: [Line].self) }
+
+    private func read<Value: Decodable>(_ what: String, as type: Value.Type) throws -> Value {
         let text = try command(what, "--format", "json")
         do {
-            return try JSONDecoder().decode([Line].self, from: Data(text.utf8))
+            return try JSONDecoder().decode(type, from: Data(text.utf8))
         } catch {
             throw LabFailure("\(what) of \(name) is not as documented: \(error)")
         }
