@@ -34,7 +34,13 @@ package enum ConsoleVerbs {
         Verb("calls", ["--doubtful", "--format json"], help: "calls, and whether they would survive"),
         Verb("registrations", ["--user", "--format json"], help: "phones, and the address they live on"),
         Verb("limits", ["--format json"], help: "each limit's use in the whole cluster"),
-        Verb("history", ["--format json"], help: "what became of the calls at each takeover"),
+        Verb(
+            "history", ["--verify", "--format json"],
+            help: "who told the cluster what, and what became of calls that moved"),
+        Verb(
+            "playbook list", ["--format json"],
+            help: "scheduled playbooks, and the run under way step by step"),
+        Verb("playbook history", ["--format json"], help: "finished runs, and what became of their steps"),
         Verb("zone show", ["--format json"], help: "what every name server answers"),
         Verb("zone plan", ["--nsupdate", "--format json"], help: "what would be changed in the zone now"),
         Verb(
@@ -49,6 +55,8 @@ package enum ConsoleVerbs {
         Verb(
             "switchover", ["<seat>", "<seat> --dry-run", "<seat> --to <node>"], isReading: false,
             help: "move a seat to another node now"),
+        Verb("playbook approve", isReading: false, help: "let the run go on that waits for it"),
+        Verb("playbook cancel", isReading: false, help: "end the run under way and undo it"),
     ]
 
     /// Flags that would choose another node, or never end.

@@ -13,7 +13,6 @@ final class AuditFile: Sendable {
     private struct State {
         /// The newest last.
         var lines: [AuditLine]
-        var trouble: String?
     }
 
     /// So many lines are kept; the first of them still names the digest of the one before.
@@ -28,10 +27,23 @@ final class AuditFile: Sendable {
         self.path = path
         self.log = log
         var lines: [AuditLine] = []
-        for data in (FileText.read(path, limit: Self.byteLimit) ?? []).split(separator: 0x0A) {
-            if let line = try? JSONDecoder().decode(AuditLine.self, from: Data(data)) { lines.append(line) }
+        var unreadable = 0
+        let bytes = FileText.read(path, limit: Self.byteLimit) ?? []
+        for data in bytes.split(separator: 0x0A) {
+            if let line = try? JSONDecoder().decode(AuditLine.self, from: Data(data)) {
+                lines.append(line)
+            } else {
+                unreadable += 1
+            }
+        }
+        if unreadable > 0 {
+            log.warning(
+                "audit", path,
+                "\(unreadable) lines cannot be read and are passed over; see: fsdns history --verify")
         }
         state = Mutex(State(lines: lines))
+        // Half a line, written when the power went: the next one must not be glued to it.
+        if let last = bytes.last, last != 0x0A { _ = FileText.append(path, [0x0A]) }
     }
 
     var lines: [AuditLine] { state.withLock { $0.lines } }
