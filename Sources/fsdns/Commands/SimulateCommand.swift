@@ -4,6 +4,15 @@ import Simulation
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
+        abstract: "Try out on pretended machines: a drain, failures, or any weather.",
+        discussion: "Without a subcommand it takes the options of `weather`.",
+        subcommands: [SimulateWeatherCommand.self, SimulateDrainCommand.self, SimulateFailCommand.self],
+        defaultSubcommand: SimulateWeatherCommand.self)
+}
+
+struct SimulateWeatherCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weather",
         abstract: "Run pretended clusters through pretended weather and judge them.",
         discussion: "The same seed gives the same run everywhere. Exit 1 when a law was broken.")
 
