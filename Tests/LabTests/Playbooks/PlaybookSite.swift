@@ -65,7 +65,8 @@ struct PlaybookSite {
 
     /// A file that comes with fsdns.
     static func shipped(_ name: String) -> String {
-        #filePath.split(separator: "/").dropLast(4).reduce(into: "") { $0 += "/" + $1 } + "/playbooks/\(name).xml"
+        #filePath.split(separator: "/").dropLast(4).reduce(into: "") { $0 += "/" + $1 }
+            + "/playbooks/\(name).xml"
     }
 
     /// Writes a playbook with these elements into the lab's folder; returns its path.
@@ -168,11 +169,11 @@ struct PlaybookSite {
         return last
     }
 
-    func approve() throws {
+    /// Waits until the run asks for an approval.
+    func untilApproval() throws {
         guard let step = try list().run?.steps.first(where: { $0.title.hasPrefix("approval") }) else {
             throw LabFailure("nothing is to be approved")
         }
         try untilStep(step.number) { $0.outcome == "under way" }
-        try tell("approve")
     }
 }

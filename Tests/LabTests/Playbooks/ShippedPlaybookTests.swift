@@ -19,12 +19,13 @@ extension LabSuites {
 
             let started = try site.ask(["run", file] + parameters)
             #expect(started.status == 0, "\(started)")
-            try site.approve()
+            try site.untilApproval()
             let status = try lab.status()
             #expect(status.node(drained.name)?.role == "maintenance")
             #expect(status.seat("master2")?.holder != drained.name)
             let text = try drained.command("status")
             #expect(text.contains("Playbook drain-one: running, step"), "\(text)")
+            try site.tell("approve")
 
             let run = try site.waitForEnd(of: "drain-one")
             #expect(run.outcome == "done", "\(run)")
@@ -57,7 +58,10 @@ extension LabSuites {
             let leaving = [try site.host(of: "alpha"), try site.host(of: "beta")]
             let names = leaving.map(\.name).joined(separator: " ")
             let said = try playbooks.ask(
-                ["run", PlaybookSite.shipped("evacuate"), "--wait", "--parameter", "nodes=\(names)"],
+                [
+                    "run", PlaybookSite.shipped("evacuate"), "--wait", "--timeout", "1m", "--parameter",
+                    "nodes=\(names)",
+                ],
                 seconds: 90)
             #expect(said.status == 0, "\(said.output)\(said.errors)\n\(site.lab.troubles())")
             let status = try site.lab.waitUntilSettled()
@@ -113,7 +117,8 @@ extension LabSuites {
             let victim = try site.cluster.holder(of: "master2")
             let file = try windowed(lab)
             try site.tell("run", file, "--parameter", "victim=\(victim.name)")
-            try site.approve()
+            try site.untilApproval()
+            try site.tell("approve")
             try wait(for: "\(victim.name) to fail", atMost: 15) { victim.exitStatus() != nil }
             // As its service manager does.
             try victim.startService()

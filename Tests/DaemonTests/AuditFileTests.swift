@@ -1,0 +1,77 @@
+import Cluster
+import FoundationEssentials
+import Testing
+import Wire
+
+@testable import Daemon
+
+@Suite("Audit file")
+struct AuditFileTests {
+    private let directory = TemporaryDirectory()
+    private var path: String { directory.path + "/audit" }
+
+    private func open() -> AuditFile { AuditFile(path: path, log: .silent) }
+
+    private func entries(_ numbers: ClosedRange<Int>) throws -> [AuditEntry] {
+        try numbers.map { number in
+            try JSONDecoder().decode(
+                AuditEntry.self,
+                from: Data(
+                    """
+                    {"number": \(number), "epoch": {"term": 1, "index": \(number)}, "time": {"nanoseconds": 5},
+                     "who": "ann@ops", "what": "drain master\(number)", "why": "", "outcome": "agreed"}
+                    """.utf8))
+        }
+    }
+
+    private func write(_ numbers: ClosedRange<Int>) throws {
+        let file = open()
+        file.append(try entries(numbers))
+        file.finish()
+    }
+
+    private var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+
+    @Test("the chain goes on over restarts, and entries that are there already are passed over")
+    func restarts() throws {
+        try write(1...3)
+        try write(2...5)
+        let lines = open().lines
+        #expect(lines.map(\.entry.number) == [1, 2, 3, 4, 5])
+        #expect(AuditLine.fault(in: lines) == nil)
+        #expect(lines[3].previous == lines[2].digest)
+        #expect(text.split(separator: "\n").count == 5)
+    }
+
+    @Test("two machines that were told the same wrote the same") func same() throws {
+        try write(1...3)
+        let other = TemporaryDirectory()
+        let file = AuditFile(path: other.path + "/audit", log: .silent)
+        for number in 1...3 { file.append(try entries(number...number)) }
+        file.finish()
+        #expect(file.lines == open().lines)
+    }
+
+    @Test("a word that was changed, and a line that was taken out, are found")
+    func changed() throws {
+        try write(1...4)
+        let whole = text
+        try whole.replacing("master3", with: "master1").write(
+            toFile: path, atomically: true, encoding: .utf8)
+        #expect(AuditLine.fault(in: open().lines) == "entry 3 is not what was written")
+        let lines = whole.split(separator: "\n")
+        try (lines[0] + "\n" + lines[2] + "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(AuditLine.fault(in: open().lines) == "entry 3 does not follow entry 1")
+    }
+
+    @Test("half a line, left by a loss of power, harms none that comes after it")
+    func half() throws {
+        try write(1...3)
+        try String(text.dropLast(20)).write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(open().lines.map(\.entry.number) == [1, 2])
+        try write(1...4)
+        let lines = open().lines
+        #expect(lines.map(\.entry.number) == [1, 2, 3, 4])
+        #expect(AuditLine.fault(in: lines) == nil)
+    }
+}
