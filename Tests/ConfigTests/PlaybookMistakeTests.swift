@@ -125,7 +125,8 @@ struct PlaybookMistake: CustomTestStringConvertible {
                 "9: <for-each> pause=\"30\" has no unit; the units are us, ms, s, m, h, d",
                 "11: <run> program=\"systemctl\" is not an absolute path; no PATH is searched and no shell is "
                     + "involved",
-                "26: <switchover> seat=\"master9\" is an unknown seat; the seats are master1, master2",
+                "26: <switchover> seat=\"master9\" is an unknown seat or node; the seats are master1, master2; "
+                    + "the nodes are fs1, fs2, fs3, fs4",
                 "27: unknown step <sleep> in <playbook>; the steps are: drain, undrain, switchover, lower-ttl, "
                     + "wait, run, check, notify, approve, for-each, fail",
             ])

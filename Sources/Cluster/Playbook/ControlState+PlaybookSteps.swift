@@ -186,8 +186,8 @@ extension ControlState {
                 moved.from == move.to.name
             else { return Self.isOver }
         } else {
-            guard run.isRunning, case .switchover(seat.name, _) = run.steps[at].action,
-                run.steps[at].traces.moved == nil
+            guard run.isRunning, case .switchover(let name, _) = run.steps[at].action,
+                name == seat.name || name == move.from.name, run.steps[at].traces.moved == nil
             else { return Self.isOver }
         }
         let applied = apply(move, at: epoch)

@@ -187,6 +187,11 @@ extension CalendarAnswer.Opening {
 }
 
 extension ControlState {
+    /// The first seat whose address that node has the right to.
+    func seat(heldBy node: String) -> Seat? {
+        seats.first { seat in grant(of: seat.address).map { $0.holder.name == node && !$0.revoked } ?? false }
+    }
+
     /// What a step names and the cluster does not have; nil when it has everything.
     func unknownName(in step: RunStep) -> String? {
         func seatOrNode(_ name: String) -> String? {
@@ -200,7 +205,7 @@ extension ControlState {
         case .drain(let target, _, _, _): reason = seatOrNode(target)
         case .undrain(let name), .fail(let name): reason = node(name)
         case .switchover(let name, let to):
-            reason = seat(name) == nil ? "no seat \(name)" : to.flatMap(node)
+            reason = seatOrNode(name) ?? to.flatMap(node)
         case .run(let order), .notify(.command(let order)), .check(.command(let order), _):
             reason = node(order.node)
         case .check(.callsBelow(_, let name), _): reason = name.flatMap(node)

@@ -117,21 +117,24 @@ extension Node {
         _ name: String, to target: String?, _ id: StepID, _ step: RunStep, _ scratch: inout ControlState,
         at now: Instant
     ) -> StepProgress {
-        guard let seat = scratch.seat(name) else { return .failed("there is no seat \(name)") }
+        guard let seat = scratch.seat(step.traces.moved?.seat ?? name) ?? scratch.seat(heldBy: name) else {
+            return scratch.member(name) == nil
+                ? .failed("there is no seat or node \(name)") : .done("\(name) holds no seat")
+        }
         guard let grant = scratch.grant(of: seat.address), !grant.revoked else {
-            return .waiting("\(name) to have a holder")
+            return .waiting("\(seat.name) to have a holder")
         }
         if let moved = step.traces.moved {
             guard grant.holder.name == moved.to else {
-                return .failed("\(grant.holder.name) took \(name) instead of \(moved.to)")
+                return .failed("\(grant.holder.name) took \(seat.name) instead of \(moved.to)")
             }
             return holds(grant.holder, seat.address) && hasMoved(grant)
-                ? .done("\(moved.to) took it from \(moved.from)")
+                ? .done("\(moved.to) took \(seat.name) from \(moved.from)")
                 : .waiting("\(moved.to) to hold \(seat.address)")
         }
         if let target, grant.holder.name == target { return .done("\(target) holds it already") }
         if let drain = scratch.drain { return .waiting("\(drain.owner)'s drain of \(drain.seat) to end") }
-        guard hasMoved(grant) else { return .waiting("\(name) to have moved") }
+        guard hasMoved(grant) else { return .waiting("\(seat.name) to have moved") }
         let to: Holder
         if let target {
             guard let holder = scratch.member(target)?.holder else { return .failed("no node \(target)") }

@@ -50,7 +50,7 @@ package enum PlaybookAction: Hashable, Sendable, Codable {
     /// Undone by `undrain`.
     case drain(target: String, deadline: Duration?, onDeadline: Drain.OnDeadline, reason: String)
     case undrain(node: String)
-    /// Undone by moving the seat back.
+    /// A seat, or that of the node that holds one; nothing when it holds none. Undone by moving the seat back.
     case switchover(seat: String, to: String?)
     /// Serves every record with this TTL and waits until the former one is forgotten; undone by restoring it.
     case lowerTTL(Duration)

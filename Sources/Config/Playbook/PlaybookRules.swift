@@ -55,7 +55,7 @@ extension PlaybookReader {
     // MARK: - Names
 
     enum Kind: String {
-        case seat, node
+        case node
         case target = "seat or node"
     }
 
@@ -90,16 +90,15 @@ extension PlaybookReader {
         guard let cluster else { return nil }
         let seats = cluster.seats.map(\.name)
         let nodes = cluster.nodes.filter { $0.kind == .full }.map(\.name)
-        if kind != .node, seats.contains(name) { return nil }
+        if kind == .target, seats.contains(name) { return nil }
         // Nodes that find each other have names the file does not know.
-        if kind != .seat, nodes.contains(name) || cluster.nodes.isEmpty { return nil }
-        if kind != .seat, cluster.nodes.contains(where: { $0.name == name }) {
+        if nodes.contains(name) || cluster.nodes.isEmpty { return nil }
+        if cluster.nodes.contains(where: { $0.name == name }) {
             return "is a witness, which holds no seat and runs no programs"
         }
         let knownSeats = "the seats are \(seats.joined(separator: ", "))"
         let knownNodes = "the nodes are \(nodes.joined(separator: ", "))"
         switch kind {
-        case .seat: return "is an unknown seat; \(knownSeats)"
         case .node: return "is an unknown node; \(knownNodes)"
         case .target: return "is an unknown seat or node; \(knownSeats); \(knownNodes)"
         }

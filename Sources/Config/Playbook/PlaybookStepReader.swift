@@ -130,7 +130,7 @@ extension PlaybookReader {
     private mutating func switchover(_ written: Element) -> (PlaybookAction, Duration)? {
         let element = opened(
             written, required: ["seat"], optional: ["to", "timeout"], runtime: ["seat", "to"])
-        let seat = clusterName(element, "seat", .seat)
+        let seat = clusterName(element, "seat", .target)
         let to = clusterName(element, "to", .node)
         let timeout = timeout(element, otherwise: .seconds(300))
         guard let seat, let timeout, to != nil || element.value("to") == nil else { return nil }
