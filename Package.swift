@@ -145,6 +145,7 @@ let package = Package(
                 "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication",
                 "SwitchSimulator", "Wire", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], exclude: ["Console/Fixtures", "Console/ForeignClients"], swiftSettings: settings),
         .testTarget(
