@@ -100,6 +100,11 @@ extension Node {
         for address in seats where !spares.isEmpty {
             grants.append(Succession(address: address, to: spares.removeFirst()))
         }
+        if let own = returning(of: lost, in: scratch, at: now), seats.contains(own.address),
+            !grants.contains(where: { $0.address == own.address })
+        {
+            grants.append(own)
+        }
         for address in left {
             let to =
                 spares.first ?? grants.first?.to
@@ -118,6 +123,15 @@ extension Node {
             + participants.filter { holder in
                 holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil
             }
+    }
+
+    /// With no spare left for a drain's taker, the drained node has its seat again: it also meets those who were told of
+    /// the taker's address, and revives the calls there.
+    private func returning(of taker: Holder, in scratch: ControlState, at now: Instant) -> Succession? {
+        guard let drain = scratch.drain, drain.to == taker, drain.phase.canBeUndone,
+            unreadiness(of: drain.from, in: scratch, mayHold: true, at: now) == nil
+        else { return nil }
+        return Succession(address: drain.newAddress, to: drain.from)
     }
 
     /// Why a member must be fenced now; nil when it need not.

@@ -58,11 +58,15 @@ extension ControlState {
         ]
     }
 
-    /// The taker is lost after it got the seat: another follows it, or the drained node has the seat again.
+    /// The taker is lost after it got the seat: another follows it, or the drained node has the seat again, and perhaps
+    /// both addresses until the new one is empty.
     private mutating func loseTaker(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
         if let new = successor(of: lost.newAddress) {
             drain?.to = new
-            return []
+            guard new == lost.from, lost.phase.canBeUndone else { return [] }
+            // Nobody else was left: the seat goes back, and its calls of meanwhile end on their address.
+            move(seat: lost.seat, to: lost.oldAddress)
+            return restore(without: lost.to, epoch)
         }
         guard lost.phase.canBeUndone, successor(of: lost.oldAddress) != nil else { return [] }
         move(seat: lost.seat, to: lost.oldAddress)
@@ -102,6 +106,7 @@ extension ControlState {
     }
 
     private mutating func restore(without holder: Holder, _ epoch: Epoch) -> [ClusterEvent] {
+        drain?.forgottenAt = nil
         drain?.enter(.restoring, at: epoch, time)
         return drain.map { [undoing($0, holder, epoch)] } ?? []
     }

@@ -16,14 +16,18 @@ extension LabSuites {
         func everywhere(phase: String) throws {
             let drains = try DrainSite { $0.promptsPerSecond = Self.prompts(phase) }
             defer { drains.close() }
-            try abort(in: phase, drains) { _ in }
+            try abort(in: phase, of: "master2", drains) { _ in }
         }
 
-        @Test("so it does when the leader is killed at that moment", arguments: phases)
-        func withoutLeader(phase: String) throws {
+        @Test(
+            "so it does when the leader is killed at that moment, one beside it or the drained node itself",
+            arguments: phases, [false, true])
+        func withoutLeader(phase: String, isDrained: Bool) throws {
             let drains = try DrainSite(nodes: 5) { $0.promptsPerSecond = Self.prompts(phase) }
             defer { drains.close() }
-            try abort(in: phase, drains) { leader in
+            let own = try drains.site.cluster.seatOfLeader()
+            let seat = isDrained ? own : try #require(SwitchCluster.seats.first { $0 != own })
+            try abort(in: phase, of: seat, drains) { leader in
                 try leader.kill(.service)
                 pause(milliseconds: 500)
                 try leader.startService()
@@ -31,14 +35,17 @@ extension LabSuites {
         }
 
         /// Drains until the phase, aborts, and lets something befall the leader at that moment.
-        private func abort(in phase: String, _ drains: DrainSite, _ befall: (Host) throws -> Void) throws {
+        private func abort(
+            in phase: String, of seat: String, _ drains: DrainSite, _ befall: (Host) throws -> Void
+        ) throws {
             let site = drains.site
-            try drains.registerPhones(20)
-            let calls = try site.lab.startCalls(to: site.ip("beta"), rate: 25, count: 20, seconds: 0)
+            let address = SwitchCluster.addressNames[SwitchCluster.seats.firstIndex(of: seat) ?? 0]
+            try drains.registerPhones(20, at: address)
+            let calls = try site.lab.startCalls(to: site.ip(address), rate: 25, count: 20, seconds: 0)
             try calls.waitUntilUp(20)
             let before = try drains.picture()
-            let old = try site.host(of: "beta")
-            let hold = try drains.begin("master2", until: phase)
+            let old = try site.host(of: address)
+            let hold = try drains.begin(seat, until: phase)
             // Callers who found the new address already.
             let isPublished = phase != "raising"
             let new =
@@ -53,11 +60,11 @@ extension LabSuites {
             hold.letGo()
             try drains.waitUntilOver()
             let took = BootTime.now.milliseconds(since: start)
-            print("abort in \(phase): back after \(Int(took)) ms; \(try drains.phases(by: old))")
+            print("abort in \(phase) on \(old.name), led by \(leader.name): back after \(Int(took)) ms")
             try drains.expect(before)
             if let new { #expect(try new.waitUntilOver().outcomes == ["ended": 5]) }
             #expect(try calls.record().up == 20)
-            #expect(try drains.call("beta") == "ended")
+            #expect(try drains.call(address) == "ended")
             #expect(try calls.stop().outcomes == ["ended": 20])
             drains.checkZone()
             for host in site.whole {
@@ -131,9 +138,9 @@ extension DrainSite {
     }
 
     /// Registers phones at the drained address that are told to come again, and answers for them.
-    func registerPhones(_ count: Int) throws {
-        try site.register(count, at: ["beta"], makes: ["Yealink SIP-T46S 66.86.0.15"])
-        try lab.startPhones(port: Phones.port("beta"))
-        try site.waitForPhones(count, at: ["beta"])
+    func registerPhones(_ count: Int, at address: String) throws {
+        try site.register(count, at: [address], makes: ["Yealink SIP-T46S 66.86.0.15"])
+        try lab.startPhones(port: Phones.port(address))
+        try site.waitForPhones(count, at: [address])
     }
 }

@@ -81,9 +81,9 @@ extension LabSuites {
 
             let moment = try taker.cutPower()
             try wait(for: "the seat to be covered", atMost: 20, every: 20) {
-                let status = try? site.lab.status(from: site.whole)
-                let seat = status?.seat("master2")
-                return seat?.state == "active" && seat?.holder != nil && seat?.holder != taker.name
+                let seat = try? site.lab.status(from: site.whole).seat("master2")
+                guard let seat, let holder = seat.holder, holder != taker.name else { return false }
+                return try site.lab.holder(of: seat.address) == holder
             }
             let heir = try site.cluster.holder(of: "master2")
             print(
