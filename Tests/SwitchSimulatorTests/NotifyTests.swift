@@ -30,8 +30,16 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("Via: SIP/2.0/UDP 10.77.0.50;rport;branch=") })
         #expect(lines.contains { $0.hasPrefix("From: <\(Self.account)>;tag=") })
         #expect(lines.contains("To: <\(Self.account)>"))
+        // In the order in which a FreeSWITCH was seen to write them.
+        #expect(
+            lines.map { String($0.prefix { $0 != ":" && $0 != " " }) } == [
+                "NOTIFY", "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "User-Agent",
+                "Allow", "Supported", "Event", "Allow-Events", "Subscription-State", "Content-Type",
+                "Content-Length",
+            ])
         #expect(lines.contains("Event: check-sync;reboot=false"))
         #expect(lines.contains("Subscription-State: terminated;reason=noresource"))
+        #expect(lines.contains("Content-Type: application/simple-message-summary"))
         #expect(lines.contains("Content-Length: 0"))
 
         bench.advance(by: .milliseconds(600))

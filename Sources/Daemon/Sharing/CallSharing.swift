@@ -326,19 +326,30 @@ final class CallSharing {
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
             self?.link.api("fsctl pause_check inbound") { [weak self] paused in
-                guard let self else { return }
-                held[address]?.isGathering = false
-                guard self.runtime == runtime else { return }
-                do throws(SwitchFailure) {
-                    let local = LocalSwitch(
-                        coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
-                        isPaused: try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound"),
-                        channels: Set(tracker.legs.map(\.uuid)))
-                    step(address, .local(local))
-                } catch {
-                    log.warning("recovery", address, "the switch cannot be looked at: \(error)")
+                // A drain's own pause ends soon, and until then no outbound leg comes to life (switch_core_session.c:
+                // switch_core_session_request_uuid).
+                self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
+                    self?.gathered(address, runtime, profiles, paused, drained)
                 }
             }
+        }
+    }
+
+    private func gathered(
+        _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
+        _ paused: Result<APIResponse, RequestFailure>, _ drained: Result<APIResponse, RequestFailure>
+    ) {
+        held[address]?.isGathering = false
+        guard self.runtime == runtime else { return }
+        do throws(SwitchFailure) {
+            let isPaused = try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound")
+            let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
+            let local = LocalSwitch(
+                coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
+                isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
+            step(address, .local(local))
+        } catch {
+            log.warning("recovery", address, "the switch cannot be looked at: \(error)")
         }
     }
 

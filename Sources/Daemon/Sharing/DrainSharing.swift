@@ -12,8 +12,10 @@ import Switch
 final class DrainSharing {
     private static let retry: TimeAmount = .seconds(1)
     private static let hangupInterval: Duration = .seconds(3)
-    private static let pauseOutbound = "fsctl pause outbound"
+    /// The dialplan asks for it.
     private static let variable = "fsdns_drain"
+    /// Set while calls of the switch's own are paused by us.
+    static let mark = "fsdns_drain_outbound"
 
     private let link: SwitchLink
     private let log: EventLog
@@ -40,6 +42,8 @@ final class DrainSharing {
         var calls: (String) -> Int
         /// Whether a registration is at that address still.
         var isHere: (Registration, String) -> Bool
+        /// Whether calls are being revived in the switch.
+        var isReviving: () -> Bool
         /// What is reported changed.
         var changed: () -> Void
     }
@@ -105,32 +109,79 @@ final class DrainSharing {
         let wanted = duty?.refusesCalls ?? false
         guard !isAsking, refuses != wanted else { return }
         isAsking = true
-        link.api("global_getvar \(Self.variable)") { [weak self] result in
-            guard let self, isUp, case .success(let answer) = result else {
-                self?.isAsking = false
-                return
+        read(Self.variable) { [weak self] refuses in
+            guard let self else { return }
+            // Whatever was begun before, by this or an earlier life of ours, is brought to its end.
+            if wanted {
+                beginRefusing(refuses)
+            } else if refuses {
+                endRefusing()
+            } else {
+                refusal(is: false)
             }
-            let refuses = answer.text.hasPrefix("true")
-            if refuses == (duty?.refusesCalls ?? false) { return refusal(is: refuses) }
-            set(!refuses)
         }
     }
 
-    private func set(_ refuses: Bool) {
-        link.api("global_setvar \(Self.variable)=\(refuses ? "true" : "")") { [weak self] result in
+    private func beginRefusing(_ isBegun: Bool) {
+        write(Self.variable, true) { [weak self] in
             guard let self else { return }
-            guard case .success(let answer) = result, !answer.text.hasPrefix("-ERR") else {
+            if !isBegun { log.notice("drain", "switch", "new calls are answered with 503") }
+            guard access.drainsOutbound else { return refusal(is: true) }
+            guard !access.isReviving() else {
+                // The called legs of what is revived count as outbound: once they are back.
                 isAsking = false
-                log.warning(
-                    "drain", "switch", "cannot be told to refuse calls, or to take them again: \(result)")
                 return
             }
-            log.notice(
-                "drain", "switch", refuses ? "new calls are answered with 503" : "new calls are taken again")
-            guard access.drainsOutbound else { return refusal(is: refuses) }
-            link.api(refuses ? Self.pauseOutbound : "fsctl resume outbound") { [weak self] _ in
-                self?.refusal(is: refuses)
+            ask("fsctl pause_check outbound") { [weak self] answer in
+                // Somebody else's pause is not ours to end later.
+                if answer.hasPrefix("true") { self?.refusal(is: true) } else { self?.pause() }
             }
+        }
+    }
+
+    private func pause() {
+        write(Self.mark, true) { [weak self] in
+            self?.ask("fsctl pause outbound") { [weak self] _ in self?.refusal(is: true) }
+        }
+    }
+
+    /// What tells that there is something to end goes last.
+    private func endRefusing() {
+        let end = { [weak self] in
+            guard let self else { return }
+            write(Self.variable, false) { [weak self] in
+                self?.log.notice("drain", "switch", "new calls are taken again")
+                self?.refusal(is: false)
+            }
+        }
+        read(Self.mark) { [weak self] isOurs in
+            guard isOurs else { return end() }
+            self?.ask("fsctl resume outbound") { [weak self] _ in self?.write(Self.mark, false, end) }
+        }
+    }
+
+    /// A variable that is not set is an empty answer, which the event socket calls an error.
+    private func read(_ variable: String, _ then: @escaping (Bool) -> Void) {
+        ask("global_getvar \(variable)", mayBeEmpty: true) { then($0.hasPrefix("true")) }
+    }
+
+    private func write(_ variable: String, _ value: Bool, _ then: @escaping () -> Void) {
+        ask("global_setvar \(variable)=\(value ? "true" : "")") { _ in then() }
+    }
+
+    /// A question without a good answer ends the attempt; the next begins within a second.
+    private func ask(_ line: String, mayBeEmpty: Bool = false, _ then: @escaping (String) -> Void) {
+        link.api(line) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let answer) where mayBeEmpty || !answer.text.hasPrefix("-"):
+                if isUp { return then(answer.text) }
+            case .failure(.disconnected): break
+            default:
+                log.warning(
+                    "drain", "switch", "cannot be told to refuse calls, or to take them again: \(result)")
+            }
+            isAsking = false
         }
     }
 

@@ -100,7 +100,7 @@ final class SharingCore {
                 registrations: { registrations?.registrations(at: $0) ?? [] },
                 calls: { address in calls.map { $0.callCount(on: address, of: $0.counts) } ?? 0 },
                 isHere: { registrations?.isHere($0, at: $1) ?? false },
-                changed: { watch?.drainChanged() }))
+                isReviving: { calls?.isReviving ?? false }, changed: { watch?.drainChanged() }))
     }
 
     /// Names for completion, as the last survey told them.

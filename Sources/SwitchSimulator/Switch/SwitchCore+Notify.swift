@@ -21,16 +21,15 @@ extension SwitchCore {
         notify.append("CSeq", "\(clockSequence) NOTIFY")
         notify.append("Contact", "<sip:\(profiles[index].address)>")
         notify.append("User-Agent", SwitchSettings.userAgent)
-        notify.append("Event", event["event-string"] ?? "message-summary")
         notify.append("Allow", SIPMessage.allowed)
-        notify.append("Supported", "timer, path, replaces")
+        notify.append("Supported", "path, replaces")
+        notify.append("Event", event["event-string"] ?? "message-summary")
+        notify.append("Allow-Events", "talk, hold, conference, refer")
         if event["no-sub-state"] != "true" {
             notify.append("Subscription-State", "terminated;reason=noresource")
         }
-        if !event.body.isEmpty {
-            notify.append("Content-Type", event["content-type"] ?? "application/simple-message-summary")
-            notify.body = event.body
-        }
+        notify.append("Content-Type", event["content-type"] ?? "application/simple-message-summary")
+        notify.body = event.body
         notify.appendLength()
         request(notify, branch: branch, to: target.endpoint, on: index, leg: "")
     }

@@ -73,9 +73,13 @@ extension LabSuites {
             let taker = try site.lab.host(try #require(try drains.drain()?.to))
             let new = try site.lab.startCalls(to: drains.ip("delta"), rate: 25, count: 20, seconds: 0)
             try new.waitUntilUp(20)
+            // With called legs too, which no switch revives whose outbound calls are paused.
+            try taker.freeswitch.api("simulator load bridged 10 delta")
+            try wait(for: "bridged calls", atMost: 20, every: 100) { try taker.freeswitch.channelCount() == 40 }
+            try taker.freeswitch.api("simulator load stop")
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls", atMost: 10, every: 100) {
-                    try host.calls().count(where: \.isRecoverable) == 40
+                    try host.calls().count(where: \.isRecoverable) == 50
                 }
             }
 
@@ -90,12 +94,15 @@ extension LabSuites {
                 "the taker lost: master2 on \(heir.name) after \(Int(BootTime.now.milliseconds(since: moment))) ms"
             )
             try wait(for: "the new calls on a switch", atMost: 20, every: 50) {
-                try site.whole.map { try $0.freeswitch.channels().count { $0.profile == "delta" } }.max() == 20
+                try site.whole.map { try $0.freeswitch.channels().count { $0.profile == "delta" } }.max() == 40
             }
             #expect(try new.record().outcomes == ["up": 20])
             #expect(try calls.record().outcomes == ["up": 20])
             #expect(try new.stop().outcomes == ["ended": 20])
             #expect(try calls.stop().outcomes == ["ended": 20])
+            // Those between phones inside of the switch end by its word.
+            #expect(try site.lab.host(heir.name).freeswitch.channelCount() == 20)
+            try heir.freeswitch.api("hupall")
             let status = try drains.waitUntilOver(missing: 1)
             if nodes == 5 {
                 #expect(heir !== old && status.seat("master2")?.address == drains.ip("delta"))
