@@ -382,7 +382,8 @@ struct DrainTests {
         #expect(five.state.seat("master2")?.address == "delta")
     }
 
-    @Test("a taker that dies when only the drained node is left gives it both, until the new address is empty")
+    @Test(
+        "a taker that dies when only the drained node is left gives it both, until the new address is empty")
     func toIsFollowedByFrom() throws {
         var five = try drained(to: .waitingForCalls)
         five.fence("fs4", grants: ["delta": "fs2"])

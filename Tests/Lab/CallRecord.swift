@@ -50,7 +50,9 @@ package struct CallRecord: Sendable {
 
     /// Calls by how they ended; those that have not are `up` or `ringing`.
     package var outcomes: [String: Int] {
-        calls.reduce(into: [:]) { $0[$1.end?.text ?? ($1.answered == nil ? "ringing" : "up"), default: 0] += 1 }
+        calls.reduce(into: [:]) {
+            $0[$1.end?.text ?? ($1.answered == nil ? "ringing" : "up"), default: 0] += 1
+        }
     }
 
     /// For people.

@@ -92,7 +92,9 @@ package final class CallLoad {
         }
     }
 
-    private func tell(_ number: Int, _ text: String) { say("\(BootTime.now.nanoseconds) \(number) \(text)\n") }
+    private func tell(_ number: Int, _ text: String) {
+        say("\(BootTime.now.nanoseconds) \(number) \(text)\n")
+    }
 
     private func place() throws {
         let number = placed

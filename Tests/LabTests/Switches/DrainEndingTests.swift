@@ -60,7 +60,8 @@ extension LabSuites {
             #expect(try site.lab.holder(of: site.ip("beta")) == nil)
             #expect(
                 try drains.phases(by: old) == [
-                    "raising", "publishing", "withdrawing", "forgetting", "handing-over", "lingering", "rotating",
+                    "raising", "publishing", "withdrawing", "forgetting", "handing-over", "lingering",
+                    "rotating",
                 ])
             for host in site.whole { #expect(try drains.isRefusing(host) == (false, false), "\(host.name)") }
             drains.checkZone()
@@ -102,7 +103,10 @@ extension LabSuites {
             } else {
                 Issue.record("no BYE, or the address stayed")
             }
-            #expect(Array(try drains.phases(by: old).suffix(3)) == ["waiting-for-calls", "hanging-up", "rotating"])
+            #expect(
+                Array(try drains.phases(by: old).suffix(3)) == [
+                    "waiting-for-calls", "hanging-up", "rotating",
+                ])
             #expect(try other.stop().outcomes == ["ended": 5])
             #expect(try site.lab.status().node(old.name)?.role == "maintenance")
             try site.cluster.checkNoOverlap()

@@ -75,7 +75,9 @@ extension LabSuites {
             try new.waitUntilUp(20)
             // With called legs too, which no switch revives whose outbound calls are paused.
             try taker.freeswitch.api("simulator load bridged 10 delta")
-            try wait(for: "bridged calls", atMost: 20, every: 100) { try taker.freeswitch.channelCount() == 40 }
+            try wait(for: "bridged calls", atMost: 20, every: 100) {
+                try taker.freeswitch.channelCount() == 40
+            }
             try taker.freeswitch.api("simulator load stop")
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls", atMost: 10, every: 100) {
@@ -94,7 +96,8 @@ extension LabSuites {
                 "the taker lost: master2 on \(heir.name) after \(Int(BootTime.now.milliseconds(since: moment))) ms"
             )
             try wait(for: "the new calls on a switch", atMost: 20, every: 50) {
-                try site.whole.map { try $0.freeswitch.channels().count { $0.profile == "delta" } }.max() == 40
+                try site.whole.map { try $0.freeswitch.channels().count { $0.profile == "delta" } }.max()
+                    == 40
             }
             #expect(try new.record().outcomes == ["up": 20])
             #expect(try calls.record().outcomes == ["up": 20])

@@ -120,7 +120,8 @@ struct DrainSite {
             seen.allSatisfy { $0.status == 200 || $0.status == 0 }, "\(Set(seen.map(\.status)))",
             sourceLocation: sourceLocation)
         print(
-            "OPTIONS at \(address): \(good.count) of \(seen.count) answered, longest silence \(Int(silence)) ms")
+            "OPTIONS at \(address): \(good.count) of \(seen.count) answered, longest silence \(Int(silence)) ms"
+        )
     }
 
     /// DNS named at least so many addresses for the service, all the time.
