@@ -129,6 +129,7 @@ extension Node {
     /// the taker's address, and revives the calls there.
     private func returning(of taker: Holder, in scratch: ControlState, at now: Instant) -> Succession? {
         guard let drain = scratch.drain, drain.to == taker, drain.phase.canBeUndone,
+            let old = scratch.grant(of: drain.oldAddress), old.holder == drain.from, !old.revoked,
             unreadiness(of: drain.from, in: scratch, mayHold: true, at: now) == nil
         else { return nil }
         return Succession(address: drain.newAddress, to: drain.from)

@@ -382,16 +382,11 @@ struct DrainTests {
         #expect(five.state.seat("master2")?.address == "delta")
     }
 
-    @Test(
-        "a taker that dies when only the drained node is left gives it both, until the new address is empty")
+    @Test("a taker whose only heir is the drained node leaves it both addresses, and the drain is undone")
     func toIsFollowedByFrom() throws {
         var five = try drained(to: .waitingForCalls)
         five.fence("fs4", grants: ["delta": "fs2"])
-        #expect(five.state.seat("master2")?.address == "beta")
-        #expect(five.state.grant(of: "delta")?.holder == Five.holder("fs2"))
-        let drain = try #require(five.state.drain)
-        #expect(drain.phase == .restoring && drain.to == Five.holder("fs2") && drain.forgottenAt == nil)
-        #expect(drain.duty(of: drain.from, at: drain.phaseBegan) == nil, "it takes calls again")
+        #expect(five.state.seat("master2")?.address == "beta" && five.state.drain?.phase == .restoring)
     }
 
     @Test("phases follow each other in one order only")

@@ -50,8 +50,8 @@ package struct CallRecord: Sendable {
 
     /// Calls by how they ended; those that have not are `up` or `ringing`.
     package var outcomes: [String: Int] {
-        calls.reduce(into: [:]) {
-            $0[$1.end?.text ?? ($1.answered == nil ? "ringing" : "up"), default: 0] += 1
+        calls.reduce(into: [:]) { outcomes, call in
+            outcomes[call.end?.text ?? (call.answered == nil ? "ringing" : "up"), default: 0] += 1
         }
     }
 

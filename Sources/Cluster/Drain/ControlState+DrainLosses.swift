@@ -63,7 +63,9 @@ extension ControlState {
     private mutating func loseTaker(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
         if let new = successor(of: lost.newAddress) {
             drain?.to = new
-            guard new == lost.from, lost.phase.canBeUndone else { return [] }
+            guard new == lost.from, lost.phase.canBeUndone, successor(of: lost.oldAddress) == new else {
+                return []
+            }
             // Nobody else was left: the seat goes back, and its calls of meanwhile end on their address.
             move(seat: lost.seat, to: lost.oldAddress)
             return restore(without: lost.to, epoch)

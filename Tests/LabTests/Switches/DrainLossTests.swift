@@ -93,7 +93,8 @@ extension LabSuites {
             }
             let heir = try site.cluster.holder(of: "master2")
             print(
-                "the taker lost: master2 on \(heir.name) after \(Int(BootTime.now.milliseconds(since: moment))) ms"
+                "the taker lost: master2 on \(heir.name) after "
+                    + "\(Int(BootTime.now.milliseconds(since: moment))) ms"
             )
             try wait(for: "the new calls on a switch", atMost: 20, every: 50) {
                 try site.whole.map { try $0.freeswitch.channels().count { $0.profile == "delta" } }.max()
