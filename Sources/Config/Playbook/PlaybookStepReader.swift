@@ -106,7 +106,9 @@ extension PlaybookReader {
                 "<drain> on-deadline=\(quoted(onDeadline.rawValue)) needs a deadline=, for example "
                     + "deadline=\"45m\"", at: element.place)
         }
-        let usual = deadline.map { $0 + .seconds(900) } ?? .seconds(4 * 3600)
+        // Handed over calls end at their own time, and until then there is no maintenance address for another drain.
+        let patience: Duration = onDeadline == .handover ? .seconds(4 * 3600) : .seconds(900)
+        let usual = deadline.map { $0 + patience } ?? .seconds(4 * 3600)
         guard let target, let onDeadline, let timeout = timeout(element, otherwise: usual) else { return nil }
         if let deadline, timeout <= deadline {
             refuse(

@@ -19,26 +19,27 @@ final class CallSharing {
         var runtime: String?
     }
 
-    private let link: SwitchLink
-    private let replica: ReplicaService
-    private let history: RecoveryHistory
-    private let log: EventLog
-    private let loop: any EventLoop
+    let link: SwitchLink
+    let replica: ReplicaService
+    let history: RecoveryHistory
+    let log: EventLog
+    let loop: any EventLoop
     var tracker = CallTracker()
     var held: [String: Held] = [:]
     /// Who has the addresses that are not here.
-    private var elsewhere: [String: String] = [:]
+    var elsewhere: [String: String] = [:]
     /// Whether the switch told of all its channels since it was reached.
-    private var isListed = false
-    private var isListing = false
-    private let me: String
-    private var table: RecoveryTable?
-    private var runtime: String?
-    private var timer: (due: Instant, task: Scheduled<Void>)?
-    private var flushIsDue = false
-    private var forgotten = ForgottenCalls()
+    var isListed = false
+    var isListing = false
+    let me: String
+    var table: RecoveryTable?
+    var runtime: String?
+    var timer: (due: Instant, task: Scheduled<Void>)?
+    var flushIsDue = false
+    var recoveredEpoch: [String: Epoch] = [:]
+    var forgotten = ForgottenCalls()
     /// Addresses whose `recover` runs in the switch, and how many of them.
-    private var recovering: [String: Int] = [:]
+    var recovering: [String: Int] = [:]
     /// What a finished recovery says to operators.
     var told: ((ClusterEvent) -> Void)?
     /// A revived leg holds these limits until it ends.
@@ -101,7 +102,7 @@ final class CallSharing {
     /// Calls whose address another node has: they live on there, and must end here without a word to their peers.
     ///
     /// The address is off this machine, so every BYE fails in its socket, is tried once and not again.
-    private func forget(_ address: String) {
+    func forget(_ address: String) {
         // FreeSWITCH does not survive that its channels are hung up while `recover` makes them.
         guard recovering[address] == nil else { return }
         let legs = tracker.legs(of: address).map(\.uuid)
@@ -112,7 +113,7 @@ final class CallSharing {
     }
 
     /// What ended here while the address was away: the replica was not told.
-    private func dropEnded(_ address: String) {
+    func dropEnded(_ address: String) {
         guard let runtime, held[address]?.run == nil else { return }
         let ended = replicated(address).filter {
             $0.runtime == runtime && tracker.leg($0.uuid) == nil && !forgotten.contains($0.uuid, of: address)
@@ -121,7 +122,7 @@ final class CallSharing {
             .address(address), ended.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
     }
 
-    private func withdraw(_ address: String, _ why: String) {
+    func withdraw(_ address: String, _ why: String) {
         guard held[address] != nil else { return }
         step(address, .withdrawn(why))
         held[address] = nil
@@ -161,7 +162,7 @@ final class CallSharing {
         flushSoon()
     }
 
-    private func destroyed(_ uuid: String) {
+    func destroyed(_ uuid: String) {
         // What its end changed is looked at while it still counts as an old channel.
         flush()
         if let address = forgotten.destroyed(uuid), held[address]?.run != nil { gather(address) }
@@ -182,7 +183,7 @@ final class CallSharing {
         }
     }
 
-    private func list() {
+    func list() {
         tracker.beginListing(at: BootClock.now())
         isListing = true
         let runtime = runtime
@@ -203,7 +204,7 @@ final class CallSharing {
         }
     }
 
-    private func dump(_ uuids: [String]) {
+    func dump(_ uuids: [String]) {
         for uuid in uuids {
             link.api(ChannelDump.command(uuid)) { [weak self] result in
                 guard let self, case .success(let answer) = result else { return }
@@ -225,7 +226,7 @@ final class CallSharing {
     // MARK: - To the replicas
 
     /// A call's beginning is a dozen events within a moment: one write for all of them.
-    private func flushSoon() {
+    func flushSoon() {
         guard !flushIsDue, tracker.hasChanges else { return }
         flushIsDue = true
         loop.assumeIsolated().scheduleTask(in: .milliseconds(2)) { [weak self] in
@@ -234,7 +235,7 @@ final class CallSharing {
         }
     }
 
-    private func flush() {
+    func flush() {
         var writes: [String: [Write]] = [:]
         for change in tracker.takeChanges() {
             switch change {
@@ -253,185 +254,6 @@ final class CallSharing {
             }
         }
         for profile in writes.keys.sorted() { replica.write(.address(profile), writes[profile] ?? []) }
-    }
-
-    // MARK: - Recovery
-
-    /// The calls of an address as the replica has them.
-    func replicated(_ address: String) -> [CallLeg] {
-        var legs: [CallLeg] = []
-        replica.forEach(in: .address(address)) { record in
-            if record.kind == .callLeg, let leg = try? record.callLeg() { legs.append(leg) }
-        }
-        return legs
-    }
-
-    /// Brings the calls of an address that is here into the process that is here, once for each of the two.
-    private func recover(_ address: String) {
-        guard let runtime, var entry = held[address] else { return }
-        if entry.run != nil {
-            // Another life of the switch amid its work: the run begins anew once it knows what is there.
-            if entry.runtime != runtime {
-                entry.runtime = runtime
-                held[address] = entry
-                gather(address)
-            }
-            return
-        }
-        guard entry.runtime != runtime || entry.placement.epoch != recoveredEpoch[address] else { return }
-        entry.runtime = runtime
-        recoveredEpoch[address] = entry.placement.epoch
-        let legs = replicated(address).filter {
-            $0.runtime != runtime || forgotten.contains($0.uuid, of: address)
-        }
-        guard !legs.isEmpty else {
-            held[address] = entry
-            letOn(address, runtime)
-            return
-        }
-        log.notice("recovery", address, "\(legs.count) legs are to be revived")
-        let settings = RecoveryRun.Settings(
-            plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
-        entry.run = RecoveryRun(legs: legs, profile: address, settings: settings, at: BootClock.now())
-        held[address] = entry
-        gather(address)
-    }
-
-    private var recoveredEpoch: [String: Epoch] = [:]
-
-    /// Without calls to revive: the profile stops waiting and takes new ones.
-    private func letOn(_ address: String, _ runtime: String) {
-        guard let table else {
-            link.api("sofia global standby off") { _ in }
-            return
-        }
-        // Nobody else's rows may come to life by it.
-        table.stage([], profile: address, runtime: runtime, on: loop).assumeIsolated().whenComplete {
-            [weak self] result in
-            guard let self, held[address] != nil, self.runtime == runtime else { return }
-            switch result {
-            case .success: link.bgapi("sofia profile \(address) recover") { _ in }
-            case .failure(let failure):
-                log.warning("recovery-table", address, "\(failure)")
-                link.api("sofia global standby off") { _ in }
-            }
-        }
-    }
-
-    /// Fresh facts about the switch, for the run.
-    private func gather(_ address: String) {
-        guard let runtime, held[address]?.isGathering == false, recovering[address] == nil,
-            !forgotten.isLeaving(address, at: BootClock.now())
-        else { return }
-        held[address]?.isGathering = true
-        link.api(SofiaProfile.command) { [weak self] profiles in
-            self?.link.api("fsctl pause_check inbound") { [weak self] paused in
-                // A drain's own pause ends soon, and until then no outbound leg comes to life (switch_core_session.c:
-                // switch_core_session_request_uuid).
-                self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
-                    self?.gathered(address, runtime, profiles, paused, drained)
-                }
-            }
-        }
-    }
-
-    private func gathered(
-        _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
-        _ paused: Result<APIResponse, RequestFailure>, _ drained: Result<APIResponse, RequestFailure>
-    ) {
-        held[address]?.isGathering = false
-        guard self.runtime == runtime else { return }
-        do throws(SwitchFailure) {
-            let isPaused = try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound")
-            let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
-            let local = LocalSwitch(
-                coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
-                isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
-            step(address, .local(local))
-        } catch {
-            log.warning("recovery", address, "the switch cannot be looked at: \(error)")
-        }
-    }
-
-    private func body(_ result: Result<APIResponse, RequestFailure>) throws(SwitchFailure) -> [UInt8] {
-        switch result {
-        case .success(let answer): return answer.body
-        case .failure(let failure): throw .unreadable("answer", reason: failure.description)
-        }
-    }
-
-    private func step(_ address: String, _ input: RecoveryRun.Input) {
-        guard let effects = held[address]?.run?.handle(input, at: BootClock.now()) else { return }
-        for effect in effects { perform(effect, address) }
-        wake()
-    }
-
-    private func perform(_ effect: RecoveryRun.Effect, _ address: String) {
-        switch effect {
-        case .inspect: gather(address)
-        case .stage(let stage): self.stage(stage, address)
-        case .command(let number, let text, let isBackground):
-            if isBackground { recovering[address, default: 0] += 1 }
-            let answer: SwitchLink.Answer = { [weak self] result in
-                if isBackground { self?.recoverEnded(address) }
-                let output = try? result.get().body
-                self?.step(address, .answered(number, output))
-            }
-            if isBackground { link.bgapi(text, answer) } else { link.api(text, answer) }
-        case .report(let report): log.notice("recovery", address, "\(report)")
-        case .finished(let summary): finish(address, summary)
-        }
-    }
-
-    private func recoverEnded(_ address: String) {
-        let rest = (recovering[address] ?? 1) - 1
-        recovering[address] = rest > 0 ? rest : nil
-        if rest <= 0, held[address] == nil, elsewhere[address] != nil { forget(address) }
-    }
-
-    private func stage(_ stage: RecoveryRun.Stage, _ address: String) {
-        guard let table else {
-            step(address, .staged(stage.number, failure: "the switch's core database cannot be used"))
-            return
-        }
-        table.stage(stage.rows, profile: stage.profile, runtime: stage.runtime, on: loop).assumeIsolated()
-            .whenComplete { [weak self] result in
-                var reason: String?
-                if case .failure(let failure) = result { reason = "\(failure)" }
-                self?.step(address, .staged(stage.number, failure: reason))
-            }
-    }
-
-    private func finish(_ address: String, _ summary: RecoverySummary) {
-        guard let entry = held[address] else { return }
-        held[address]?.run = nil
-        for uuid in summary.recovered {
-            if let leg = tracker.leg(uuid) { revived?(leg) }
-        }
-        // What another switch might still revive stays.
-        let gone = summary.lost.filter { $0.reason.isFinal }
-        replica.write(
-            .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
-        history.add(summary, entry.placement)
-        log.notice("recovery", address, "\(summary)")
-        told?(
-            ClusterEvent(
-                .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
-                epoch: entry.placement.epoch))
-    }
-
-    private func wake() {
-        guard let due = held.values.compactMap({ $0.run?.nextDeadline }).min() else { return }
-        if let timer, timer.due <= due { return }
-        timer?.task.cancel()
-        let wait = max(.milliseconds(1), due - BootClock.now())
-        let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
-            guard let self else { return }
-            timer = nil
-            for name in held.keys.sorted() { step(name, .tick) }
-            wake()
-        }
-        timer = (due, task)
     }
 
     func stop() { timer?.task.cancel() }

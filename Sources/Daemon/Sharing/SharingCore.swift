@@ -10,19 +10,19 @@ import Wire
 
 /// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
 final class SharingCore {
-    private static let profileInterval: TimeAmount = .seconds(5)
-    private static let rowInterval: TimeAmount = .seconds(2)
-    private static let dumpInterval: TimeAmount = .milliseconds(250)
-    private static let mourningInterval: TimeAmount = .seconds(1)
+    static let profileInterval: TimeAmount = .seconds(5)
+    static let rowInterval: TimeAmount = .seconds(2)
+    static let dumpInterval: TimeAmount = .milliseconds(250)
+    static let mourningInterval: TimeAmount = .seconds(1)
 
     let links: ReplicaLinks
-    private let parts: Sharing.Parts
-    private let loop: any EventLoop
-    private let replica: ReplicaService
-    private let history: RecoveryHistory
-    private let limits: LimitSharing
+    let parts: Sharing.Parts
+    let loop: any EventLoop
+    let replica: ReplicaService
+    let history: RecoveryHistory
+    let limits: LimitSharing
     let link: SwitchLink?
-    private let watch: SwitchWatch?
+    let watch: SwitchWatch?
     let calls: CallSharing?
     let registrations: RegistrationSharing?
     let drains: DrainSharing?
@@ -32,12 +32,14 @@ final class SharingCore {
     /// Addresses held here when the probe was last told.
     var watched: [String] = []
     var recoverable: (counts: [String: Int], at: Instant) = ([:], .zero)
-    private let console: EventSocketServer?
+    let console: EventSocketServer?
     var survey = Survey()
-    private var me: Holder
+    var me: Holder
     /// The process whose leftovers were cleaned up.
     var runtime: String?
-    private var isStopped = false
+    var isStopped = false
+    /// Profiles whose absence was told.
+    var toldMissing: [String] = []
 
     init(_ parts: Sharing.Parts) throws(ServiceFailure) {
         self.parts = parts
@@ -89,7 +91,7 @@ final class SharingCore {
         wire()
     }
 
-    private static func drains(
+    static func drains(
         _ access: SwitchAccess, _ link: SwitchLink, _ calls: CallSharing?,
         _ registrations: RegistrationSharing?, _ watch: SwitchWatch?, _ log: EventLog
     ) -> DrainSharing {
@@ -104,20 +106,20 @@ final class SharingCore {
     }
 
     /// Names for completion, as the last survey told them.
-    private final class NamesBox {
+    final class NamesBox {
         var value = ConsoleNames(nodes: [], seats: [])
     }
-    private let names: NamesBox
+    let names: NamesBox
     /// For the switch's own listeners, who see what our own event socket tells.
-    private var translation: EventTranslation
+    var translation: EventTranslation
 
-    private static var subscription: Subscription {
+    static var subscription: Subscription {
         Subscription(
             names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE"],
             subclasses: RegistrationEvent.subclasses + [Pulse.subclass, "fsdns::request"])
     }
 
-    private func wire() {
+    func wire() {
         replica.changed = { [weak self] in self?.changed($0, $1) }
         history.write = { [weak self] writes in
             guard let self else { return }
@@ -153,7 +155,7 @@ final class SharingCore {
         every(Self.mourningInterval) { $0.limits.endMourning() }
     }
 
-    private func every(_ interval: TimeAmount, _ work: @escaping (SharingCore) -> Void) {
+    func every(_ interval: TimeAmount, _ work: @escaping (SharingCore) -> Void) {
         loop.assumeIsolated().scheduleTask(in: interval) { [weak self] in
             guard let self, !isStopped else { return }
             work(self)
@@ -199,7 +201,7 @@ final class SharingCore {
         watch?.numbersChanged()
     }
 
-    private func changed(_ stream: StreamID, _ changes: Changes) {
+    func changed(_ stream: StreamID, _ changes: Changes) {
         switch stream {
         case .address: registrations?.changed(stream, changes)
         case .node(let name):
@@ -219,166 +221,6 @@ final class SharingCore {
         translation.nodes = names.value.nodes
         for told in translation.events(for: event) {
             link.command(EventTranslation.injection(of: told)) { _ in }
-        }
-    }
-
-    // MARK: - The switch
-
-    private func up(_ runtime: String) {
-        let isRestarted = self.runtime != nil && self.runtime != runtime
-        let isNew = self.runtime != runtime
-        if isRestarted { limits.switchRestarted() }
-        ask("switchname") { [weak self] switchname in
-            self?.ask("global_getvar db_dir") { [weak self] directory in
-                self?.open(runtime, switchname, directory: directory, isNew: isNew, isRestarted: isRestarted)
-            }
-        }
-    }
-
-    private func ask(_ line: String, _ then: @escaping (String) -> Void) {
-        link?.api(line) { [weak self] result in
-            switch result {
-            case .success(let answer): then(answer.text.trimmed)
-            // The link tells that it is down, and begins again by itself.
-            case .failure(.disconnected): break
-            case .failure(let failure): self?.parts.log.warning("switch", line, "\(failure)")
-            }
-        }
-    }
-
-    /// Opens the table off the loop: a switch that holds its lock would stop everything else.
-    private func open(
-        _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
-    ) {
-        let path = directory + "/core.db"
-        let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
-            try RecoveryTable(path: path)
-        }
-        opened.assumeIsolated().whenComplete { [weak self] result in
-            guard let self else { return }
-            switch result {
-            case .success(let table): cleanUp(table, runtime, switchname, isNew, isRestarted)
-            case .failure(let failure):
-                trouble("calls cannot be recovered here: \(failure)")
-                ready(runtime, switchname, nil, isRestarted)
-            }
-        }
-    }
-
-    /// Before anything may be held here: what an earlier life left in the table talks elsewhere now.
-    private func cleanUp(
-        _ table: RecoveryTable, _ runtime: String, _ switchname: String, _ isNew: Bool, _ isRestarted: Bool
-    ) {
-        guard isNew else { return ready(runtime, switchname, table, isRestarted) }
-        table.deleteStale(runtime: runtime, on: loop).assumeIsolated().whenComplete { [weak self] result in
-            guard let self else { return }
-            switch result {
-            case .success(let count):
-                if count > 0 {
-                    parts.log.notice(
-                        "recovery-table", table.path, "\(count) rows of earlier lives were removed")
-                }
-                ready(runtime, switchname, table, isRestarted)
-            case .failure(let failure):
-                trouble("calls cannot be recovered here: \(failure)")
-                ready(runtime, switchname, nil, isRestarted)
-            }
-        }
-    }
-
-    private func ready(
-        _ runtime: String, _ switchname: String, _ table: RecoveryTable?, _ isRestarted: Bool
-    ) {
-        self.runtime = runtime
-        if switchname != me.name {
-            trouble(
-                "the switch calls itself \(switchname), not \(me.name): set switchname in switch.conf.xml")
-        }
-        link?.api(SofiaProfile.command) { [weak self] result in
-            guard let self, self.runtime == runtime else { return }
-            let profiles = running(result) ?? []
-            registrations?.up(isRestarted: isRestarted, profiles: profiles)
-            calls?.up(runtime: runtime, switchname: switchname, table: table)
-            drains?.up()
-            watchAddresses()
-            askForCapacity()
-            watch?.up()
-            missing(profiles)
-        }
-    }
-
-    /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
-    private func askForCapacity() {
-        link?.api("fsctl max_sessions") { [weak self] result in
-            guard let self, case .success(let answer) = result else { return }
-            capacity =
-                UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
-                    answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
-        }
-    }
-
-    private func running(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
-        guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
-        else { return nil }
-        return Set(profiles.filter(\.isRunning).map(\.name))
-    }
-
-    private func missing(_ profiles: Set<String>) {
-        let missing = survey.placements.map(\.address.name).filter { !profiles.contains($0) }
-        guard !missing.isEmpty, missing != toldMissing else { return }
-        toldMissing = missing
-        trouble(
-            "the switch runs no profile \(missing.joined(separator: ", ")): their calls cannot be recovered here; "
-                + "see: fsdns freeswitch config")
-    }
-    private var toldMissing: [String] = []
-
-    private func lookAtProfiles() {
-        guard let runtime else { return }
-        link?.api(SofiaProfile.command) { [weak self] result in
-            guard let self, self.runtime == runtime, let profiles = running(result) else { return }
-            registrations?.profilesChanged(profiles)
-            watchAddresses()
-            missing(profiles)
-        }
-    }
-
-    private func askForDump() {
-        guard runtime != nil else { return }
-        link?.api("hash_dump limit") { [weak self] result in
-            if case .success(let answer) = result { self?.limits.observe(answer.body) }
-        }
-    }
-
-    private func trouble(_ text: String) {
-        let event = ClusterEvent(.trouble, me.name, text)
-        parts.journal.add(event)
-        parts.log.event(event)
-    }
-
-    private func down(_ why: String) {
-        watch?.down(why)
-        calls?.down()
-        registrations?.down()
-        drains?.down()
-    }
-
-    private func handle(_ event: SwitchEvent) {
-        if watch?.handle(event) == true { return }
-        switch event.name {
-        case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
-        case "CUSTOM": registrations?.handle(event)
-        // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
-        case "PUBLISH", "UNPUBLISH", "FAILURE": lookAtProfiles()
-        default: calls?.handle(event)
-        }
-        watch?.numbersChanged()
-    }
-
-    /// A client of the switch's own event socket asks; looking is allowed to all of them.
-    private func answer(_ request: SwitchEvent) {
-        console?.answer(request, asker: "freeswitch", mayChange: false) { [weak self] reply in
-            self?.link?.command(EventTranslation.injection(of: reply)) { _ in }
         }
     }
 
@@ -411,7 +253,7 @@ final class SharingCore {
         }
     }
 
-    private func registrationLines(_ placement: Placement) -> [RegistrationLine] {
+    func registrationLines(_ placement: Placement) -> [RegistrationLine] {
         var lines: [RegistrationLine] = []
         let now = BootClock.now()
         replica.forEach(in: .address(placement.address.name)) { record in
@@ -447,7 +289,7 @@ extension RegistrationMode {
 }
 
 extension String {
-    fileprivate var trimmed: String {
+    var trimmed: String {
         String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
     }
 }

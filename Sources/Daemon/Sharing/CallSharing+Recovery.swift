@@ -1,0 +1,185 @@
+import Cluster
+import Consensus
+import EventSocket
+import NIOCore
+import Replication
+import Switch
+
+// Calls of an address that came here, brought to life in the switch here.
+
+extension CallSharing {
+    /// The calls of an address as the replica has them.
+    func replicated(_ address: String) -> [CallLeg] {
+        var legs: [CallLeg] = []
+        replica.forEach(in: .address(address)) { record in
+            if record.kind == .callLeg, let leg = try? record.callLeg() { legs.append(leg) }
+        }
+        return legs
+    }
+
+    /// Brings the calls of an address that is here into the process that is here, once for each of the two.
+    func recover(_ address: String) {
+        guard let runtime, var entry = held[address] else { return }
+        if entry.run != nil {
+            // Another life of the switch amid its work: the run begins anew once it knows what is there.
+            if entry.runtime != runtime {
+                entry.runtime = runtime
+                held[address] = entry
+                gather(address)
+            }
+            return
+        }
+        guard entry.runtime != runtime || entry.placement.epoch != recoveredEpoch[address] else { return }
+        entry.runtime = runtime
+        recoveredEpoch[address] = entry.placement.epoch
+        let legs = replicated(address).filter {
+            $0.runtime != runtime || forgotten.contains($0.uuid, of: address)
+        }
+        guard !legs.isEmpty else {
+            held[address] = entry
+            letOn(address, runtime)
+            return
+        }
+        log.notice("recovery", address, "\(legs.count) legs are to be revived")
+        let settings = RecoveryRun.Settings(
+            plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
+        entry.run = RecoveryRun(legs: legs, profile: address, settings: settings, at: BootClock.now())
+        held[address] = entry
+        gather(address)
+    }
+
+    /// Without calls to revive: the profile stops waiting and takes new ones.
+    func letOn(_ address: String, _ runtime: String) {
+        guard let table else {
+            link.api("sofia global standby off") { _ in }
+            return
+        }
+        // Nobody else's rows may come to life by it.
+        table.stage([], profile: address, runtime: runtime, on: loop).assumeIsolated().whenComplete {
+            [weak self] result in
+            guard let self, held[address] != nil, self.runtime == runtime else { return }
+            switch result {
+            case .success: link.bgapi("sofia profile \(address) recover") { _ in }
+            case .failure(let failure):
+                log.warning("recovery-table", address, "\(failure)")
+                link.api("sofia global standby off") { _ in }
+            }
+        }
+    }
+
+    /// Fresh facts about the switch, for the run.
+    func gather(_ address: String) {
+        guard let runtime, held[address]?.isGathering == false, recovering[address] == nil,
+            !forgotten.isLeaving(address, at: BootClock.now())
+        else { return }
+        held[address]?.isGathering = true
+        link.api(SofiaProfile.command) { [weak self] profiles in
+            self?.link.api("fsctl pause_check inbound") { [weak self] paused in
+                // A drain's own pause ends soon, and until then no outbound leg comes to life (switch_core_session.c:
+                // switch_core_session_request_uuid).
+                self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
+                    self?.gathered(address, runtime, profiles, paused, drained)
+                }
+            }
+        }
+    }
+
+    func gathered(
+        _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
+        _ paused: Result<APIResponse, RequestFailure>, _ drained: Result<APIResponse, RequestFailure>
+    ) {
+        held[address]?.isGathering = false
+        guard self.runtime == runtime else { return }
+        do throws(SwitchFailure) {
+            let isPaused = try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound")
+            let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
+            let local = LocalSwitch(
+                coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
+                isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
+            step(address, .local(local))
+        } catch {
+            log.warning("recovery", address, "the switch cannot be looked at: \(error)")
+        }
+    }
+
+    func body(_ result: Result<APIResponse, RequestFailure>) throws(SwitchFailure) -> [UInt8] {
+        switch result {
+        case .success(let answer): return answer.body
+        case .failure(let failure): throw .unreadable("answer", reason: failure.description)
+        }
+    }
+
+    func step(_ address: String, _ input: RecoveryRun.Input) {
+        guard let effects = held[address]?.run?.handle(input, at: BootClock.now()) else { return }
+        for effect in effects { perform(effect, address) }
+        wake()
+    }
+
+    func perform(_ effect: RecoveryRun.Effect, _ address: String) {
+        switch effect {
+        case .inspect: gather(address)
+        case .stage(let stage): self.stage(stage, address)
+        case .command(let number, let text, let isBackground):
+            if isBackground { recovering[address, default: 0] += 1 }
+            let answer: SwitchLink.Answer = { [weak self] result in
+                if isBackground { self?.recoverEnded(address) }
+                let output = try? result.get().body
+                self?.step(address, .answered(number, output))
+            }
+            if isBackground { link.bgapi(text, answer) } else { link.api(text, answer) }
+        case .report(let report): log.notice("recovery", address, "\(report)")
+        case .finished(let summary): finish(address, summary)
+        }
+    }
+
+    func recoverEnded(_ address: String) {
+        let rest = (recovering[address] ?? 1) - 1
+        recovering[address] = rest > 0 ? rest : nil
+        if rest <= 0, held[address] == nil, elsewhere[address] != nil { forget(address) }
+    }
+
+    func stage(_ stage: RecoveryRun.Stage, _ address: String) {
+        guard let table else {
+            step(address, .staged(stage.number, failure: "the switch's core database cannot be used"))
+            return
+        }
+        table.stage(stage.rows, profile: stage.profile, runtime: stage.runtime, on: loop).assumeIsolated()
+            .whenComplete { [weak self] result in
+                var reason: String?
+                if case .failure(let failure) = result { reason = "\(failure)" }
+                self?.step(address, .staged(stage.number, failure: reason))
+            }
+    }
+
+    func finish(_ address: String, _ summary: RecoverySummary) {
+        guard let entry = held[address] else { return }
+        held[address]?.run = nil
+        for uuid in summary.recovered {
+            if let leg = tracker.leg(uuid) { revived?(leg) }
+        }
+        // What another switch might still revive stays.
+        let gone = summary.lost.filter { $0.reason.isFinal }
+        replica.write(
+            .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
+        history.add(summary, entry.placement)
+        log.notice("recovery", address, "\(summary)")
+        told?(
+            ClusterEvent(
+                .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
+                epoch: entry.placement.epoch))
+    }
+
+    func wake() {
+        guard let due = held.values.compactMap({ $0.run?.nextDeadline }).min() else { return }
+        if let timer, timer.due <= due { return }
+        timer?.task.cancel()
+        let wait = max(.milliseconds(1), due - BootClock.now())
+        let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
+            guard let self else { return }
+            timer = nil
+            for name in held.keys.sorted() { step(name, .tick) }
+            wake()
+        }
+        timer = (due, task)
+    }
+}

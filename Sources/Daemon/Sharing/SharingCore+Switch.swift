@@ -1,0 +1,166 @@
+import Cluster
+import EventSocket
+import NIOCore
+import NIOPosix
+import Switch
+
+// The life of the switch beside this node, and its events.
+
+extension SharingCore {
+    func up(_ runtime: String) {
+        let isRestarted = self.runtime != nil && self.runtime != runtime
+        let isNew = self.runtime != runtime
+        if isRestarted { limits.switchRestarted() }
+        ask("switchname") { [weak self] switchname in
+            self?.ask("global_getvar db_dir") { [weak self] directory in
+                self?.open(runtime, switchname, directory: directory, isNew: isNew, isRestarted: isRestarted)
+            }
+        }
+    }
+
+    func ask(_ line: String, _ then: @escaping (String) -> Void) {
+        link?.api(line) { [weak self] result in
+            switch result {
+            case .success(let answer): then(answer.text.trimmed)
+            // The link tells that it is down, and begins again by itself.
+            case .failure(.disconnected): break
+            case .failure(let failure): self?.parts.log.warning("switch", line, "\(failure)")
+            }
+        }
+    }
+
+    /// Opens the table off the loop: a switch that holds its lock would stop everything else.
+    func open(
+        _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
+    ) {
+        let path = directory + "/core.db"
+        let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+            try RecoveryTable(path: path)
+        }
+        opened.assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let table): cleanUp(table, runtime, switchname, isNew, isRestarted)
+            case .failure(let failure):
+                trouble("calls cannot be recovered here: \(failure)")
+                ready(runtime, switchname, nil, isRestarted)
+            }
+        }
+    }
+
+    /// Before anything may be held here: what an earlier life left in the table talks elsewhere now.
+    func cleanUp(
+        _ table: RecoveryTable, _ runtime: String, _ switchname: String, _ isNew: Bool, _ isRestarted: Bool
+    ) {
+        guard isNew else { return ready(runtime, switchname, table, isRestarted) }
+        table.deleteStale(runtime: runtime, on: loop).assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let count):
+                if count > 0 {
+                    parts.log.notice(
+                        "recovery-table", table.path, "\(count) rows of earlier lives were removed")
+                }
+                ready(runtime, switchname, table, isRestarted)
+            case .failure(let failure):
+                trouble("calls cannot be recovered here: \(failure)")
+                ready(runtime, switchname, nil, isRestarted)
+            }
+        }
+    }
+
+    func ready(
+        _ runtime: String, _ switchname: String, _ table: RecoveryTable?, _ isRestarted: Bool
+    ) {
+        self.runtime = runtime
+        if switchname != me.name {
+            trouble(
+                "the switch calls itself \(switchname), not \(me.name): set switchname in switch.conf.xml")
+        }
+        link?.api(SofiaProfile.command) { [weak self] result in
+            guard let self, self.runtime == runtime else { return }
+            let profiles = running(result) ?? []
+            registrations?.up(isRestarted: isRestarted, profiles: profiles)
+            calls?.up(runtime: runtime, switchname: switchname, table: table)
+            drains?.up()
+            watchAddresses()
+            askForCapacity()
+            watch?.up()
+            missing(profiles)
+        }
+    }
+
+    /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
+    func askForCapacity() {
+        link?.api("fsctl max_sessions") { [weak self] result in
+            guard let self, case .success(let answer) = result else { return }
+            capacity =
+                UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
+                    answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
+        }
+    }
+
+    func running(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
+        guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
+        else { return nil }
+        return Set(profiles.filter(\.isRunning).map(\.name))
+    }
+
+    func missing(_ profiles: Set<String>) {
+        let missing = survey.placements.map(\.address.name).filter { !profiles.contains($0) }
+        guard !missing.isEmpty, missing != toldMissing else { return }
+        toldMissing = missing
+        trouble(
+            "the switch runs no profile \(missing.joined(separator: ", ")): their calls cannot be recovered here; "
+                + "see: fsdns freeswitch config")
+    }
+
+    func lookAtProfiles() {
+        guard let runtime else { return }
+        link?.api(SofiaProfile.command) { [weak self] result in
+            guard let self, self.runtime == runtime, let profiles = running(result) else { return }
+            registrations?.profilesChanged(profiles)
+            watchAddresses()
+            missing(profiles)
+        }
+    }
+
+    func askForDump() {
+        guard runtime != nil else { return }
+        link?.api("hash_dump limit") { [weak self] result in
+            if case .success(let answer) = result { self?.limits.observe(answer.body) }
+        }
+    }
+
+    func trouble(_ text: String) {
+        let event = ClusterEvent(.trouble, me.name, text)
+        parts.journal.add(event)
+        parts.log.event(event)
+    }
+
+    func down(_ why: String) {
+        watch?.down(why)
+        calls?.down()
+        registrations?.down()
+        drains?.down()
+    }
+
+    func handle(_ event: SwitchEvent) {
+        if watch?.handle(event) == true { return }
+        switch event.name {
+        case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
+        case "CUSTOM": registrations?.handle(event)
+        // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
+        case "PUBLISH", "UNPUBLISH", "FAILURE": lookAtProfiles()
+        default: calls?.handle(event)
+        }
+        watch?.numbersChanged()
+    }
+
+    /// A client of the switch's own event socket asks; looking is allowed to all of them.
+    func answer(_ request: SwitchEvent) {
+        console?.answer(request, asker: "freeswitch", mayChange: false) { [weak self] reply in
+            self?.link?.command(EventTranslation.injection(of: reply)) { _ in }
+        }
+    }
+}
