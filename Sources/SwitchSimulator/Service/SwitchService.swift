@@ -71,6 +71,7 @@ package final class SwitchService: Sendable {
             sockets.close()
             store.close()
             registrations.close()
+            try? group.syncShutdownGracefully()
             throw error
         }
         let coreUUID = try loop.submit {
