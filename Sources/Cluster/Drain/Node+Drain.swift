@@ -176,13 +176,11 @@ extension Node {
     /// - Returns: whether that was answered here.
     mutating func relieveDrain(
         of holder: Holder, _ reason: String, _ scratch: inout ControlState, at now: Instant
-    )
-        -> Bool
-    {
+    ) -> Bool {
         guard let drain = scratch.drain else { return false }
         switch drain.phase {
-        case .raising,
-            .publishing where holder == drain.from || holder == drain.to:
+        case .raising, .publishing:
+            guard holder == drain.from || holder == drain.to else { return false }
             propose(.drain(.abort(reason: "\(holder.name): \(reason)")), &scratch, at: now)
             // Its address moves in the next pass, as any other would.
             return scratch.drain?.phase == .restoring && holder == drain.to
