@@ -155,7 +155,9 @@ extension ControlState {
     private mutating func configure(_ new: ClusterSettings, at epoch: Epoch) -> Applied {
         fenceEpoch = epoch
         if let obstacle = obstacle(to: new) { return .refused(obstacle) }
+        let formerTTL = settings.dns?.ttl
         settings = new
+        fileTTLChanged(from: formerTTL)
         seats = new.seats.map { rule in
             Seat(name: rule.name, address: seat(rule.name)?.address ?? rule.address)
         }

@@ -246,9 +246,8 @@ extension Node {
     }
 
     /// The largest TTL any server serves now for the records fsdns keeps.
-    var servedTTL: Duration {
-        guard let state, let dns = state.settings.dns else { return .zero }
-        var largest = dns.ttl
+    var largestServedTTL: Duration {
+        guard var largest = state?.servedTTL else { return .zero }
         for reading in zoneKeeper.readings {
             guard case .read(_, let records) = reading.outcome else { continue }
             for record in records where record.type != "TXT" {

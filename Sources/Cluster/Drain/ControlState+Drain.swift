@@ -57,7 +57,9 @@ extension ControlState {
         switch to {
         case .withdrawing: move(seat: drain.seat, to: drain.newAddress)
         // Every server was seen to serve the new set: from now on it is only remembered, in whole seconds.
-        case .forgetting, .emptying: drain.forgottenAt = time + drain.ttl + .seconds(1)
+        case .forgetting, .emptying:
+            let forgottenAt = time + drain.ttl + .seconds(1)
+            drain.forgottenAt = max(forgottenAt, formerTTLEnd ?? forgottenAt)
         case .handingOver:
             let move = Move(
                 address: drain.oldAddress, from: drain.from, to: drain.to,

@@ -137,7 +137,7 @@ extension Node {
     private mutating func advance(
         _ from: Drain.Phase, _ to: Drain.Phase, _ scratch: inout ControlState, at now: Instant
     ) {
-        propose(.drain(.advance(from: from, to: to, served: servedTTL)), &scratch, at: now)
+        propose(.drain(.advance(from: from, to: to, served: largestServedTTL)), &scratch, at: now)
     }
 
     /// The phase is not done: perhaps it has waited long enough.

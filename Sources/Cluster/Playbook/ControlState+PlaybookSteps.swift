@@ -212,7 +212,7 @@ extension ControlState {
             return Applied(events: applied.events + endUndo(at, StepOutcome(.done("restored")), at: epoch))
         }
         guard run.isRunning, run.steps[at].traces.lowered == nil else { return Self.isOver }
-        let former = ttl?.value
+        let former = loweredTTL
         let applied = setTTL(new, at: epoch)
         guard applied.refusal == nil else { return applied }
         playbooks.run?.steps[at].traces.lowered = StepTraces.Lowered(former: former, isRestored: false)
