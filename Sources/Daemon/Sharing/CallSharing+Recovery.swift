@@ -49,7 +49,7 @@ extension CallSharing {
     }
 
     /// Without calls to revive: the profile stops waiting and takes new ones.
-    func letOn(_ address: String, _ runtime: String) {
+    private func letOn(_ address: String, _ runtime: String) {
         guard let table else {
             link.api("sofia global standby off") { _ in }
             return
@@ -84,7 +84,7 @@ extension CallSharing {
         }
     }
 
-    func gathered(
+    private func gathered(
         _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
         _ paused: Result<APIResponse, RequestFailure>, _ drained: Result<APIResponse, RequestFailure>
     ) {
@@ -132,13 +132,13 @@ extension CallSharing {
         }
     }
 
-    func recoverEnded(_ address: String) {
+    private func recoverEnded(_ address: String) {
         let rest = (recovering[address] ?? 1) - 1
         recovering[address] = rest > 0 ? rest : nil
         if rest <= 0, held[address] == nil, elsewhere[address] != nil { forget(address) }
     }
 
-    func stage(_ stage: RecoveryRun.Stage, _ address: String) {
+    private func stage(_ stage: RecoveryRun.Stage, _ address: String) {
         guard let table else {
             step(address, .staged(stage.number, failure: "the switch's core database cannot be used"))
             return

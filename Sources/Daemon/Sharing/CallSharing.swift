@@ -29,13 +29,13 @@ final class CallSharing {
     /// Who has the addresses that are not here.
     var elsewhere: [String: String] = [:]
     /// Whether the switch told of all its channels since it was reached.
-    var isListed = false
-    var isListing = false
+    private var isListed = false
+    private var isListing = false
     let me: String
     var table: RecoveryTable?
     var runtime: String?
     var timer: (due: Instant, task: Scheduled<Void>)?
-    var flushIsDue = false
+    private var flushIsDue = false
     var recoveredEpoch: [String: Epoch] = [:]
     var forgotten = ForgottenCalls()
     /// Addresses whose `recover` runs in the switch, and how many of them.
@@ -113,7 +113,7 @@ final class CallSharing {
     }
 
     /// What ended here while the address was away: the replica was not told.
-    func dropEnded(_ address: String) {
+    private func dropEnded(_ address: String) {
         guard let runtime, held[address]?.run == nil else { return }
         let ended = replicated(address).filter {
             $0.runtime == runtime && tracker.leg($0.uuid) == nil && !forgotten.contains($0.uuid, of: address)
@@ -122,7 +122,7 @@ final class CallSharing {
             .address(address), ended.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
     }
 
-    func withdraw(_ address: String, _ why: String) {
+    private func withdraw(_ address: String, _ why: String) {
         guard held[address] != nil else { return }
         step(address, .withdrawn(why))
         held[address] = nil
@@ -162,7 +162,7 @@ final class CallSharing {
         flushSoon()
     }
 
-    func destroyed(_ uuid: String) {
+    private func destroyed(_ uuid: String) {
         // What its end changed is looked at while it still counts as an old channel.
         flush()
         if let address = forgotten.destroyed(uuid), held[address]?.run != nil { gather(address) }
@@ -226,7 +226,7 @@ final class CallSharing {
     // MARK: - To the replicas
 
     /// A call's beginning is a dozen events within a moment: one write for all of them.
-    func flushSoon() {
+    private func flushSoon() {
         guard !flushIsDue, tracker.hasChanges else { return }
         flushIsDue = true
         loop.assumeIsolated().scheduleTask(in: .milliseconds(2)) { [weak self] in

@@ -43,24 +43,13 @@ extension SharingCore {
     func watchAddresses() {
         let held = survey.placements.filter(\.isHere)
         watched = held.map(\.address.name)
-        guard let probe, runtime != nil, !held.isEmpty else {
-            self.probe?.watch([:])
-            return
-        }
-        link?.api(SofiaProfile.command) { [weak self] result in
-            guard let self, case .success(let answer) = result,
-                let profiles = try? SofiaProfile.list(reading: answer.body)
-            else { return }
-            var targets: [String: SocketAddress] = [:]
-            for placement in survey.placements where placement.isHere {
-                let name = placement.address.name
-                guard let profile = profiles.first(where: { $0.name == name }), profile.isRunning else {
-                    continue
-                }
-                targets[name] = try? SocketAddress(
-                    ipAddress: "\(placement.address.ip)", port: Int(profile.port))
+        var targets: [String: SocketAddress] = [:]
+        for address in held.map(\.address) where runtime != nil {
+            guard let profile = profiles.first(where: { $0.name == address.name && $0.isRunning }) else {
+                continue
             }
-            probe.watch(targets)
+            targets[address.name] = try? SocketAddress(ipAddress: "\(address.ip)", port: Int(profile.port))
         }
+        probe?.watch(targets)
     }
 }

@@ -18,7 +18,7 @@ extension SharingCore {
         }
     }
 
-    func ask(_ line: String, _ then: @escaping (String) -> Void) {
+    private func ask(_ line: String, _ then: @escaping (String) -> Void) {
         link?.api(line) { [weak self] result in
             switch result {
             case .success(let answer): then(answer.text.trimmed)
@@ -30,7 +30,7 @@ extension SharingCore {
     }
 
     /// Opens the table off the loop: a switch that holds its lock would stop everything else.
-    func open(
+    private func open(
         _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
     ) {
         let path = directory + "/core.db"
@@ -49,7 +49,7 @@ extension SharingCore {
     }
 
     /// Before anything may be held here: what an earlier life left in the table talks elsewhere now.
-    func cleanUp(
+    private func cleanUp(
         _ table: RecoveryTable, _ runtime: String, _ switchname: String, _ isNew: Bool, _ isRestarted: Bool
     ) {
         guard isNew else { return ready(runtime, switchname, table, isRestarted) }
@@ -69,7 +69,7 @@ extension SharingCore {
         }
     }
 
-    func ready(
+    private func ready(
         _ runtime: String, _ switchname: String, _ table: RecoveryTable?, _ isRestarted: Bool
     ) {
         self.runtime = runtime
@@ -79,19 +79,19 @@ extension SharingCore {
         }
         link?.api(SofiaProfile.command) { [weak self] result in
             guard let self, self.runtime == runtime else { return }
-            let profiles = running(result) ?? []
-            registrations?.up(isRestarted: isRestarted, profiles: profiles)
+            let running = read(result) ?? []
+            registrations?.up(isRestarted: isRestarted, profiles: running)
             calls?.up(runtime: runtime, switchname: switchname, table: table)
             drains?.up()
             watchAddresses()
             askForCapacity()
             watch?.up()
-            missing(profiles)
+            missing(running)
         }
     }
 
     /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
-    func askForCapacity() {
+    private func askForCapacity() {
         link?.api("fsctl max_sessions") { [weak self] result in
             guard let self, case .success(let answer) = result else { return }
             capacity =
@@ -100,13 +100,17 @@ extension SharingCore {
         }
     }
 
-    func running(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
+    /// Keeps the list of profiles.
+    ///
+    /// - Returns: those that run; nil when the switch could not say.
+    private func read(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
         guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
         else { return nil }
+        self.profiles = profiles
         return Set(profiles.filter(\.isRunning).map(\.name))
     }
 
-    func missing(_ profiles: Set<String>) {
+    private func missing(_ profiles: Set<String>) {
         let missing = survey.placements.map(\.address.name).filter { !profiles.contains($0) }
         guard !missing.isEmpty, missing != toldMissing else { return }
         toldMissing = missing
@@ -118,10 +122,10 @@ extension SharingCore {
     func lookAtProfiles() {
         guard let runtime else { return }
         link?.api(SofiaProfile.command) { [weak self] result in
-            guard let self, self.runtime == runtime, let profiles = running(result) else { return }
-            registrations?.profilesChanged(profiles)
+            guard let self, self.runtime == runtime, let running = read(result) else { return }
+            registrations?.profilesChanged(running)
             watchAddresses()
-            missing(profiles)
+            missing(running)
         }
     }
 
@@ -158,7 +162,7 @@ extension SharingCore {
     }
 
     /// A client of the switch's own event socket asks; looking is allowed to all of them.
-    func answer(_ request: SwitchEvent) {
+    private func answer(_ request: SwitchEvent) {
         console?.answer(request, asker: "freeswitch", mayChange: false) { [weak self] reply in
             self?.link?.command(EventTranslation.injection(of: reply)) { _ in }
         }

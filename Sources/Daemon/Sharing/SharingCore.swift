@@ -10,10 +10,10 @@ import Wire
 
 /// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
 final class SharingCore {
-    static let profileInterval: TimeAmount = .seconds(5)
-    static let rowInterval: TimeAmount = .seconds(2)
-    static let dumpInterval: TimeAmount = .milliseconds(250)
-    static let mourningInterval: TimeAmount = .seconds(1)
+    private static let profileInterval: TimeAmount = .seconds(5)
+    private static let rowInterval: TimeAmount = .seconds(2)
+    private static let dumpInterval: TimeAmount = .milliseconds(250)
+    private static let mourningInterval: TimeAmount = .seconds(1)
 
     let links: ReplicaLinks
     let parts: Sharing.Parts
@@ -29,6 +29,8 @@ final class SharingCore {
     let probe: OptionsProbe?
     /// How many channels the switch takes at most; 0 while it is not known.
     var capacity: UInt32 = 0
+    /// As the switch last listed them.
+    var profiles: [SofiaProfile] = []
     /// Addresses held here when the probe was last told.
     var watched: [String] = []
     var recoverable: (counts: [String: Int], at: Instant) = ([:], .zero)
@@ -91,7 +93,7 @@ final class SharingCore {
         wire()
     }
 
-    static func drains(
+    private static func drains(
         _ access: SwitchAccess, _ link: SwitchLink, _ calls: CallSharing?,
         _ registrations: RegistrationSharing?, _ watch: SwitchWatch?, _ log: EventLog
     ) -> DrainSharing {
@@ -106,20 +108,20 @@ final class SharingCore {
     }
 
     /// Names for completion, as the last survey told them.
-    final class NamesBox {
+    private final class NamesBox {
         var value = ConsoleNames(nodes: [], seats: [])
     }
-    let names: NamesBox
+    private let names: NamesBox
     /// For the switch's own listeners, who see what our own event socket tells.
-    var translation: EventTranslation
+    private var translation: EventTranslation
 
-    static var subscription: Subscription {
+    private static var subscription: Subscription {
         Subscription(
             names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE"],
             subclasses: RegistrationEvent.subclasses + [Pulse.subclass, "fsdns::request"])
     }
 
-    func wire() {
+    private func wire() {
         replica.changed = { [weak self] in self?.changed($0, $1) }
         history.write = { [weak self] writes in
             guard let self else { return }
@@ -155,7 +157,7 @@ final class SharingCore {
         every(Self.mourningInterval) { $0.limits.endMourning() }
     }
 
-    func every(_ interval: TimeAmount, _ work: @escaping (SharingCore) -> Void) {
+    private func every(_ interval: TimeAmount, _ work: @escaping (SharingCore) -> Void) {
         loop.assumeIsolated().scheduleTask(in: interval) { [weak self] in
             guard let self, !isStopped else { return }
             work(self)
@@ -201,7 +203,7 @@ final class SharingCore {
         watch?.numbersChanged()
     }
 
-    func changed(_ stream: StreamID, _ changes: Changes) {
+    private func changed(_ stream: StreamID, _ changes: Changes) {
         switch stream {
         case .address: registrations?.changed(stream, changes)
         case .node(let name):
