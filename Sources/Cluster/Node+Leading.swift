@@ -312,7 +312,7 @@ extension Node {
         guard let leadership, now - leadership.since < timing.discovery, scratch.slaves.contains(node),
             let holder = scratch.member(node)?.holder
         else { return false }
-        return holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
+        return isHeard(holder, at: now)
     }
 
     /// Holders that asked to be rid of their addresses.

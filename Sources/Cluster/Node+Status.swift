@@ -5,7 +5,7 @@ import Consensus
 extension Node {
     package func statusReport(at now: Instant) -> StatusReport {
         let voters = raft.membership.voters
-        let have = voters.count { $0 == raft.me || neighbours.isHeard($0, within: timing.deadAfter, at: now) }
+        let have = voters.count { hasVote($0, at: now) }
         let leader = raft.leader?.name
         var report = StatusReport(
             cluster: settings.cluster, node: name, leader: leader, term: raft.term,
@@ -74,7 +74,7 @@ extension Node {
             let condition: StatusReport.SeatLine.State
             if state.drain?.seat == seat.name {
                 condition = .draining
-            } else if isHeld, let grant, grant.holder == me || isHeard(grant.holder, at: now) {
+            } else if isHeld, let grant, isHeard(grant.holder, at: now) {
                 condition = .active
             } else if let grant, !grant.revoked, state.isActive(grant.holder), isHeard(grant.holder, at: now)
             {
@@ -89,8 +89,14 @@ extension Node {
         }
     }
 
-    private func isHeard(_ holder: Holder, at now: Instant) -> Bool {
+    /// Whether that very life of a node is this one, or its node was heard lately.
+    func isHeard(_ holder: Holder, at now: Instant) -> Bool {
         holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
+    }
+
+    /// Whether a vote is here: our own, or that of a node heard lately.
+    func hasVote(_ voter: MemberID, at now: Instant) -> Bool {
+        voter == raft.me || neighbours.isHeard(voter, within: timing.deadAfter, at: now)
     }
 
     private func isPublished(_ address: String, in state: ControlState) -> Bool {

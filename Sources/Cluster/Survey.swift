@@ -64,9 +64,7 @@ extension Node {
             },
             members: state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder).sorted(),
             heard: state.members.filter { member in
-                member.isActive && member.kind == .full
-                    && (member.holder == me
-                        || neighbours.isHeard(member.holder.member, within: timing.deadAfter, at: now))
+                member.isActive && member.kind == .full && isHeard(member.holder, at: now)
             }.map(\.name).sorted(),
             expected: max(state.members.count(where: \.isActive), state.settings.expect),
             hasLease: leaseValidSince != nil, seats: state.seats.map(\.name),

@@ -12,6 +12,15 @@ package struct DrainPreflight: Hashable, Sendable {
     package var lines: [String] = []
 
     package init() {}
+
+    /// Notes what only an operator can weigh: it stands in the way unless it was forced.
+    mutating func weigh(_ text: String, _ request: DrainRequest) {
+        if request.force {
+            warnings.append(text)
+        } else {
+            refusals.append(text + "; --force drains all the same")
+        }
+    }
 }
 
 extension Node {
@@ -66,7 +75,7 @@ extension Node {
             onDeadline: request.onDeadline,
             reason: request.reason.isEmpty ? "drained by \(request.who)" : request.reason, owner: request.who,
             began: time)
-        drain.ttl = servedTTL
+        drain.ttl = largestServedTTL
         drain.returnAfter = request.returnAfter
         preflight.drain = drain
         preflight.lines = describe(drain, in: state)
@@ -96,11 +105,7 @@ extension Node {
         let text =
             "no ready slave can carry the \(needed) channels of \(from.name): \(first.name) has room for "
             + "\(room(first) ?? 0)"
-        if request.force {
-            preflight.warnings.append(text)
-        } else {
-            preflight.refusals.append(text + "; --force drains all the same")
-        }
+        preflight.weigh(text, request)
         return first
     }
 
@@ -110,19 +115,12 @@ extension Node {
     ) {
         let voters = raft.membership.voters
         guard voters.contains(holder.member) else { return }
-        let rest = voters.count { voter in
-            voter != holder.member
-                && (voter == raft.me || neighbours.isHeard(voter, within: timing.deadAfter, at: now))
-        }
+        let rest = voters.count { $0 != holder.member && hasVote($0, at: now) }
         let needed = raft.membership.majority
         guard rest < needed else { return }
         let text =
             "\(holder.name) is needed for the quorum: without it \(rest) votes are left and \(needed) are needed"
-        if request.force {
-            preflight.warnings.append(text)
-        } else {
-            preflight.refusals.append(text + "; --force drains all the same")
-        }
+        preflight.weigh(text, request)
     }
 
     func isMet(_ condition: Grant.Condition) -> Bool {

@@ -119,8 +119,7 @@ extension Node {
             let voters = raft.membership.voters
             // Nodes the run took out of service are no failures.
             let have = voters.count { voter in
-                voter == raft.me || ownNodes.contains(voter.name)
-                    || neighbours.isHeard(voter, within: timing.deadAfter, at: now)
+                ownNodes.contains(voter.name) || hasVote(voter, at: now)
             }
             if have <= raft.membership.majority {
                 return "one more failure would lose the quorum (\(have) votes, "

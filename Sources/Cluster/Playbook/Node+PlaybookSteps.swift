@@ -163,11 +163,7 @@ extension Node {
             ? .done(nil) : .waiting("clients to forget the former TTL (\(left.milliseconds / 1000 + 1) s)")
     }
 
-    private func hasMoved(_ grant: Grant) -> Bool {
-        grant.conditions.allSatisfy { condition in
-            if case .inEffect(let index) = condition { index <= fences.effectiveThrough } else { false }
-        }
-    }
+    private func hasMoved(_ grant: Grant) -> Bool { grant.conditions.allSatisfy(isMet) }
 
     // MARK: - Checks
 
@@ -219,9 +215,9 @@ extension Node {
             guard let wanted = step.executorName else { return .failed("nobody can execute it") }
             let holder = wanted.isEmpty ? me : scratch.member(wanted)?.holder
             guard let holder else { return .failed("there is no node \(wanted)") }
-            guard scratch.isActive(holder),
-                holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
-            else { return .waiting("\(holder.name) to be there") }
+            guard scratch.isActive(holder), isHeard(holder, at: now) else {
+                return .waiting("\(holder.name) to be there")
+            }
             propose(.playbook(.assign(id, holder)), &scratch, at: now)
             return .waiting("\(holder.name) to end it")
         }

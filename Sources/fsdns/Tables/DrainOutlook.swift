@@ -1,13 +1,10 @@
 import Cluster
 
 extension StatusReport.DrainLine {
-    /// Without any call ending for so long, the end is not in sight.
-    private static let patience = 900
-
     /// How long the calls will take, or that they will not end; nil while nothing is counted.
     var outlook: String? {
         guard callsLeft > 0, [.waitingForCalls, .lingering, .emptying].contains(phase) else { return nil }
-        if let standstillSeconds, standstillSeconds >= Self.patience {
+        if let standstillSeconds, .seconds(standstillSeconds) >= DrainPace.patience {
             let time = OperatorDuration.text(.seconds(standstillSeconds))
             return "no call has ended for \(time): it may never end by itself; see: fsdns calls --oldest"
         }
