@@ -148,9 +148,9 @@ struct PlaybookLooksTests {
         for (status, isTaken) in [(HTTPResponseStatus.noContent, true), (.notFound, false)] {
             let place = try servers.http(status)
             let answers = Mailbox<String?>()
-            PlaybookLooks(loop: servers.loop.next()).post("http://\(place)/hook?a=b", json: "{\"step\": 1}") {
-                answers.put($0)
-            }
+            PlaybookLooks(loop: servers.loop.next()).post(
+                "http://\(place)/hook?a=b", json: Array("{\"step\": 1}".utf8)
+            ) { answers.put($0) }
             let failure = try #require(answers.next(within: 15))
             #expect((failure == nil) == isTaken)
             #expect(servers.posted == "POST /hook?a=b {\"step\": 1}")

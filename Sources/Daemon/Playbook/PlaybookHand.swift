@@ -2,6 +2,7 @@ import Cluster
 @preconcurrency import Glibc
 import NIOCore
 import Synchronization
+import Wire
 
 /// The hands of a playbook on this machine: runs its programs, looks at its checks, sends its notices.
 ///
@@ -62,7 +63,7 @@ final class PlaybookHand: Sendable {
     }
 
     func notify(_ id: StepID, url: String, _ context: PlaybookContext) {
-        looks.post(url, json: Self.body(context, node: node)) { [answer] failure in
+        looks.post(url, json: ControlJSON.encode(Notice(context, node: node))) { [answer] failure in
             answer(.notified(id, failure: failure))
         }
     }
@@ -81,32 +82,28 @@ final class PlaybookHand: Sendable {
             program: order.program, arguments: order.arguments, environment: environment,
             deadline: order.timeout, outputLimit: Self.outputLimit)
     }
+}
 
-    /// The notice as JSON, with keys in alphabetical order.
-    private static func body(_ context: PlaybookContext, node: String) -> String {
-        let fields: [(String, String)] = [
-            ("node", quoted(node)), ("playbook", quoted(context.playbook)),
-            ("run", quoted("\(context.run)")), ("step", "\(context.step)"), ("steps", "\(context.steps)"),
-            ("title", quoted(context.title)), ("undoing", "\(context.isUndoing)"),
-            ("who", quoted(context.who)),
-        ]
-        return "{" + fields.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}"
-    }
+/// What a webhook is told.
+private struct Notice: Encodable {
+    var node: String
+    var playbook: String
+    var run: String
+    var step: Int
+    var steps: Int
+    var title: String
+    var undoing: Bool
+    var who: String
 
-    /// RFC 8259 §7.
-    private static func quoted(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
+    init(_ context: PlaybookContext, node: String) {
+        self.node = node
+        playbook = context.playbook
+        run = "\(context.run)"
+        step = context.step
+        steps = context.steps
+        title = context.title
+        undoing = context.isUndoing
+        who = context.who
     }
 }
 

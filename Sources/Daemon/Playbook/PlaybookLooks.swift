@@ -7,7 +7,6 @@ import NIOPosix
 final class PlaybookLooks: Sendable {
     typealias Tell = @Sendable (CheckResult) -> Void
     private static let patience: TimeAmount = .seconds(3)
-    private static let bodyLimit = 64 << 10
     private let loop: any EventLoop
 
     init(loop: any EventLoop) { self.loop = loop }
@@ -32,7 +31,10 @@ final class PlaybookLooks: Sendable {
         DatagramBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(OptionsAnswer(answered: answered))
+                    try channel.pipeline.syncOperations.addHandler(
+                        DatagramReader { bytes in
+                            if let code = SIPOptions.code(of: bytes) { answered.succeed(code) }
+                        })
                 }
             }
             .bind(host: endpoint.ip.family == .v6 ? "::" : "0.0.0.0", port: 0)
@@ -45,11 +47,7 @@ final class PlaybookLooks: Sendable {
                             Self.ask(endpoint, channel, turn: turn)
                         }
                     }
-                    let end = loop.scheduleTask(in: Self.patience) { answered.fail(NoAnswer()) }
-                    answered.futureResult.whenComplete { _ in
-                        end.cancel()
-                        channel.close(promise: nil)
-                    }
+                    Self.bound(answered, channel, on: loop)
                 }
             }
         answered.futureResult.whenComplete { result in
@@ -58,6 +56,17 @@ final class PlaybookLooks: Sendable {
                 tell(CheckResult(holds: code == 200, text: "\(endpoint) answers OPTIONS with \(code)"))
             case .failure(let error): tell(CheckResult(holds: false, text: "\(endpoint): \(error)"))
             }
+        }
+    }
+
+    /// The answer is waited for so long and no longer, and the channel only for the answer.
+    private static func bound(
+        _ answered: EventLoopPromise<Int>, _ channel: any Channel, on loop: any EventLoop
+    ) {
+        let end = loop.scheduleTask(in: patience) { answered.fail(NoAnswer()) }
+        answered.futureResult.whenComplete { _ in
+            end.cancel()
+            channel.close(promise: nil)
         }
     }
 
@@ -82,7 +91,7 @@ final class PlaybookLooks: Sendable {
     }
 
     /// - Parameter tell: nil when it was taken (2xx), otherwise why not.
-    func post(_ url: String, json: String, _ tell: @escaping @Sendable (String?) -> Void) {
+    func post(_ url: String, json: [UInt8], _ tell: @escaping @Sendable (String?) -> Void) {
         fetch(url, .POST, body: json) { result in
             switch result {
             case .success(let code): tell((200..<300).contains(code) ? nil : "\(url) answers \(code)")
@@ -92,7 +101,7 @@ final class PlaybookLooks: Sendable {
     }
 
     private func fetch(
-        _ text: String, _ method: HTTPMethod, body: String?,
+        _ text: String, _ method: HTTPMethod, body: [UInt8]?,
         _ tell: @escaping @Sendable (Result<Int, any Error>) -> Void
     ) {
         guard let url = PlainURL(text) else { return tell(.failure(BadURL())) }
@@ -104,7 +113,7 @@ final class PlaybookLooks: Sendable {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
                     try channel.pipeline.syncOperations.addHandler(
                         HTTPAnswer(
-                            head: url.head(method, length: body?.utf8.count), body: body, answered: answered))
+                            head: url.head(method, length: body?.count), body: body, answered: answered))
                 }
             }
             .connect(host: url.host, port: url.port)
@@ -112,11 +121,7 @@ final class PlaybookLooks: Sendable {
                 switch result {
                 case .failure(let error): answered.fail(error)
                 case .success(let channel):
-                    let end = loop.scheduleTask(in: Self.patience) { answered.fail(NoAnswer()) }
-                    answered.futureResult.whenComplete { _ in
-                        end.cancel()
-                        channel.close(promise: nil)
-                    }
+                    Self.bound(answered, channel, on: loop)
                 }
             }
         answered.futureResult.whenComplete(tell)
@@ -166,10 +171,10 @@ private final class HTTPAnswer: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
     private let head: HTTPRequestHead
-    private let body: String?
+    private let body: [UInt8]?
     private let answered: EventLoopPromise<Int>
 
-    init(head: HTTPRequestHead, body: String?, answered: EventLoopPromise<Int>) {
+    init(head: HTTPRequestHead, body: [UInt8]?, answered: EventLoopPromise<Int>) {
         self.head = head
         self.body = body
         self.answered = answered
@@ -178,7 +183,7 @@ private final class HTTPAnswer: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
@@ -190,18 +195,4 @@ private final class HTTPAnswer: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) { answered.fail(NoAnswer()) }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { answered.fail(error) }
-}
-
-private final class OptionsAnswer: ChannelInboundHandler {
-    typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    private let answered: EventLoopPromise<Int>
-
-    init(answered: EventLoopPromise<Int>) { self.answered = answered }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if let code = SIPOptions.code(of: unwrapInboundIn(data).data) { answered.succeed(code) }
-    }
-
-    /// Unreachable now may be reachable at the next question.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }

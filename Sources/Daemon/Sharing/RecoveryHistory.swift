@@ -48,22 +48,14 @@ final class RecoveryHistory {
             milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
         own.append(line)
         if own.count > Self.limit { own.removeFirst() }
-        if let why = FileText.replace(path, with: own.flatMap { Array(encode($0)) + [0x0A] }) {
+        if let why = FileText.replace(path, with: own.flatMap { ControlJSON.encode($0) + [0x0A] }) {
             log.warning("history", path, "cannot be written: \(why)")
         }
         write?(writes)
     }
 
     private func put(_ line: RecoveryLine, number: Int) -> Write {
-        .put(Record(kind: Self.kind, key: Array("\(number)".utf8), payload: Array(encode(line))))
-    }
-
-    private func encode(_ line: RecoveryLine) -> Data {
-        // Our own value: it has a JSON form.
-        guard let data = try? JSONEncoder().encode(line) else {
-            preconditionFailure("a recovery has no JSON form: \(line)")
-        }
-        return data
+        .put(Record(kind: Self.kind, key: Array("\(number)".utf8), payload: ControlJSON.encode(line)))
     }
 
     static func line(_ record: Record) -> RecoveryLine? {

@@ -71,15 +71,7 @@ final class AuditFile: Sendable {
         }
     }
 
-    private func encode(_ line: AuditLine) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        // Our own value: it has a JSON form.
-        guard let data = try? encoder.encode(line) else {
-            preconditionFailure("an audit line has no JSON form: \(line)")
-        }
-        return Array(data) + [0x0A]
-    }
+    private func encode(_ line: AuditLine) -> [UInt8] { ControlJSON.encode(line) + [0x0A] }
 
     func finish() { queue.sync {} }
 }

@@ -25,7 +25,7 @@ final class OptionsProbe {
     private var timer: Scheduled<Void>?
     private let token = UInt32.random(in: .min ... .max)
     private var isStopped = false
-    /// Another address answers, or one no longer does.
+    /// An address answers that did not.
     var changed: (() -> Void)?
 
     init(loop: any EventLoop, log: EventLog) {
@@ -65,7 +65,8 @@ final class OptionsProbe {
         let made = DatagramBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(OptionsHandler(owner: owner.value))
+                    try channel.pipeline.syncOperations.addHandler(
+                        DatagramReader { owner.value.received($0) })
                 }
             }
             .bind(host: family == .v6 ? "::" : "0.0.0.0", port: 0)
@@ -117,18 +118,4 @@ final class OptionsProbe {
 
 extension SocketAddress {
     fileprivate enum Family { case v4, v6 }
-}
-
-private final class OptionsHandler: ChannelInboundHandler {
-    typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    private let owner: OptionsProbe
-
-    init(owner: OptionsProbe) { self.owner = owner }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        owner.received(unwrapInboundIn(data).data)
-    }
-
-    /// A port nobody listens at may say so by ICMP; the next question is asked all the same.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }
