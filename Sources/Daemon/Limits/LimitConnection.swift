@@ -21,6 +21,8 @@ final class LimitConnection {
     var held: [UInt8] = []
     /// Since when half a command waits for its rest.
     var halfSince: Instant?
+    /// The window of the service's turn in which it was heard last.
+    var heardIn: UInt64 = 0
     private(set) var unsent: [UInt8] = []
     /// Since when replies are not read.
     private(set) var unsentSince: Instant?

@@ -15,8 +15,8 @@ final class LimitLoop {
     private static let readSize = 16_384
     private static let tickInterval: Duration = .seconds(1)
     /// What changes so soon after the last changes were told is told together: not every check is worth a message to
-    /// every node.
-    private static let tellingInterval: Duration = .milliseconds(1)
+    /// every node, least of all when there are many.
+    private var tellingInterval: Duration { .milliseconds(turn.isFirst ? 1 : 5) }
 
     private let settings: LimitService.Settings
     private let mailbox: LimitMailbox
@@ -33,6 +33,7 @@ final class LimitLoop {
     private static let fixed = 3
     private var hasGone = false
     private var nextID: UInt64 = 1
+    private var turn = LimitTurn()
     private var waits: [Wait] = []
     private var nextTick: Instant
     private var nextTelling = Instant.zero
@@ -63,6 +64,7 @@ final class LimitLoop {
         polled = [mailbox.descriptor, listener, alarm.descriptor].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
+        RealTime.goFirst(turn.isFirst)
         var isEnding = false
         while !isEnding {
             if Glibc.poll(&polled, UInt(polled.count), patience()) < 0 {
@@ -79,6 +81,7 @@ final class LimitLoop {
             if !waits.isEmpty { endWaits() }
             if now.boot >= nextTick { tick() }
             if hasGone { removeGone() }
+            if let isFirst = turn.next(at: now.boot) { RealTime.goFirst(isFirst) }
             tell(isEnding: isEnding)
         }
         end()
@@ -109,7 +112,7 @@ final class LimitLoop {
             isAlarmSet = true
             return
         }
-        nextTelling = now.boot + Self.tellingInterval
+        nextTelling = now.boot + tellingInterval
         let changes = shared.book.takeChanges()
         if !changes.isEmpty { changed(changes) }
     }
@@ -207,6 +210,7 @@ final class LimitLoop {
             drop(connection)
             return
         }
+        turn.heard(&connection.heardIn)
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         if connection.held.isEmpty {
             let used = serve(bytes, connection)

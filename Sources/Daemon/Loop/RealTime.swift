@@ -27,6 +27,17 @@ enum RealTime {
     }
 }
 
+extension RealTime {
+    /// Gives the calling thread its turn before ordinary work and after the node's own, or an ordinary one.
+    ///
+    /// Without the right to it the thread has an ordinary turn, of which `arm` has told already.
+    static func goFirst(_ isFirst: Bool) {
+        var parameter = sched_param()
+        parameter.sched_priority = isFirst ? 1 : 0
+        _ = sched_setscheduler(0, (isFirst ? SCHED_RR : SCHED_OTHER) | resetOnFork, &parameter)
+    }
+}
+
 /// The system's words for an error number.
 func errorText(_ code: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)
