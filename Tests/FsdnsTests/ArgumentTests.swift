@@ -35,7 +35,9 @@ import Testing
             ["drain", "a", "--on-deadline", "hangup"],
             ["drain", "a", "--handover", "--deadline", "5m"], ["drain", "a", "--timeout", "5s"],
             ["drain", "a", "--dry-run", "--wait"], ["status", "--format", "xml"],
-            ["status", "--interval", "1ms"],
+            ["status", "--interval", "1ms"], ["simulate", "drain", "a", "--zone", "UTC"],
+            ["simulate", "drain", "a", "--at", "soon"],
+            ["simulate", "fail", "fs1", "--at", "02:00", "--zone", "Mars/Base"],
             ["zone", "plan", "--nsupdate", "--format", "json"],
             ["config", "check", "/nonexistent/cluster.xml"],
         ])

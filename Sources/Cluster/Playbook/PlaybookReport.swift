@@ -27,6 +27,19 @@ package struct PlaybookReport: Hashable, Sendable, Codable {
         package var next: WallTime?
         /// What is odd about it, a sentence.
         package var note: String?
+
+        package init(
+            name: String, summary: String, who: String, schedule: PlaybookSchedule?, window: PlaybookWindow?,
+            next: WallTime? = nil, note: String? = nil
+        ) {
+            self.name = name
+            self.summary = summary
+            self.who = who
+            self.schedule = schedule
+            self.window = window
+            self.next = next
+            self.note = note
+        }
     }
     package struct Step: Hashable, Sendable, Codable {
         package var line: Int

@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Config
 import Consensus
+@preconcurrency import Glibc
 import Simulation
 
 /// The running cluster, to be pretended.
@@ -13,10 +14,26 @@ struct SimulatedCluster: ParsableArguments {
     )
     var config: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "When it is meant for, \"Tue 02:00\", 02:00 or \"2026-11-24 02:00\": playbooks due about that time are told.",
+            valueName: "time"))
+    var at: OperatorTime?
+
+    @Option(help: "Whose clocks --at is read by, for example Europe/Berlin; otherwise this machine's.")
+    var zone: String?
+
     @Option(help: "table for people, json for programs.")
     var format = TableFormat.table
 
+    mutating func validate() throws {
+        if zone != nil, at == nil {
+            throw ValidationError("--zone is whose clocks --at is read by: give --at too")
+        }
+    }
+
     func run(_ question: WhatIf.Question) throws {
+        let planned = try at.map { try readCalendar($0) }
         let report = try control.client.status()
         let file = try config.map { try ConfigCommand.load($0).settings }
         let site = try WhatIf(report, file: file)
@@ -34,14 +51,45 @@ struct SimulatedCluster: ParsableArguments {
             ])
         }
         let text = WhatIfText(paint: .standard, width: Output.size?.columns, isFromFile: file != nil)
+        let moment = try planned.map { at, now, rules in
+            PlannedMoment(
+                at, now: now, rules, lasting: length(of: question, in: site, outcome),
+                schedules: try control.client.playbooks(.list).schedules, zones: .system)
+        }
         switch format {
-        case .table: Output.lines(text.lines(outcome))
-        case .json: Output.line(JSONText.pretty(WhatIfDocument(outcome)))
+        case .table: Output.lines(text.lines(outcome, at: moment))
+        case .json: Output.line(JSONText.pretty(WhatIfDocument(outcome, at: moment)))
         }
         if !outcome.refusals.isEmpty { throw CommandFailure.refused(outcome.refusals) }
         if let unrest = outcome.unrest {
             throw CommandFailure.refused(["the cluster does not come to rest: \(unrest)"])
         }
+    }
+}
+
+extension SimulatedCluster {
+    private func readCalendar(_ at: OperatorTime) throws(CommandFailure) -> (
+        at: WallTime, now: WallTime, rules: TimeZoneRules
+    ) {
+        let name = zone ?? ZoneInfo.localName
+        let rules: TimeZoneRules
+        do {
+            rules = try ZoneInfo.system.rules(of: name)
+        } catch {
+            throw .invalid(["--zone \(name) \(error.reason)"])
+        }
+        let now = WallTime(seconds: Int64(time(nil)))
+        return (try at.instant(after: now, rules), now, rules)
+    }
+
+    /// In seconds; a drain may last until its deadline, and without one as long as people talk.
+    private func length(of question: WhatIf.Question, in site: WhatIf, _ outcome: WhatIf.Outcome) -> Int64 {
+        var longest = outcome.story.last?.after ?? .zero
+        if case .drain(let request) = question {
+            let talk: Duration = site.sites.contains { $0.calls > 0 } ? .seconds(PlannedMoment.reach) : .zero
+            longest = max(longest, request.deadline ?? talk)
+        }
+        return longest.components.seconds + 1
     }
 }
 

@@ -8,8 +8,9 @@ struct WhatIfText {
     /// Whether timing and policy are those of a cluster file.
     var isFromFile: Bool
 
-    func lines(_ outcome: WhatIf.Outcome) -> [String] {
+    func lines(_ outcome: WhatIf.Outcome, at moment: PlannedMoment?) -> [String] {
         var lines = ["Pretended; nothing was changed."]
+        if let moment { lines += moment.lines(paint: paint, width: width) }
         if !isFromFile {
             lines.append("Timing and policy are the defaults: --config CLUSTER-FILE takes yours.")
         }
@@ -81,6 +82,22 @@ struct WhatIfDocument: Encodable {
         var silenceMs: Nullable<Double>
     }
 
+    /// What `--at` asked for.
+    struct Planned: Encodable {
+        struct Playbook: Encodable {
+            var name: String
+            var due: String
+            var secondsAfter: Int64
+            var windowCloses: Nullable<String>
+            var isInTheWay: Bool
+        }
+        var at: String
+        var local: String
+        var playbooks: [Playbook]
+        var unknown: [String]
+    }
+
+    var planned: Nullable<Planned>
     var refusals: [String]
     var plan: [String]
     var story: [Happening]
@@ -91,7 +108,8 @@ struct WhatIfDocument: Encodable {
     var unrest: Nullable<String>
     var differences: [String]
 
-    init(_ outcome: WhatIf.Outcome) {
+    init(_ outcome: WhatIf.Outcome, at moment: PlannedMoment?) {
+        planned = .init(moment.map(Planned.init))
         refusals = outcome.refusals
         plan = outcome.plan
         story = outcome.story.map {
@@ -112,5 +130,18 @@ struct WhatIfDocument: Encodable {
     private static func milliseconds(_ duration: Duration) -> Double {
         let (seconds, attoseconds) = duration.components
         return Double(seconds) * 1000 + Double(attoseconds) / 1_000_000_000_000_000
+    }
+}
+
+extension WhatIfDocument.Planned {
+    init(_ moment: PlannedMoment) {
+        at = moment.at.text
+        local = moment.rules.text(moment.at)
+        unknown = moment.unknown
+        playbooks = moment.neighbours.map {
+            Playbook(
+                name: $0.name, due: $0.due.text, secondsAfter: $0.distance,
+                windowCloses: .init($0.closes?.text), isInTheWay: $0.isInTheWay)
+        }
     }
 }

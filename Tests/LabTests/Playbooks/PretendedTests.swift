@@ -44,6 +44,9 @@ extension LabSuites {
             defer { lab.close() }
             let cluster = try RunningCluster(lab)
             let drain = try pretend(lab, "drain", "master2")
+            let planned = try lab.hosts[0].command(
+                "simulate", "drain", "master2", "--at", "Tue 02:00", "--zone", "UTC")
+            #expect(planned.contains("02:00 UTC") && planned.contains("No playbook is due"), "\(planned)")
             let drained = try cluster.holder(of: "master2")
             try drained.command("drain", "master2", "--wait")
             try compare(lab, drain, try lab.waitUntilSettled())
