@@ -5,7 +5,10 @@ struct CallsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calls",
         abstract: "Show every call, and whether it would survive the loss of its machine.",
-        discussion: "The node answers from its own copy, so this also works when other nodes are gone.")
+        discussion: """
+            The node answers from its own copy, so this also works when other nodes are gone. Calls that are not answered yet \
+            are lost with their machine; only its own node lists them.
+            """)
 
     @OptionGroup var control: ControlOptions
 
