@@ -39,25 +39,38 @@ final class MoodyServer: Sendable {
 
     init(_ responder: ZoneResponder) throws {
         state = Mutex(State(responder: responder))
-        let local = try #require(IPAddress("127.0.0.1"))
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        let datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-        let any = Endpoint(ip: local, port: 0)
-        #expect(any.withSocketAddress { bind(listener, $0, $1) } == 0)
-        #expect(listen(listener, 16) == 0)
-        var name = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(listener, $0, &length) }
-        }
-        let endpoint = Endpoint(ip: local, port: UInt16(bigEndian: name.sin_port))
-        #expect(endpoint.withSocketAddress { bind(datagrams, $0, $1) } == 0)
-        self.listener = listener
-        self.datagrams = datagrams
-        self.endpoint = endpoint
+        (listener, datagrams, endpoint) = try Self.open()
         startThread { [self] in serveDatagrams() }
         startThread { [self] in serveStreams() }
     }
+
+    /// One port by both transports: what is free by TCP may be somebody's by UDP, and another is tried.
+    private static func open() throws -> (listener: Int32, datagrams: Int32, Endpoint) {
+        let local = try #require(IPAddress("127.0.0.1"))
+        let any = Endpoint(ip: local, port: 0)
+        for _ in 0..<16 {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let datagrams = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            try #require(any.withSocketAddress { bind(listener, $0, $1) } == 0)
+            try #require(listen(listener, 16) == 0)
+            var name = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            withUnsafeMutablePointer(to: &name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    _ = getsockname(listener, $0, &length)
+                }
+            }
+            let endpoint = Endpoint(ip: local, port: UInt16(bigEndian: name.sin_port))
+            if endpoint.withSocketAddress({ bind(datagrams, $0, $1) }) == 0 {
+                return (listener, datagrams, endpoint)
+            }
+            close(listener)
+            close(datagrams)
+        }
+        throw NoPort()
+    }
+
+    private struct NoPort: Error {}
 
     /// Wakes both threads, which then end.
     func stop() {
