@@ -71,6 +71,18 @@ import Testing
         #expect(watch.outcome == .aborted("the drain of master2 was aborted; see: fsdns events"))
     }
 
+    @Test("an undone drain is told by the address it empties, and ends where the seat is then")
+    func undone() throws {
+        var watch = MoveWatch(.undone(seat: "master2"), accepted: accepted)
+        let told = try watch.observe(report("emptying", calls: 3), at: .seconds(1))
+        #expect(told.first?.hasPrefix("emptying: 3 calls left on 10.77.0.19") == true, "\(told)")
+        #expect(watch.outcome == nil)
+        _ = try watch.observe(StatusFixture.report(fs2: "master", epoch: "3.117"), at: .seconds(2))
+        #expect(watch.outcome == nil)
+        _ = try watch.observe(StatusFixture.report(fs2: "master", epoch: "3.120"), at: .seconds(3))
+        #expect(watch.outcome == .finished("the drain is undone: master2 is at 10.77.0.12 on fs2"))
+    }
+
     @Test("a switchover is done when another node holds the seat")
     func moved() throws {
         var watch = MoveWatch(.moved(seat: "master1", from: "fs1"), accepted: .zero)

@@ -117,13 +117,18 @@ struct UndrainCommand: ParsableCommand {
 
 struct AbortCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "abort", abstract: "Undo the drain in progress.")
+        commandName: "abort", abstract: "Undo the drain in progress.",
+        discussion: "No call is dropped: calls that came to the new address meanwhile are waited for.")
 
     @OptionGroup var control: ControlOptions
+    @OptionGroup var waiting: WaitOptions
 
     mutating func run() throws {
         let client = control.client
-        _ = try Answer.show(try client.ask(.abortDrain(who: Operator.name)), client: client)
+        let seat = waiting.wait ? try client.status().maintenance.drain?.seat : nil
+        let request = OperatorRequest.abortDrain(who: Operator.name)
+        guard let epoch = try Answer.show(try client.ask(request), client: client), let seat else { return }
+        try waiting.follow(MoveWatch(.undone(seat: seat), accepted: epoch), client: client)
     }
 }
 

@@ -1,11 +1,13 @@
 import Cluster
 import Consensus
 
-/// Follows a drain, an undrain or a switchover through the cluster's reports until it ended one way or the other.
+/// Follows a drain, its undoing, an undrain or a switchover through the cluster's reports until it ended one way or the other.
 struct MoveWatch: Hashable, Sendable {
     enum Goal: Hashable, Sendable {
         /// The drain of `seat` is over and the node it left is in maintenance.
         case drained(seat: String, from: String?)
+        /// The drain of `seat` is undone and has left nothing behind.
+        case undone(seat: String)
         /// The node serves again as a slave or a master.
         case returned(node: String)
         /// The seat is active and no longer with `from`.
@@ -42,6 +44,7 @@ struct MoveWatch: Hashable, Sendable {
         guard isCurrent || elapsed >= Self.epochPatience else { return [] }
         switch goal {
         case .drained(let seat, let from): return observeDrain(of: seat, from: from, report, at: elapsed)
+        case .undone(let seat): return observeUndoing(of: seat, report, at: elapsed)
         case .returned(let node):
             let line = report.nodes.first { $0.name == node }
             if let role = line?.role, role == .slave || role == .master {
@@ -79,6 +82,16 @@ struct MoveWatch: Hashable, Sendable {
         return []
     }
 
+    private mutating func observeUndoing(
+        of name: String, _ report: StatusReport, at elapsed: Duration
+    ) -> [String] {
+        if let line = report.maintenance.drain, line.seat == name { return progress(line, at: elapsed) }
+        let seat = report.seats.first { $0.name == name }
+        let place = seat.map { " is at \($0.address) on \($0.holder ?? "nobody")" } ?? " is no seat any more"
+        outcome = .finished("the drain is undone: \(name)\(place)")
+        return []
+    }
+
     private mutating func progress(_ line: StatusReport.DrainLine, at elapsed: Duration) -> [String] {
         let isNewPhase = line.phase != phase
         let isNewCount = line.callsLeft != calls && elapsed - saidCallsAt >= Self.callsEvery
@@ -86,7 +99,8 @@ struct MoveWatch: Hashable, Sendable {
         phase = line.phase
         calls = line.callsLeft
         saidCallsAt = elapsed
-        var text = "\(line.phase.rawValue): \(line.callsLeft) calls left on \(line.oldAddress)"
+        let emptied = line.phase.isUndoing ? line.newAddress : line.oldAddress
+        var text = "\(line.phase.rawValue): \(line.callsLeft) calls left on \(emptied)"
         if let waitingFor = line.waitingFor { text += "; waits for \(waitingFor)" }
         if let outlook = line.outlook { text += "; \(outlook)" }
         return [text]
