@@ -98,6 +98,16 @@ import Testing
         #expect(ways == ["endless": true, "over": false, "open": true])
     }
 
+    @Test("of one that is due often, those next to the time are told") func often() throws {
+        let told = try moment([schedule("hourly", "30 * * * *")]).neighbours
+        #expect(told.map(\.distance) == [-5400, -1800, 1800, 5400])
+        let night = PlaybookWindow(from: 0, to: 60, zone: "UTC")
+        #expect(
+            try moment([schedule("hourly", "30 * * * *", window: night)]).neighbours.map(\.distance) == [
+                -5400
+            ])
+    }
+
     @Test("what is told names both clocks, the span and what is not known") func text() throws {
         let moment = moment([
             try schedule("rolling", "30 1 * * *"), try schedule("elsewhere", "0 2 * * *", zone: "Mars/Base"),

@@ -16,8 +16,10 @@ struct PlannedMoment {
 
     /// So far before and after the calendar is looked at.
     static let reach: Int64 = 12 * 3600
-    /// Of one playbook.
-    private static let dueLimit = 4
+    /// Of one playbook, on each side: whoever is due every hour is told by those next to it.
+    private static let told = 2
+    /// A schedule is due once a minute at most.
+    private static let dueLimit = 2 * Int(reach) / 60
 
     var at: WallTime
     var now: WallTime
@@ -42,22 +44,29 @@ struct PlannedMoment {
                 continue
             }
             let after = max(at.seconds - Self.reach, now.seconds)
+            // A due instant outside its window runs nothing.
             let dues = schedule.dues(
                 after: WallTime(seconds: after), through: WallTime(seconds: at.seconds + Self.reach),
-                rules: own, limit: Self.dueLimit)
-            for due in dues {
-                let closes = line.window?.opening(at: due, rules: open)?.ends
-                // A due instant outside its window runs nothing.
-                if line.window != nil, closes == nil { continue }
-                let distance = due.seconds - at.seconds
-                let mayRunThen = closes.map { $0 > at } ?? true
-                neighbours.append(
-                    Neighbour(
-                        name: line.name, due: due, distance: distance, closes: closes,
-                        isInTheWay: distance < 0 ? mayRunThen : distance <= lasting))
+                rules: own, limit: Self.dueLimit
+            ).filter { line.window?.isOpen(at: $0, rules: open) ?? true }
+            let before = dues.filter { $0 < at }.suffix(Self.told)
+            for due in before + dues.filter({ $0 >= at }).prefix(Self.told) {
+                add(line, due, lasting: lasting, open)
             }
         }
         neighbours.sort { ($0.due, $0.name) < ($1.due, $1.name) }
+    }
+
+    private mutating func add(
+        _ line: PlaybookReport.Schedule, _ due: WallTime, lasting: Int64, _ open: TimeZoneRules
+    ) {
+        let closes = line.window?.opening(at: due, rules: open)?.ends
+        let distance = due.seconds - at.seconds
+        let mayRunThen = closes.map { $0 > at } ?? true
+        neighbours.append(
+            Neighbour(
+                name: line.name, due: due, distance: distance, closes: closes,
+                isInTheWay: distance < 0 ? mayRunThen : distance <= lasting))
     }
 
     private static func rules(_ zone: String?, _ zones: ZoneInfo) -> TimeZoneRules? {
