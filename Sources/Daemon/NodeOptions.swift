@@ -8,15 +8,18 @@ package struct NodeOptions: Hashable, Sendable {
     package var controlPath: String
     /// Nil takes FSDNS_KEEPER, else `fsdns-keeper` beside the running program.
     package var keeperPath: String?
+    /// The socket of a keeper that is a service of its own; nil starts the program at `keeperPath`.
+    package var keeperSocket: String?
 
     package init(
         configPath: String, name: String? = nil, stateDir: String, controlPath: String,
-        keeperPath: String? = nil
+        keeperPath: String? = nil, keeperSocket: String? = nil
     ) {
         self.configPath = configPath
         self.name = name
         self.stateDir = stateDir
         self.controlPath = controlPath
         self.keeperPath = keeperPath
+        self.keeperSocket = keeperSocket
     }
 }

@@ -14,7 +14,7 @@ struct NodeSetting: Sendable {
     var key: ClusterKey
     /// The first is the primary; empty without a zone.
     var zoneServers: [ZoneUpdater.Server]
-    var keeperPath: String
+    var keeper: KeeperGuard.Source
     /// The switch of this machine and our services beside it.
     var section: SwitchSection
     var passwords: Sharing.Passwords
@@ -56,7 +56,14 @@ struct NodeSetting: Sendable {
         if let listener = section.limitService {
             passwords.limitService = try Self.password(listener.passwordFile)
         }
-        keeperPath = options.keeperPath ?? Self.environment("FSDNS_KEEPER") ?? Self.besideProgram
+        if options.keeperPath == nil,
+            let socket = options.keeperSocket ?? Self.environment("FSDNS_KEEPER_SOCKET")
+        {
+            keeper = .socket(socket)
+        } else {
+            keeper = .program(
+                options.keeperPath ?? Self.environment("FSDNS_KEEPER") ?? Self.besideProgram)
+        }
     }
 
     /// Whether there is a FreeSWITCH whose health decides what this node may hold.

@@ -45,7 +45,7 @@ package struct KeeperArms: OptionSet, Sendable, Hashable {
     package static let memoryLocked = KeeperArms(rawValue: 1)
     /// Runs SCHED_RR.
     package static let realtime = KeeperArms(rawValue: 2)
-    /// Addresses carry a kernel lifetime of 2 s: they go even when the keeper is frozen or killed.
+    /// Addresses carry a kernel lifetime of 1 s: they go even when the keeper is frozen or killed.
     package static let kernelLifetime = KeeperArms(rawValue: 4)
 }
 

@@ -41,8 +41,8 @@ package struct Holdings: Equatable, Sendable {
         case stop(Int32)
     }
 
-    /// Nanoseconds between renewals of the kernel lifetime (2 s): three may fail before the address goes.
-    package static let refreshInterval: Int64 = 500_000_000
+    /// Nanoseconds between renewals of the kernel lifetime (1 s): four may fail before the address goes.
+    package static let refreshInterval: Int64 = 200_000_000
     /// Nanoseconds after adding at which the neighbours are told again: the first packets may be lost while a
     /// switch learns the port.
     package static let announcements: [Int64] = [100_000_000, 500_000_000, 2_000_000_000, 5_000_000_000]

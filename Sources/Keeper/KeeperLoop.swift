@@ -7,6 +7,8 @@ package final class KeeperLoop {
     private let timer: Int32
     private let signals: Int32
     private let arms: KeeperArms
+    /// Where the managed addresses are noted for `KeeperCommand`; nil when nobody else clears up.
+    private let record: String?
     private var place: (any AddressPlace)?
     private var mode: KeeperMode?
     private var nodeName = ""
@@ -22,14 +24,14 @@ package final class KeeperLoop {
 
     /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor`
     /// is the keeper's end of the socket pair.
-    package static func run(descriptor: Int32) -> Int32 {
+    package static func run(descriptor: Int32, record: String? = nil) -> Int32 {
         guard let link = KeeperLink(descriptor: descriptor) else {
             complain("started by the fsdns node service; not meant to be run by hand")
             return 64
         }
         _ = clinux_close_from(UInt32(descriptor) + 1)
         do throws(SystemFailure) {
-            let loop = try KeeperLoop(link: link)
+            let loop = try KeeperLoop(link: link, record: record)
             return loop.run()
         } catch {
             complain(error.text)
@@ -37,8 +39,9 @@ package final class KeeperLoop {
         }
     }
 
-    private init(link: KeeperLink) throws(SystemFailure) {
+    private init(link: KeeperLink, record: String?) throws(SystemFailure) {
         self.link = link
+        self.record = record
         // A terminal's ^C goes to the node service too, which ends in good order and closes the socket.
         for ignored in [SIGINT, SIGHUP, SIGPIPE] { signal(ignored, SIG_IGN) }
         var ends = sigset_t()
@@ -201,6 +204,9 @@ package final class KeeperLoop {
         do throws(SystemFailure) {
             let place: any AddressPlace
             if let known = self.place { place = known } else { place = try makePlace(for: configuration) }
+            if let record, configuration.mode == .kernel {
+                try ManagedRecord.write(configuration.managed, to: record)
+            }
             place.manage(configuration.managed)
             self.place = place
             mode = configuration.mode

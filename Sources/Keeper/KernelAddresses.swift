@@ -40,9 +40,9 @@ final class KernelAddresses: AddressPlace {
     private var sweep = ConnectionSweep()
     private let sweepAlarm: Alarm
 
-    /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 2.0…2.5 s after the last
+    /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 1.0…1.5 s after the last
     /// refresh.
-    static let lifetime: UInt32 = 2
+    static let lifetime: UInt32 = 1
     /// Nanoseconds (20 ms) after a removal: where one address goes another may come, and nothing is to be in
     /// its way.
     private static let sweepDelay: Int64 = 20_000_000

@@ -1,5 +1,4 @@
 @preconcurrency import Glibc
 import Keeper
 
-// Descriptor 3 is the socket pair's end that `KeeperProcess` leaves us.
-exit(KeeperLoop.run(descriptor: 3))
+exit(KeeperCommand.run(Array(CommandLine.arguments.dropFirst())))

@@ -57,7 +57,7 @@ struct KeeperGuardTests {
     @Test("a keeper is started, holds, lets go, dies, and its successor answers what it left open")
     func life() throws {
         let file = try file(port: UInt16(20_000 + getpid() % 20_000))
-        let keeper = try KeeperGuard(executable: executable, file: file, node: "fs1", log: .silent)
+        let keeper = try KeeperGuard(.program(executable), file: file, node: "fs1", log: .silent)
         defer { keeper.finish() }
         let alpha = file.settings.addresses[0]
         let beta = file.settings.addresses[1]
@@ -90,7 +90,7 @@ struct KeeperGuardTests {
     @Test("a hold that is not renewed ends by itself and is reported")
     func expiry() throws {
         let file = try file(port: UInt16(20_000 + (getpid() + 1) % 20_000))
-        let keeper = try KeeperGuard(executable: executable, file: file, node: "fs1", log: .silent)
+        let keeper = try KeeperGuard(.program(executable), file: file, node: "fs1", log: .silent)
         defer { keeper.finish() }
         let epoch = Epoch(term: 2, index: 9)
         #expect(events(of: keeper) == [.keeperReady])

@@ -103,7 +103,7 @@ import Testing
         #expect(holdings.handle(.requested(.release(a, token: 9)), at: ms(6)) == [answer])
     }
 
-    @Test("announcements repeat at 0.1, 0.5, 2 and 5 s and the kernel lifetime is refreshed each 0.5 s")
+    @Test("announcements repeat at 0.1, 0.5, 2 and 5 s and the kernel lifetime is refreshed each 0.2 s")
     func duties() throws {
         var holdings = holding(until: 6000)
         var announced: [Int64] = []
@@ -116,7 +116,7 @@ import Testing
             }
         }
         #expect(announced == [100, 500, 2000, 5000])
-        #expect(refreshed == Array(stride(from: 500, to: 6000, by: 500)))
+        #expect(refreshed == Array(stride(from: 200, to: 6000, by: 200)))
         #expect(holdings.handle(.requested(.announce(a)), at: ms(5600)) == [.announce(a)])
         #expect(holdings.handle(.deadlineReached, at: ms(5700)) == [.announce(a)])
         #expect(holdings.handle(.linkReturned, at: ms(5800)) == [.announce(a)])

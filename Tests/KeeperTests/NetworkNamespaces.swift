@@ -73,14 +73,9 @@ final class KeeperUnderTest {
     private var descriptorIsOpen = true
     private var isReaped = false
 
-    /// Starts the built executable, which stands beside the test bundle, in this namespace or in ours.
+    /// Starts the built executable in this namespace or in ours.
     init(in namespace: String? = nil) throws {
-        var link = [CChar](repeating: 0, count: 4096)
-        try #require(readlink("/proc/self/exe", &link, link.count - 1) > 0)
-        let own = String(decoding: link.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
-            separator: "/")
-        let path = folder + "/fsdns-keeper"
+        let path = try Self.executable
         if let namespace {
             // Becomes the keeper itself (exec), with the same process id and descriptors.
             let arguments = ["netns", "exec", namespace, path]
@@ -96,6 +91,18 @@ final class KeeperUnderTest {
         kill(process.pid, SIGCONT)
         kill(process.pid, SIGKILL)
         _ = try? process.wait()
+    }
+
+    /// The built executable, which stands beside the test bundle.
+    static var executable: String {
+        get throws {
+            var link = [CChar](repeating: 0, count: 4096)
+            try #require(readlink("/proc/self/exe", &link, link.count - 1) > 0)
+            let own = String(decoding: link.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+                separator: "/")
+            return folder + "/fsdns-keeper"
+        }
     }
 
     static func now() -> BootInstant {

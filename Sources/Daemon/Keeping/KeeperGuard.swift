@@ -15,11 +15,32 @@ final class KeeperGuard {
     /// A keeper that leaves so many requests unread is not alive.
     private static let waitingLimit = 1024
 
-    private let executable: String
+    /// Where a keeper comes from.
+    enum Source: Hashable, Sendable, CustomStringConvertible {
+        /// The node service starts this program, with a socket pair between the two.
+        case program(String)
+        /// It is a service of its own, started by this socket.
+        case socket(String)
+
+        var description: String {
+            switch self {
+            case .program(let path), .socket(let path): path
+            }
+        }
+    }
+
+    /// A keeper that runs, or is about to.
+    private struct Peer {
+        var descriptor: Int32
+        /// Nil when it is no child of ours.
+        var process: KeeperProcess?
+    }
+
+    private let source: Source
     private let configuration: KeeperConfiguration
     private let addresses: [ServiceAddress]
     private let log: EventLog
-    private var process: KeeperProcess?
+    private var peer: Peer?
     /// Ended keepers that are not reaped yet.
     private var ended: [KeeperProcess] = []
     private var nextStart = Instant.zero
@@ -35,8 +56,8 @@ final class KeeperGuard {
     private(set) var warnings: [String] = []
 
     /// - Throws: `ServiceFailure` when the file has more or other addresses than a keeper takes.
-    init(executable: String, file: ClusterFile, node: String, log: EventLog) throws(ServiceFailure) {
-        self.executable = executable
+    init(_ source: Source, file: ClusterFile, node: String, log: EventLog) throws(ServiceFailure) {
+        self.source = source
         self.log = log
         addresses = file.settings.addresses
         let managed = addresses.compactMap(KeeperAddress.init)
@@ -51,22 +72,32 @@ final class KeeperGuard {
         self.configuration = configuration
     }
 
-    var descriptor: Int32? { process?.descriptor }
-    var pid: pid_t? { process?.pid }
+    var descriptor: Int32? { peer?.descriptor }
+    /// Nil when the keeper is no child of ours, or there is none.
+    var pid: pid_t? { peer?.process?.pid }
 
-    /// Starts the keeper when there is none and it is time to.
+    /// Starts the keeper, or connects to it, when there is none and it is time to.
     func tend(at now: Instant) {
         flush()
         ended.removeAll { (try? $0.reap()) != nil }
-        guard process == nil, now >= nextStart else { return }
+        guard peer == nil, now >= nextStart else { return }
         do throws(SystemFailure) {
-            let started = try KeeperProcess.spawn(path: executable)
-            process = started
+            peer = try reach()
             waiting = []
             for request in configuration.requests { send(request) }
         } catch {
-            log.warning("keeper", executable, "cannot be started: \(error)")
+            log.warning("keeper", "\(source)", "cannot be reached: \(error.text)")
             postpone(at: now)
+        }
+    }
+
+    private func reach() throws(SystemFailure) -> Peer {
+        switch source {
+        case .program(let path):
+            let process = try KeeperProcess.spawn(path: path)
+            return Peer(descriptor: process.descriptor, process: process)
+        case .socket(let path):
+            return Peer(descriptor: try KeeperSocket.connect(path: path), process: nil)
         }
     }
 
@@ -79,7 +110,7 @@ final class KeeperGuard {
 
     /// What is known at once: that no keeper runs.
     func hold(_ address: ServiceAddress, until: Instant, epoch: Epoch) -> Event? {
-        guard process != nil, let wire = KeeperAddress(address) else {
+        guard peer != nil, let wire = KeeperAddress(address) else {
             return .keeperFailed(address: address.name, epoch: epoch, reason: "the keeper does not run")
         }
         send(
@@ -115,22 +146,28 @@ final class KeeperGuard {
     }
 
     private func send(_ request: KeeperRequest) {
-        guard process != nil else { return }
+        guard peer != nil else { return }
         waiting.append(request)
         flush()
     }
 
     private func flush() {
-        guard let process else { return }
+        guard let peer else { return }
         let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
         while let request = waiting.first {
             let bytes = request.datagram
-            guard Glibc.send(process.descriptor, bytes, bytes.count, flags) == bytes.count else { break }
+            guard Glibc.send(peer.descriptor, bytes, bytes.count, flags) == bytes.count else { break }
             waiting.removeFirst()
         }
         if waiting.count > Self.waitingLimit {
-            log.warning("keeper", executable, "does not read what it is told and is killed")
-            kill(process.pid, SIGKILL)
+            log.warning("keeper", "\(source)", "does not read what it is told, and is given up")
+            // The other end hears of it at its next read: a keeper that is no child of ours then lets go of everything.
+            if let process = peer.process {
+                kill(process.pid, SIGKILL)
+            } else {
+                shutdown(peer.descriptor, Int32(SHUT_RDWR))
+            }
+            waiting = []
         }
     }
 
@@ -138,27 +175,27 @@ final class KeeperGuard {
 
     /// Everything the keeper said, as events; `.keeperLost` when it is gone.
     func receive(at now: Instant) -> [Event] {
-        guard let process else { return [] }
+        guard let peer else { return [] }
         var events: [Event] = []
         for _ in 0..<Self.burst {
-            let count = recv(process.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+            let count = recv(peer.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
             if count < 0, errno == EAGAIN || errno == EINTR { break }
-            guard count > 0 else { return events + lose(process, at: now) }
+            guard count > 0 else { return events + lose(peer, at: now) }
             do throws(HoldProtocolError) {
                 let report = try KeeperReport(datagram: Array(buffer[..<count]))
                 events += self.events(of: report)
             } catch {
-                log.warning("keeper", executable, "said something malformed: \(error)")
+                log.warning("keeper", "\(source)", "said something malformed: \(error)")
             }
         }
         return events
     }
 
-    private func lose(_ process: KeeperProcess, at now: Instant) -> [Event] {
-        close(process.descriptor)
-        ended.append(process)
-        self.process = nil
-        log.warning("keeper", executable, "has ended; it is started again")
+    private func lose(_ lost: Peer, at now: Instant) -> [Event] {
+        close(lost.descriptor)
+        if let process = lost.process { ended.append(process) }
+        peer = nil
+        log.warning("keeper", "\(source)", "has ended; it is started again")
         postpone(at: now)
         return [.keeperLost]
     }
@@ -169,7 +206,7 @@ final class KeeperGuard {
             warnings = Self.warnings(of: armed, configuration.mode)
             backOff = Self.firstBackOff
             guard holding == 0 else {
-                log.warning("keeper", executable, "starts with \(holding) addresses on the machine")
+                log.warning("keeper", "\(source)", "starts with \(holding) addresses on the machine")
                 return []
             }
             defer { releases = [] }
@@ -216,8 +253,8 @@ final class KeeperGuard {
 
     /// Closes our end: the keeper lets go of everything and ends.
     func finish() {
-        if let process { close(process.descriptor) }
-        process = nil
+        if let peer { close(peer.descriptor) }
+        peer = nil
     }
 }
 

@@ -22,14 +22,27 @@ struct NodeCommand: ParsableCommand {
             valueName: "path"))
     var control: String?
 
-    @Option(help: "The keeper's program (default: fsdns-keeper beside this program).")
+    @Option(
+        help: "The keeper's program, to be started by this node (default: fsdns-keeper beside this program).")
     var keeper: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The socket of a keeper that is a service of its own, instead (default: FSDNS_KEEPER_SOCKET).",
+            valueName: "path"))
+    var keeperSocket: String?
+
+    mutating func validate() throws {
+        if keeper != nil, keeperSocket != nil {
+            throw ValidationError("--keeper and --keeper-socket exclude each other")
+        }
+    }
 
     mutating func run() throws {
         let options = NodeOptions(
             configPath: config, name: name, stateDir: stateDir,
             controlPath: control ?? Environment.value("FSDNS_CONTROL") ?? ControlOptions.defaultPath,
-            keeperPath: keeper)
+            keeperPath: keeper, keeperSocket: keeperSocket)
         let status = NodeService.run(options: options)
         if status != 0 { throw ExitCode(status) }
     }

@@ -15,7 +15,27 @@ struct KeeperCheck {
 
     private static let wanted = ["cap_net_admin", "cap_net_raw"]
 
+    /// Where the shipped unit has it.
+    private static let socket = "/run/fsdns-keeper.sock"
+
+    private static var isService: Bool {
+        var found = stat()
+        return stat(socket, &found) == 0 && found.st_mode & S_IFMT == S_IFSOCK
+    }
+
+    /// Whether this process could pass both capabilities on to a keeper that it starts (capabilities(7): CAP_NET_ADMIN
+    /// is 12, CAP_NET_RAW 13).
+    private static var hasAmbient: Bool {
+        guard let text = Local.output("grep ^CapAmb: /proc/self/status"),
+            let word = text.split(whereSeparator: \.isWhitespace).last, let set = UInt64(word, radix: 16)
+        else { return false }
+        return set & 0x3000 == 0x3000
+    }
+
     var findings: [Finding] {
+        if Self.isService {
+            return [.fine("keeper", "a service of its own, started by \(Self.socket)")]
+        }
         guard access(path, X_OK) == 0 else {
             return [
                 .wrong(
@@ -26,6 +46,7 @@ struct KeeperCheck {
         guard case .kernel = mode else {
             return [.fine("keeper", "\(path); loopback mode needs no privileges")]
         }
+        if Self.hasAmbient { return [.fine("keeper", "\(path); it is given its capabilities")] }
         if geteuid() == 0 { return [.fine("keeper", "\(path), run by root")] }
         let quoted =
             "'" + path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")

@@ -1,0 +1,142 @@
+@preconcurrency import Glibc
+import Keeper
+import Testing
+
+/// The keeper as a service of its own: started by its socket, its addresses removed by another process when it is killed.
+@Suite(.serialized, .enabled(if: NetworkNamespaces.areAvailable, "network namespaces take root"))
+struct KeeperServiceTests {
+    private static let address = KeeperAddress("10.99.0.7/24")
+    private static let second = KeeperAddress("2001:db8:99::7/64")
+
+    @Test("a keeper started by its socket holds for who connects, and ends with it")
+    func startedBySocket() throws {
+        let site = try Site("socket")
+        defer { site.clear() }
+        let descriptor = try KeeperSocket.connect(path: site.socket)
+        let process = try site.startService()
+        try Self.hold(on: descriptor)
+        #expect(try site.isThere(try #require(Self.address)))
+        close(descriptor)
+        #expect(try process.wait() == .code(0))
+        #expect(try !site.isThere(try #require(Self.address)))
+    }
+
+    @Test(
+        "what a killed keeper left is removed at once by the command that clears up after it, and nothing else is"
+    )
+    func clearedUp() throws {
+        let site = try Site("clear")
+        defer { site.clear() }
+        let descriptor = try KeeperSocket.connect(path: site.socket)
+        let process = try site.startService()
+        try Self.hold(on: descriptor)
+        kill(process.pid, SIGKILL)
+        _ = try process.wait()
+        #expect(try site.isThere(try #require(Self.address)), "the kernel's lifetime cannot have ended yet")
+        #expect(try site.run("remove").wait() == .code(0))
+        for address in [Self.address, Self.second] { #expect(try !site.isThere(try #require(address))) }
+        #expect(try NetworkNamespaces.ip("-n \(site.lan.near) -o addr show").contains(" 10.99.0.1/24 "))
+        close(descriptor)
+    }
+
+    @Test("a keeper that was never configured has nothing to be cleared up, and wrong usage is refused")
+    func nothingToClear() throws {
+        let site = try Site("usage")
+        defer { site.clear() }
+        #expect(try site.run("remove").wait() == .code(0))
+        #expect(try site.run("serve").wait() == .code(64), "nobody passed it a socket")
+        #expect(try site.run("hold").wait() == .code(64))
+    }
+
+    /// Configures the keeper at the other end and has it hold both addresses.
+    private static func hold(on descriptor: Int32) throws {
+        let addresses = [try #require(address), try #require(second)]
+        let configuration = try #require(
+            KeeperConfiguration(mode: .kernel, nodeName: "node1", managed: addresses))
+        let until = KeeperUnderTest.now().advanced(by: 30_000_000_000)
+        let requests = configuration.requests + addresses.map { .hold($0, until: until, token: 1) }
+        for request in requests {
+            let bytes = request.datagram
+            try #require(send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
+        }
+        var held = 0
+        while held < addresses.count {
+            var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&waited, 1, 5000) == 1, "the keeper reports nothing")
+            var bytes = [UInt8](repeating: 0, count: KeeperLimits.datagramBytes + 1)
+            let count = recv(descriptor, &bytes, bytes.count, 0)
+            try #require(count > 0, "the keeper has ended")
+            if case .held = try KeeperReport(datagram: Array(bytes[..<count])) { held += 1 }
+        }
+    }
+
+    /// A namespace, a listening socket as systemd makes one, and the keeper's program.
+    private struct Site {
+        let lan: NetworkNamespaces
+        let socket: String
+        private let record: String
+        private let listener: Int32
+
+        init(_ name: String) throws {
+            lan = try NetworkNamespaces(name)
+            socket = "/tmp/fsk\(getpid())-\(name).sock"
+            record = "/tmp/fsk\(getpid())-\(name).record"
+            unlink(socket)
+            listener = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(socket.utf8)) }
+            let isBound = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { [listener] in
+                    bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+                }
+            }
+            try #require(isBound && listen(listener, 4) == 0)
+        }
+
+        func clear() {
+            close(listener)
+            unlink(socket)
+            unlink(record)
+        }
+
+        func isThere(_ address: KeeperAddress) throws -> Bool {
+            try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" \(address) ")
+        }
+
+        /// As systemd does: the listening socket is descriptor 3, and LISTEN_PID names who gets it.
+        func startService() throws -> Child {
+            try start("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"", socket: listener)
+        }
+
+        func run(_ verb: String) throws -> Child { try start("exec \"$0\" \(verb) \"$1\"", socket: nil) }
+
+        private func start(_ script: String, socket: Int32?) throws -> Child {
+            var files = posix_spawn_file_actions_t()
+            posix_spawn_file_actions_init(&files)
+            defer { posix_spawn_file_actions_destroy(&files) }
+            if let socket { posix_spawn_file_actions_adddup2(&files, socket, 3) }
+            let arguments = [
+                "ip", "netns", "exec", lan.near, "/bin/sh", "-c", script, try KeeperUnderTest.executable,
+                record,
+            ]
+            let words = arguments.map { strdup($0) as UnsafeMutablePointer<CChar>? }
+            defer { for word in words { free(word) } }
+            var argv = words + [nil]
+            var pid: pid_t = 0
+            try #require(posix_spawnp(&pid, "ip", &files, nil, &argv, environ) == 0)
+            return Child(pid: pid)
+        }
+    }
+
+    private struct Child {
+        let pid: pid_t
+
+        func wait() throws -> KeeperProcess.Exit {
+            var status: Int32 = 0
+            try #require(waitpid(pid, &status, 0) == pid)
+            let signal = status & 0x7f
+            return signal == 0 ? .code(status >> 8 & 0xff) : .signal(signal)
+        }
+    }
+}
