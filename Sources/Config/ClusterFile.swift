@@ -58,6 +58,20 @@ package struct ClusterFile: Hashable, Sendable {
         try read(ElementTree.load(text: text, path: path), path: path)
     }
 
+    /// How this file differs in meaning from another reading of it, each difference as a line: `- ` what only the other
+    /// says, `+ ` what only this one does. Empty when both mean the same.
+    package func differences(from other: ClusterFile) -> [String] {
+        let (before, after) = (Fingerprint.lines(of: other), Fingerprint.lines(of: self))
+        let changes = after.difference(from: before)
+        return changes.removals.map { Self.line("-", $0) } + changes.insertions.map { Self.line("+", $0) }
+    }
+
+    private static func line(_ sign: String, _ change: CollectionDifference<String>.Change) -> String {
+        switch change {
+        case .insert(_, let text, _), .remove(_, let text, _): "\(sign) \(text)"
+        }
+    }
+
     private static func read(
         _ tree: (root: Element?, findings: Findings), path: String
     ) throws(ConfigFailure) -> ClusterFile {

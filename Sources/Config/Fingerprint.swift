@@ -5,9 +5,12 @@ import Cluster
 /// FNV-1a with 64 bits: it tells versions of one file apart and protects nothing.
 struct Fingerprint {
     private var state: UInt64 = 0xCBF2_9CE4_8422_2325
+    /// Nil while only the number is wanted; otherwise each field as a line for people.
+    private var lines: [String]?
 
     /// Adds one field; the separators keep `ab, c` and `a, bc` apart.
     private mutating func add(_ field: String, _ values: String?...) {
+        lines?.append(([field] + values.compactMap { $0 }).joined(separator: " "))
         for text in [field] + values.map({ $0.map { "=" + $0 } ?? "-" }) {
             for byte in text.utf8 { add(byte) }
             add(0x1F)
@@ -25,6 +28,15 @@ struct Fingerprint {
         print.add(file.settings)
         print.addLocal(file)
         return print.state
+    }
+
+    /// What the number is made of: one line for each thing that the file says.
+    static func lines(of file: ClusterFile) -> [String] {
+        var print = Fingerprint()
+        print.lines = []
+        print.add(file.settings)
+        print.addLocal(file)
+        return print.lines ?? []
     }
 
     private mutating func add(_ settings: ClusterSettings) {
@@ -95,6 +107,7 @@ struct Fingerprint {
     }
 
     private func text(_ duration: Duration) -> String {
+        if lines != nil { return DurationText.text(duration) }
         let (seconds, attoseconds) = duration.components
         return "\(seconds).\(attoseconds)"
     }

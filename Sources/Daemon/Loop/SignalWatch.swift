@@ -1,7 +1,8 @@
 import Cluster
 @preconcurrency import Glibc
 
-/// Turns the first SIGTERM or SIGINT into an event, and the second into an end at once.
+/// Turns the first SIGTERM or SIGINT into an event, the second into an end at once, and SIGHUP into another look at
+/// the cluster file.
 enum SignalWatch {
     /// To be called on the first thread before any other is made: they inherit its mask.
     static func block() {
@@ -10,12 +11,17 @@ enum SignalWatch {
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    static func start(_ inbox: Inbox) {
+    /// - Parameter reread: called on a thread of its own for each SIGHUP, one after another.
+    static func start(_ inbox: Inbox, reread: @escaping @Sendable () -> Void) {
         startThread {
             var set = watched()
             var seen: Int32 = 0
             var count = 0
             while sigwait(&set, &seen) == 0 {
+                if seen == SIGHUP {
+                    reread()
+                    continue
+                }
                 count += 1
                 // The keeper sees our end of the socket close and removes every address.
                 if count > 1 { _exit(1) }
@@ -29,6 +35,7 @@ enum SignalWatch {
         sigemptyset(&set)
         sigaddset(&set, SIGTERM)
         sigaddset(&set, SIGINT)
+        sigaddset(&set, SIGHUP)
         return set
     }
 }
