@@ -51,4 +51,24 @@ struct EventLogTests {
         #expect((20...40).contains(said.count { $0.contains("node-silent") }))
         #expect(said.last == "notice takeover master1 \"heard\"")
     }
+
+    @Test("a reader that is stuck holds up neither who speaks nor the end, and is told what it missed")
+    func stuckReader() {
+        var pipe: [Int32] = [-1, -1]
+        #expect(Glibc.pipe(&pipe) == 0)
+        defer { for end in pipe { close(end) } }
+        let log = EventLog(to: pipe[1])
+        let long = String(repeating: "x", count: 900)
+        // A pipe takes 64 KiB.
+        for number in 0..<150 { log.notice("kind\(number)", "fs1", long) }
+        log.flush()
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        #expect(read(pipe[0], &bytes, bytes.count) > 0)
+        log.notice("after", "fs1", "it is read again")
+        log.flush()
+        let count = read(pipe[0], &bytes, bytes.count)
+        let text = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+        #expect(text.contains("lines were lost: nobody read them"))
+        #expect(text.contains("it is read again"))
+    }
 }

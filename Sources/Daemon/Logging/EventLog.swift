@@ -29,7 +29,8 @@ final class EventLog: Sendable {
 
     /// - Parameter descriptor: where the lines go.
     init(to descriptor: Int32 = STDERR_FILENO) {
-        logger = Logger(label: "fsdns", factory: { _ in LineHandler(descriptor: descriptor) })
+        let writer = LineWriter(to: descriptor)
+        logger = Logger(label: "fsdns", factory: { _ in LineHandler(writer: writer) })
     }
 
     func event(_ event: ClusterEvent) {
@@ -48,7 +49,7 @@ final class EventLog: Sendable {
         say(.warning, kind: "\(kind) \(subject)", limit: perSecond, "\(kind) \(subject) \"\(clean(text))\"")
     }
 
-    /// Waits until everything said so far is written; for the end of the process.
+    /// Waits until everything said so far is written, or nobody has read for a second; for the end of the process.
     func flush() { queue.sync {} }
 
     private func say(_ level: Logger.Level, kind: String, limit: Int = linesPerSecond, _ line: String) {
@@ -105,7 +106,7 @@ final class EventLog: Sendable {
 
 /// `2026-11-21T12:00:00.000Z notice takeover master1 epoch=3.118 "…"`
 struct LineHandler: LogHandler {
-    let descriptor: Int32
+    let writer: LineWriter
     var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
 
@@ -115,12 +116,6 @@ struct LineHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let bytes = Array("\(WallClock.text()) \(event.level) \(event.message)\n".utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = write(descriptor, Array(bytes[written...]), bytes.count - written)
-            if count <= 0 { return }
-            written += count
-        }
+        writer.write("\(WallClock.text()) \(event.level) \(event.message)")
     }
 }
