@@ -48,7 +48,11 @@ package enum NodeService {
         let audit = AuditFile(path: directory.auditFile, log: log)
         let lines: @Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void = {
             [shared] kind, tell in
-            if kind == .deeds { return tell(SharedPart.parts(audit.lines, SharedPart.deeds)) }
+            if kind == .deeds {
+                let (lines, fault) = audit.verified()
+                let parts = SharedPart.parts(lines, SharedPart.deeds)
+                return tell(parts + (fault.map { [.deedsFault($0)] } ?? []))
+            }
             if let shared { shared.lines(kind, tell) } else { tell([]) }
         }
         let control = ControlSocket(
@@ -72,7 +76,9 @@ package enum NodeService {
                 trouble: { log.warning("calendar", setting.name, $0) }),
             audit: audit, journal: journal, log: log)
         doers.calendar.start()
-        SignalWatch.start(inbox)
+        let reread = FileReread(
+            path: options.configPath, name: setting.name, running: setting.file, log: log, journal: journal)
+        SignalWatch.start(inbox, reread: { reread.look() })
         shared?.start()
         log.notice(
             "ready", setting.name,
@@ -148,7 +154,7 @@ package enum NodeService {
         let thread = startThread {
             do throws(ServiceFailure) {
                 let keeper = try KeeperGuard(
-                    executable: setting.keeperPath, file: setting.file, node: setting.name, log: doers.log)
+                    setting.keeper, file: setting.file, node: setting.name, log: doers.log)
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
                     timing: setting.file.settings.timing, key: setting.key, log: doers.log)
@@ -181,7 +187,6 @@ package enum NodeService {
     }
 
     private static func complain(_ text: String) {
-        let bytes = Array("fsdns: \(text)\n".utf8)
-        write(STDERR_FILENO, bytes, bytes.count)
+        LineWriter(to: STDERR_FILENO).write("fsdns: \(text)")
     }
 }

@@ -64,6 +64,25 @@ struct AuditFileTests {
         #expect(AuditLine.fault(in: open().lines) == "entry 3 does not follow entry 1")
     }
 
+    @Test("what is done to the file while the node runs is found, not what the node remembers told again")
+    func changedMeanwhile() throws {
+        try write(1...3)
+        let file = open()
+        #expect(file.verified().fault == nil)
+        let whole = text
+        try whole.replacing("master2", with: "master1").write(
+            toFile: path, atomically: true, encoding: .utf8)
+        #expect(file.verified().fault == "entry 2 is not what was written")
+        let cut = whole.split(separator: "\n").dropLast().joined(separator: "\n") + "\n"
+        try cut.write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(file.verified().fault == "entry 3 is no longer in the file")
+        try whole.write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(file.verified().fault == nil)
+        #expect(file.verified().lines == file.lines)
+        try (whole + whole).write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(file.verified().fault != nil)
+    }
+
     @Test("half a line, left by a loss of power, harms none that comes after it")
     func half() throws {
         try write(1...3)

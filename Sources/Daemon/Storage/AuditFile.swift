@@ -26,27 +26,60 @@ final class AuditFile: Sendable {
     init(path: String, log: EventLog) {
         self.path = path
         self.log = log
-        var lines: [AuditLine] = []
-        var unreadable = 0
-        let bytes = FileText.read(path, limit: Self.byteLimit) ?? []
-        for data in bytes.split(separator: 0x0A) {
-            if let line = try? JSONDecoder().decode(AuditLine.self, from: Data(data)) {
-                lines.append(line)
-            } else {
-                unreadable += 1
-            }
-        }
-        if unreadable > 0 {
+        let found = Self.read(path)
+        if let first = found.unreadable.first {
             log.warning(
                 "audit", path,
-                "\(unreadable) lines cannot be read and are passed over; see: fsdns history --verify")
+                "\(found.unreadable.count) lines cannot be read, first line \(first), and are passed over; see: "
+                    + "fsdns history --verify")
         }
-        state = Mutex(State(lines: lines))
+        state = Mutex(State(lines: found.lines))
         // Half a line, written when the power went: the next one must not be glued to it.
-        if let last = bytes.last, last != 0x0A { _ = FileText.append(path, [0x0A]) }
+        if let last = found.lastByte, last != 0x0A { _ = FileText.append(path, [0x0A]) }
     }
 
     var lines: [AuditLine] { state.withLock { $0.lines } }
+
+    /// What the file says now, and what is wrong with it: that its chain is broken, or that it is no longer what this
+    /// node read and wrote. Blocks while the file is read.
+    func verified() -> (lines: [AuditLine], fault: String?) {
+        queue.sync {
+            let found = Self.read(path)
+            let known = state.withLock { $0.lines }
+            return (found.lines, Self.fault(in: found, known: known))
+        }
+    }
+
+    private struct Found {
+        var lines: [AuditLine] = []
+        /// Numbers of lines, from 1.
+        var unreadable: [Int] = []
+        var lastByte: UInt8?
+    }
+
+    private static func read(_ path: String) -> Found {
+        var found = Found()
+        let bytes = FileText.read(path, limit: byteLimit) ?? []
+        found.lastByte = bytes.last
+        for (place, data) in bytes.split(separator: 0x0A).enumerated() {
+            if let line = try? JSONDecoder().decode(AuditLine.self, from: Data(data)) {
+                found.lines.append(line)
+            } else {
+                found.unreadable.append(place + 1)
+            }
+        }
+        return found
+    }
+
+    private static func fault(in found: Found, known: [AuditLine]) -> String? {
+        if let fault = AuditLine.fault(in: found.lines) { return fault }
+        let missing = known.first { line in !found.lines.contains(line) }
+        if let missing { return "entry \(missing.entry.number) is no longer in the file" }
+        if let stranger = found.lines.first(where: { line in !known.contains(line) }) {
+            return "entry \(stranger.entry.number) was not written by this node service"
+        }
+        return nil
+    }
 
     /// Takes what is new in it; entries it has already are passed over.
     func append(_ entries: [AuditEntry]) {

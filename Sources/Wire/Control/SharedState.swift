@@ -15,6 +15,8 @@ package enum SharedPart: Hashable, Sendable, Codable {
     case recoveries([RecoveryLine])
     case audit([LimitCorrectionLine])
     case deeds([AuditLine])
+    /// What is wrong with the file that the deeds stand in: a sentence.
+    case deedsFault(String)
 
     /// Lines in one part, so that no line of the protocol gets long.
     package static let size = 100

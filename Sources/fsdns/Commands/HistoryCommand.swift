@@ -32,10 +32,15 @@ struct HistoryCommand: ParsableCommand {
 
     mutating func run() throws {
         let client = control.client
-        let deeds = try client.shared(.deeds).flatMap { part in
+        let parts = try client.shared(.deeds)
+        let deeds = parts.flatMap { part in
             if case .deeds(let lines) = part { lines } else { [AuditLine]() }
         }
-        if verify { return try check(deeds) }
+        if verify {
+            let found = parts.compactMap { part in if case .deedsFault(let text) = part { text } else { nil }
+            }
+            return try check(deeds, found.first)
+        }
         let recoveries = try client.shared(.recoveries).flatMap { part in
             if case .recoveries(let lines) = part { lines } else { [RecoveryLine]() }
         }
@@ -55,8 +60,9 @@ struct HistoryCommand: ParsableCommand {
         }
     }
 
-    private func check(_ deeds: [AuditLine]) throws(CommandFailure) {
-        let fault = AuditLine.fault(in: deeds)
+    /// - Parameter found: what the node found wrong with its file on disk.
+    private func check(_ deeds: [AuditLine], _ found: String?) throws(CommandFailure) {
+        let fault = found ?? AuditLine.fault(in: deeds)
         if format == .json {
             Output.line(JSONText.pretty(HistoryDocument.Verdict(deeds, fault: fault)))
         }
