@@ -12,7 +12,7 @@ extension Node {
     }
 
     private func nextMembership(_ scratch: ControlState, at now: Instant) -> Membership? {
-        var membership = raft.membership
+        let membership = raft.membership
         // Whoever asks to be taken in must first get the log.
         for asked in leadership?.admissions ?? [] {
             let member = asked.wish.holder.member
@@ -21,8 +21,7 @@ extension Node {
             // Heard as well: one that fell silent is removed again, and must not go in and out in turns.
             let isHeard = member == raft.me || neighbours.isHeard(member, within: timing.deadAfter, at: now)
             if isFree, isHeard, !membership.contains(member), membership.members.count < Limits.nodes {
-                membership.learners = (membership.learners + [member]).sorted()
-                return membership
+                return membership.with(learner: member)
             }
         }
         // A fenced member that is heard again but was removed must learn from the log that it is out.
@@ -31,8 +30,7 @@ extension Node {
             guard !membership.contains(id), membership.members.count < Limits.nodes,
                 neighbours.isHeard(id, within: timing.deadAfter, at: now)
             else { continue }
-            membership.learners = (membership.learners + [id]).sorted()
-            return membership
+            return membership.with(learner: id)
         }
         // An admitted member that has caught up votes.
         for member in scratch.members where member.isActive {
@@ -40,9 +38,7 @@ extension Node {
             guard membership.learners.contains(id), (raft.matchIndex(of: id) ?? 0) + 16 >= raft.commitIndex,
                 id == raft.me || neighbours.isHeard(id, within: timing.deadAfter, at: now)
             else { continue }
-            membership.learners.removeAll { $0 == id }
-            membership.voters = (membership.voters + [id]).sorted()
-            return membership
+            return membership.with(voter: id)
         }
         return removal(from: membership, scratch, at: now)
     }
@@ -51,7 +47,6 @@ extension Node {
     private func removal(
         from membership: Membership, _ scratch: ControlState, at now: Instant
     ) -> Membership? {
-        var membership = membership
         for id in membership.members where id != raft.me {
             let member = scratch.member(id.name)
             // A founder that was not admitted yet stays.
@@ -61,12 +56,10 @@ extension Node {
             guard isReplaced || isOut else { continue }
             if membership.learners.contains(id) {
                 guard isReplaced || now - (leadership?.since ?? now) > timing.discovery else { continue }
-                membership.learners.removeAll { $0 == id }
-                return membership
+                return membership.without(id)
             }
             guard isReplaced ? membership.voters.count > 1 : membership.voters.count > 3 else { continue }
-            membership.voters.removeAll { $0 == id }
-            return membership
+            return membership.without(id)
         }
         return nil
     }

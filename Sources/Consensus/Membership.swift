@@ -1,12 +1,35 @@
 /// Who decides (voters) and who only listens (learners), each list sorted and without repetition.
 package struct Membership: Hashable, Sendable, Codable {
-    package var voters: [MemberID]
-    package var learners: [MemberID]
+    package let voters: [MemberID]
+    package let learners: [MemberID]
 
     /// Sorts both lists and removes repetitions; it does not check that the lists are disjoint.
     package init(voters: [MemberID], learners: [MemberID] = []) {
         self.voters = Self.sortedOnce(voters)
         self.learners = Self.sortedOnce(learners)
+    }
+
+    private enum CodingKeys: CodingKey { case voters, learners }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            voters: try values.decode([MemberID].self, forKey: .voters),
+            learners: try values.decode([MemberID].self, forKey: .learners))
+    }
+
+    /// With `member` as a voter, whatever it was before.
+    package func with(voter member: MemberID) -> Membership {
+        Membership(voters: voters + [member], learners: learners.filter { $0 != member })
+    }
+
+    /// With `member` as a learner, whatever it was before.
+    package func with(learner member: MemberID) -> Membership {
+        Membership(voters: voters.filter { $0 != member }, learners: learners + [member])
+    }
+
+    package func without(_ member: MemberID) -> Membership {
+        Membership(voters: voters.filter { $0 != member }, learners: learners.filter { $0 != member })
     }
 
     /// Of a node that has not been told yet who belongs to the cluster.

@@ -18,10 +18,9 @@ private struct Garbage {
     mutating func epoch() -> Epoch { Epoch(term: number(), index: number()) }
 
     mutating func membership() -> Membership {
-        var membership = Membership(voters: [])
-        membership.voters = ids.shuffled(using: &generator).filter { _ in Bool.random(using: &generator) }
-        membership.learners = ids.filter { _ in Bool.random(using: &generator) }
-        return membership
+        let voters = (ids + ids).shuffled(using: &generator).filter { _ in Bool.random(using: &generator) }
+        return Membership(
+            voters: voters, learners: ids.filter { _ in Bool.random(using: &generator) })
     }
 
     mutating func entries() -> [Entry<String>] {

@@ -7,6 +7,11 @@ struct Judge {
         var previous: Epoch
     }
 
+    private struct Ballot: Hashable {
+        var term: Term
+        var voter: MemberID
+    }
+
     private(set) var violation: String?
     /// The newest entry known to be committed anywhere.
     private(set) var newestCommitted = Epoch.zero
@@ -14,17 +19,28 @@ struct Judge {
     private var committed: [Index: Entry<String>] = [:]
     private var states: [Index: Tally] = [:]
     private var lines: [Epoch: Line] = [:]
+    /// The one vote of each member in each term, over all its lives.
+    private var votes: [Ballot: MemberID] = [:]
+    /// The memberships that were committed, by index, beginning with the founding one.
+    private var memberships: [Membership.Point]
     private(set) var elections = 0
+
+    init(founding: Membership) {
+        memberships = [Membership.Point(epoch: Epoch(term: 1, index: 1), membership: founding)]
+    }
 
     mutating func watch(_ member: Member, did outputs: [Machine.Output]) {
         for output in outputs {
             switch output {
             case .leaderChanged(let leader?, let term): lead(leader, in: term, by: member)
-            case .appended(let entries): append(entries, by: member)
+            case .appended(let entries):
+                append(entries, by: member)
+                checkChanges(in: entries, by: member)
             case .committed(let entries): commit(entries, by: member)
             case .restored(let snapshot): restore(snapshot, by: member)
             case .send(let message, let receiver): check(message, to: receiver, from: member)
-            case .leaderChanged(nil, _), .store, .truncated, .proposed, .refused, .transferFailed: break
+            case .store(let request): request.snapshot.map { checkMembership(of: $0, on: member) }
+            case .leaderChanged(nil, _), .truncated, .proposed, .refused, .transferFailed: break
             }
         }
     }
@@ -70,9 +86,46 @@ struct Judge {
                 fail("\(member.id.name) committed \(entry.epoch) where \(known.epoch) was committed")
             }
             committed[entry.index] = entry
-            if entry.index > newestCommitted.index { newestCommitted = entry.epoch }
+            guard entry.index > newestCommitted.index else { continue }
+            newestCommitted = entry.epoch
+            if case .membership(let membership) = entry.payload {
+                memberships.append(Membership.Point(epoch: entry.epoch, membership: membership))
+            }
+        }
+        if let raft = member.raft, raft.role == .leader, let last = entries.last, last.term != raft.term {
+            fail("\(member.id.name) leads term \(raft.term) and commits \(last.epoch) by counting")
         }
         compare(member.applied, of: member)
+    }
+
+    /// A leader changes the membership only when the change before is committed.
+    private mutating func checkChanges(in entries: [Entry<String>], by member: Member) {
+        guard let raft = member.raft, raft.role == .leader, let entry = entries.last, entry.term == raft.term,
+            case .membership = entry.payload
+        else { return }
+        let before = raft.entries(from: raft.commitIndex + 1, through: entry.index - 1)
+        if before.contains(where: { if case .membership = $0.payload { true } else { false } }) {
+            fail("\(member.id.name) changes the membership at \(entry.epoch) amid another change")
+        }
+    }
+
+    /// A snapshot says who belonged to the cluster at its own place in the log, no earlier and no later.
+    private mutating func checkMembership(of snapshot: Snapshot<Tally>, on member: Member) {
+        guard let point = memberships.last(where: { $0.epoch.index <= snapshot.epoch.index }) else { return }
+        if snapshot.membership != point.membership || snapshot.membershipEpoch != point.epoch {
+            fail(
+                "the snapshot at \(snapshot.epoch) on \(member.id.name) has the membership of "
+                    + "\(snapshot.membershipEpoch) instead of that of \(point.epoch)")
+        }
+    }
+
+    /// One vote a term, whatever crashes lie between; a candidacy is a vote for oneself.
+    private mutating func vote(of voter: MemberID, in term: Term, for candidate: MemberID) {
+        let ballot = Ballot(term: term, voter: voter)
+        if let other = votes[ballot], other != candidate {
+            fail("\(voter.name) votes for \(other.name) and for \(candidate.name) in term \(term)")
+        }
+        votes[ballot] = candidate
     }
 
     private mutating func restore(_ snapshot: Snapshot<Tally>, by member: Member) {
@@ -80,6 +133,7 @@ struct Judge {
             fail("\(member.id.name) restored \(snapshot.epoch) where \(known.epoch) was committed")
         }
         compare(snapshot.state, of: member)
+        checkMembership(of: snapshot, on: member)
     }
 
     private mutating func compare(_ state: Tally, of member: Member) {
@@ -97,10 +151,12 @@ struct Judge {
         let disk = member.disk
         switch message.body {
         case .voteReply(granted: true):
+            vote(of: member.id, in: message.term, for: receiver)
             if disk.hardState != HardState(term: message.term, vote: receiver) {
                 fail("\(name) gave \(receiver.name) a vote in term \(message.term) that is not on its disk")
             }
         case .voteRequest:
+            vote(of: member.id, in: message.term, for: member.id)
             if disk.hardState != HardState(term: message.term, vote: member.id) {
                 fail("\(name) campaigns in term \(message.term) without its own vote on its disk")
             }
@@ -117,5 +173,13 @@ struct Judge {
             .appendReply(.rejected), .snapshot, .timeoutNow:
             break
         }
+    }
+}
+
+extension Membership {
+    /// A membership and the epoch of the entry that brought it.
+    struct Point: Hashable {
+        var epoch: Epoch
+        var membership: Membership
     }
 }

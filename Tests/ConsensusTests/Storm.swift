@@ -46,7 +46,7 @@ struct Storm {
     }
 
     private(set) var members: [Member] = []
-    private(set) var judge = Judge()
+    private(set) var judge: Judge
     private(set) var now = Instant.zero
     private var lives: [Int]
     /// Only members on the same side hear each other.
@@ -69,7 +69,9 @@ struct Storm {
         lives = Array(repeating: 0, count: 6)
         sides = Array(repeating: 0, count: 6)
         let ids = (0..<6).map { MemberID(name: "m\($0)", birth: 1) }
-        let founding = Disk(founding: Membership(voters: Array(ids[..<founders])))
+        let membership = Membership(voters: Array(ids[..<founders]))
+        let founding = Disk(founding: membership)
+        judge = Judge(founding: membership)
         for (i, id) in ids.enumerated() {
             members.append(Member(id: id, disk: i < founders ? founding : Disk()))
             members[i].start(settings: settings, seed: generator.next(), at: now)
@@ -214,11 +216,10 @@ struct Storm {
         repeat {
             let other = members[Int.random(in: members.indices, using: &generator)].id
             let wasVoter = wanted.voters.contains(other)
-            wanted.voters.removeAll { $0 == other }
-            wanted.learners.removeAll { $0 == other }
+            wanted = wanted.without(other)
             switch Int.random(in: 0..<3, using: &generator) {
-            case 0: wanted.learners.append(other)
-            case 1 where !wasVoter: wanted.voters.append(other)
+            case 0: wanted = wanted.with(learner: other)
+            case 1 where !wasVoter: wanted = wanted.with(voter: other)
             default: break
             }
         } while chance(300)
