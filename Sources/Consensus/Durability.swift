@@ -43,6 +43,9 @@ struct Durability: Hashable, Sendable {
 
     var isSettled: Bool { underWay.isEmpty }
 
+    /// Whether the write of this sequence is durable; so is every write when there is none under way.
+    func isDone(_ sequence: UInt64) -> Bool { underWay.first.map { $0.sequence > sequence } ?? true }
+
     /// A write that makes the log durable through `lastIndex` begins; returns its sequence.
     mutating func begin(through lastIndex: Index) -> UInt64 {
         lastSequence += 1

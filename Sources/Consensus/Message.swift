@@ -31,7 +31,8 @@ package struct Message<Command: Hashable & Sendable, State: Hashable & Sendable>
 /// What became of an append.
 package enum AppendReply: Hashable, Sendable {
     /// The log equals the leader's through `agreed`, and is durable through `durable` (never above
-    /// `agreed`). Only `durable` counts towards commit; a heartbeat is answered before the disk is.
+    /// `agreed`), together with the term of the reply. Only `durable` counts towards commit; a heartbeat is answered
+    /// before the disk is, with `durable` zero until the term is written.
     case accepted(agreed: Index, durable: Index)
     /// The entry before the appended ones, `previous`, is missing or of another term. The logs may agree
     /// at `hint`: the last entry at or before `previous` whose term is not above that of `previous`.

@@ -40,6 +40,8 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     var durability: Durability
     /// The write this input causes; begun when the input is handled.
     var write = StoreRequest<Command, State>(sequence: 0)
+    /// The newest write that carries the hard state; zero for what was restored.
+    var hardStateWrite: UInt64 = 0
     /// Messages that wait for writes, oldest first.
     var held: [Held] = []
     /// Messages of this input that wait for the write it causes and for all before it.

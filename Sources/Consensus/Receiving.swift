@@ -88,8 +88,11 @@ extension Raft {
         append(Array(fresh))
         advanceCommit(to: min(commit, agreed))
         if entries.isEmpty {
-            // A heartbeat is answered at once: a slow disk is no reason to be taken for dead.
-            let durable = min(agreed, durability.durableIndex)
+            // A heartbeat is answered at once: a slow disk is no reason to be taken for dead. But while this term is not
+            // on the disk, a crash would lead back into an older term, whose leader may still replace entries that are
+            // on the disk. This leader would count on them for ever (`Peer.matched` never falls), so nothing is
+            // called durable yet.
+            let durable = isHardStateDurable ? min(agreed, durability.durableIndex) : 0
             send(.appendReply(.accepted(agreed: agreed, durable: durable)), to: sender)
         } else {
             sendWhenDurable(.appendReply(.accepted(agreed: agreed, durable: agreed)), to: sender)

@@ -12,6 +12,9 @@ extension Raft {
 
     mutating func rememberHardState() { write.hardState = hardState }
 
+    /// Whether a crash now would leave this member in its present term, with its present vote.
+    var isHardStateDurable: Bool { write.hardState == nil && durability.isDone(hardStateWrite) }
+
     /// Puts entries into the log and makes their memberships effective.
     mutating func append(_ entries: [Entry<Command>]) {
         guard !entries.isEmpty else { return }
@@ -43,6 +46,7 @@ extension Raft {
     mutating func beginWrite() {
         if !write.isEmpty {
             write.sequence = durability.begin(through: log.lastIndex)
+            if write.hardState != nil { hardStateWrite = write.sequence }
             outputs.append(.store(write))
             write = StoreRequest(sequence: 0)
         }

@@ -26,7 +26,7 @@ show
   b: to a, term 3: after 2.2, commit 4
   b: to c, term 3: after 3.4, commit 4
   a: leader b, term 3
-  a: to b, term 3: agreed 2, durable 2
+  a: to b, term 3: agreed 2, durable 0
   a: write 5: term 3 vote -
   c: to b, term 3: agreed 4, durable 4
   b: to a, term 3: after 2.2 add 3.3 empty, 3.4 "kept", commit 4
