@@ -51,15 +51,17 @@ extension ControlState {
         return Applied(events: events)
     }
 
-    /// A dropped grant that waited for somebody's release leaves that somebody on record until it lets go.
+    /// A dropped grant that waited for others' releases leaves all of them on record until each let go: the first as one
+    /// who must, the others as those who are waited for after it. Who is fenced is waited for by the fence.
     private mutating func keepWaiting(for grant: Grant) {
-        for case .released(let by, let epoch) in grant.conditions where isActive(by) {
-            insert(
-                Grant(
-                    address: grant.address, holder: by, epoch: epoch, conditions: [], revoked: true,
-                    reason: "must let go"))
-            return
+        let awaited = grant.conditions.filter { condition in
+            if case .released(let by, _) = condition { isActive(by) } else { false }
         }
+        guard case .released(let by, let epoch)? = awaited.first else { return }
+        insert(
+            Grant(
+                address: grant.address, holder: by, epoch: epoch, conditions: Array(awaited.dropFirst()),
+                revoked: true, reason: "must let go"))
     }
 
     mutating func give(
