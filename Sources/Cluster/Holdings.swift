@@ -75,14 +75,20 @@ struct Holdings: Hashable, Sendable {
         return true
     }
 
-    mutating func released(_ address: String) -> Bool {
-        guard let at = all.firstIndex(where: { $0.address.name == address }) else { return false }
+    /// The keeper let go. A late word about an older hold says nothing of the present one: were it believed, the record of
+    /// an address that is held would go, and asking for it again would be a renewal, which the keeper does not answer.
+    mutating func released(_ address: String, epoch: Epoch) -> Bool {
+        guard let at = all.firstIndex(where: { $0.address.name == address && $0.epoch == epoch }) else {
+            return false
+        }
         all.remove(at: at)
         return true
     }
 
-    mutating func failed(_ address: String, _ reason: String, at now: Instant) {
-        guard let at = all.firstIndex(where: { $0.address.name == address }) else { return }
+    mutating func failed(_ address: String, epoch: Epoch, _ reason: String, at now: Instant) {
+        guard let at = all.firstIndex(where: { $0.address.name == address && $0.epoch == epoch }) else {
+            return
+        }
         all[at].trouble = reason
         if all[at].troubleSince == nil { all[at].troubleSince = now }
         if all[at].condition == .held { all[at].condition = .asked }

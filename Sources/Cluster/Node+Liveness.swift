@@ -117,16 +117,17 @@ extension Node {
         }
     }
 
-    mutating func keeperReleased(_ address: String, _ cause: String, at now: Instant) {
-        if holdings.released(address) {
+    mutating func keeperReleased(_ address: String, _ epoch: Epoch, _ cause: String, at now: Instant) {
+        if holdings.released(address, epoch: epoch) {
             report(.addressReleased, address, "\(name) let go of \(address): \(cause)")
             plead(at: now, even: true)
         }
     }
 
-    mutating func keeperFailed(_ address: String, _ reason: String, at now: Instant) {
-        if holdings[address]?.trouble != reason { report(.addressFailed, address, reason) }
-        holdings.failed(address, reason, at: now)
+    mutating func keeperFailed(_ address: String, _ epoch: Epoch, _ reason: String, at now: Instant) {
+        guard let holding = holdings[address], holding.epoch == epoch else { return }
+        if holding.trouble != reason { report(.addressFailed, address, reason) }
+        holdings.failed(address, epoch: epoch, reason, at: now)
     }
 
     mutating func switchReported(_ report: SwitchReport, at now: Instant) {

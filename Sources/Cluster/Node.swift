@@ -144,8 +144,10 @@ package struct Node: Sendable, Equatable {
         case .incarnationRecorded(let incarnation): incarnationRecorded(incarnation, at: now)
         case .keeperReady: holdings.keeperReady()
         case .keeperHeld(let address, let epoch): keeperHeld(address, epoch)
-        case .keeperReleased(let address, _, let cause): keeperReleased(address, cause, at: now)
-        case .keeperFailed(let address, _, let reason): keeperFailed(address, reason, at: now)
+        case .keeperReleased(let address, let epoch, let cause):
+            keeperReleased(address, epoch, cause, at: now)
+        case .keeperFailed(let address, let epoch, let reason):
+            keeperFailed(address, epoch, reason, at: now)
         case .keeperLost:
             holdings.keeperLost()
             report(.trouble, name, "the keeper died; its addresses are gone or going")

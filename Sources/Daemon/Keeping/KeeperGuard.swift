@@ -45,13 +45,21 @@ final class KeeperGuard {
     private var ended: [KeeperProcess] = []
     private var nextStart = Instant.zero
     private var backOff = firstBackOff
-    private var tokens: [(token: UInt64, address: String, epoch: Epoch)] = []
+    private var tokens: [Token] = []
     private var nextToken: UInt64 = 1
     private var waiting: [KeeperRequest] = []
     /// Releases asked for and not answered yet; a new keeper answers those its predecessor did not, because it
     /// begins by removing everything.
     private var releases: [(address: String, epoch: Epoch)] = []
     private var buffer = [UInt8](repeating: 0, count: KeeperLimits.datagramBytes + 1)
+    private struct Token {
+        var number: UInt64
+        var address: String
+        var epoch: Epoch
+        /// The keeper said that it let go of what was asked with it.
+        var isOver = false
+    }
+
     /// What the keeper could not arm, each a sentence.
     private(set) var warnings: [String] = []
 
@@ -133,15 +141,16 @@ final class KeeperGuard {
         send(.announce(wire))
     }
 
-    /// One number for each address and epoch, the same at every renewal.
+    /// One number for each address and epoch, the same at every renewal, and another once the keeper let go: a second
+    /// word about the former hold, when it ended by time as well as by request, is then no word about the new one.
     private func token(_ address: String, _ epoch: Epoch) -> UInt64 {
-        if let known = tokens.first(where: { $0.address == address && $0.epoch == epoch }) {
-            return known.token
+        if let known = tokens.last(where: { $0.address == address && $0.epoch == epoch }), !known.isOver {
+            return known.number
         }
         // Old ones of the address stay for late reports, a few of them.
         if tokens.count > 8 * KeeperLimits.managedAddresses { tokens.removeFirst(tokens.count / 2) }
         defer { nextToken += 1 }
-        tokens.append((nextToken, address, epoch))
+        tokens.append(Token(number: nextToken, address: address, epoch: epoch))
         return nextToken
     }
 
@@ -215,22 +224,31 @@ final class KeeperGuard {
                     .keeperReleased(address: $0.address, epoch: $0.epoch, cause: "the keeper began anew")
                 }
         case .held(_, let token, _, _):
-            guard let (_, address, epoch) = known(token) else { return [] }
-            return [.keeperHeld(address: address, epoch: epoch)]
+            guard let known = known(token) else { return [] }
+            return [.keeperHeld(address: tokens[known].address, epoch: tokens[known].epoch)]
+        case .released(_, let token, _, .lost):
+            // It tries to have it back until the hold ends, so the node must not say that it let go.
+            guard let known = known(token) else { return [] }
+            return [
+                .keeperFailed(
+                    address: tokens[known].address, epoch: tokens[known].epoch, reason: Self.text(.lost))
+            ]
         case .released(_, let token, _, let cause):
-            guard let (_, address, epoch) = known(token) else { return [] }
+            guard let known = known(token), !tokens[known].isOver else { return [] }
+            tokens[known].isOver = true
+            let (address, epoch) = (tokens[known].address, tokens[known].epoch)
             releases.removeAll { $0.address == address && $0.epoch == epoch }
             return [.keeperReleased(address: address, epoch: epoch, cause: Self.text(cause))]
         case .failed(_, let token, let code, let text):
-            guard let (_, address, epoch) = known(token) else { return [] }
+            guard let known = known(token) else { return [] }
             let reason = text.isEmpty ? errorText(code) : text
-            return [.keeperFailed(address: address, epoch: epoch, reason: reason)]
+            return [
+                .keeperFailed(address: tokens[known].address, epoch: tokens[known].epoch, reason: reason)
+            ]
         }
     }
 
-    private func known(_ token: UInt64) -> (token: UInt64, address: String, epoch: Epoch)? {
-        tokens.first { $0.token == token }
-    }
+    private func known(_ token: UInt64) -> Int? { tokens.firstIndex { $0.number == token } }
 
     private static func text(_ cause: ReleaseCause) -> String {
         switch cause {
