@@ -55,6 +55,20 @@ package struct Timing: Hashable, Sendable, Codable {
     }
 }
 
+extension Timing {
+    /// Two clocks may differ in rate by so many thousandths; 1 ‰ is promised, and as much again is added.
+    private static let allowance = 2
+
+    /// How long a holder uses what a majority acknowledged, by its own clock: a little less than `lease`.
+    var holderLease: Duration { lease * (1000 - Self.allowance) / 1000 }
+
+    /// How long others wait by their clocks until a lease is over: a little more than `lease`.
+    var leaseWait: Duration { lease * (1000 + Self.allowance) / 1000 }
+
+    /// How long a neighbour is believed that does not show that it hears this very life of this node.
+    var proofPatience: Duration { max(.seconds(1), interval * 8) }
+}
+
 /// What the file says about one named node.
 package struct NodeRule: Hashable, Sendable, Codable {
     package enum Kind: String, Hashable, Sendable, Codable {

@@ -144,7 +144,7 @@ extension Node {
             return
         }
         if leadership.committedOwnFirst == nil { leadership.committedOwnFirst = now }
-        let vouched = leadership.committedOwnFirst.map { $0 + timing.lease } ?? now
+        let vouched = leadership.committedOwnFirst.map { $0 + timing.leaseWait } ?? now
         let vouches = leadership.vouchesAtOnce || now >= vouched
         if vouches { leadership.vouchesAtOnce = true }
         self.leadership = leadership

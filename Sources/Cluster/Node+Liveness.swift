@@ -49,12 +49,12 @@ extension Node {
     /// Until when this node may hold addresses; nil without a lease.
     func leaseEnd(at now: Instant) -> Instant? {
         guard let state, state.isActive(me), !fences.fences(me) else { return nil }
-        if state.settings.policy.noQuorum == .hold { return now + timing.lease }
+        if state.settings.policy.noQuorum == .hold { return now + timing.holderLease }
         guard
             let since = lease.vouchedSince(voters: raft.membership.voters, me: raft.me, now: now),
-            since + timing.lease > now
+            since + timing.holderLease > now
         else { return nil }
-        return since + timing.lease
+        return since + timing.holderLease
     }
 
     mutating func watchLease(at now: Instant) {
