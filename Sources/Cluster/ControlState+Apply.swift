@@ -96,10 +96,14 @@ extension ControlState {
             }
             members[at].holder = admission.holder
             members[at].kind = admission.kind
+            members[at].machine = admission.machine
             members[at].standing = .active
         } else {
             guard members.count < Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
-            members.append(Member(holder: admission.holder, kind: admission.kind, standing: .active))
+            members.append(
+                Member(
+                    holder: admission.holder, kind: admission.kind, standing: .active,
+                    machine: admission.machine))
             members.sort { $0.name < $1.name }
         }
         return .done(ClusterEvent(.nodeAdmitted, name, "\(admission.holder) joins the cluster", epoch: epoch))

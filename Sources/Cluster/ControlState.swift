@@ -52,8 +52,14 @@ package struct Member: Hashable, Sendable, Codable {
     package var kind: NodeRule.Kind
     package var standing: Standing
     package var maintenance: Maintenance?
+    /// Where this life runs; nil when it did not say.
+    package var machine: MachineID?
 
-    package init(holder: Holder, kind: NodeRule.Kind, standing: Standing, maintenance: Maintenance? = nil) {
+    package init(
+        holder: Holder, kind: NodeRule.Kind, standing: Standing, maintenance: Maintenance? = nil,
+        machine: MachineID? = nil
+    ) {
+        self.machine = machine
         self.holder = holder
         self.kind = kind
         self.standing = standing

@@ -29,6 +29,9 @@ package struct Heartbeat: Hashable, Sendable {
     package var founding: UInt64
     /// Who the sender hears, sorted; these are the acknowledgements leases live on.
     package var acknowledgements: [Acknowledgement]
+    /// Of the newest entry in the sender's log; zero when not told. See `LogView`.
+    package var logTerm: Term = 0
+    package var machine = MachineID.unknown
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,
@@ -69,6 +72,10 @@ package struct HeldAddress: Hashable, Sendable {
 }
 
 /// "I heard your heartbeat `sequence`, `age` ago."
+///
+/// With sequence zero it acknowledges nothing and only shows that the sender hears this very incarnation: said to who is
+/// fenced, or does not show itself that it hears the sender. The age is then that of the newest heartbeat that may have
+/// been acknowledged.
 package struct Acknowledgement: Hashable, Sendable {
     package var holder: Holder
     package var sequence: UInt64

@@ -108,7 +108,10 @@ extension Node {
         guard due || effectsTouchLeader else { return }
         if needsAdmission {
             tellLeader(
-                .admission(Admission(holder: me, kind: kind, settingsVersion: settings.version)), at: now)
+                .admission(
+                    Admission(
+                        holder: me, kind: kind, settingsVersion: settings.version,
+                        machine: machine == .unknown ? nil : machine)), at: now)
         }
         if let reason = reasonToRelinquish(at: now) {
             tellLeader(

@@ -155,17 +155,15 @@ extension Node {
         if case .renewing = membershipPhase { return }
         sequence += 1
         lease.beat(sequence, at: now)
-        let fencedOut = fences.fences(me) || (state.map { !$0.isActive(me) } ?? false)
-        effects.append(
-            .beat(
-                Heartbeat(
-                    clusterID: state?.clusterID ?? 0, sender: me, sequence: sequence, kind: kind, role: role,
-                    settingsVersion: settings.version, term: raft.term, commit: raft.commitIndex,
-                    leader: raft.leader, fenceEpoch: fenceEpoch, holding: holdings.held,
-                    leaseValid: leaseEnd(at: now) != nil, keeperEmpty: keeperEmpty, leaving: leaving != nil,
-                    load: load, founding: foundingDigest(at: now),
-                    acknowledgements: fencedOut && state?.member(name)?.holder == me
-                        ? [] : acknowledgements(at: now))))
+        var heartbeat = Heartbeat(
+            clusterID: state?.clusterID ?? 0, sender: me, sequence: sequence, kind: kind, role: role,
+            settingsVersion: settings.version, term: raft.term, commit: raft.commitIndex,
+            leader: raft.leader, fenceEpoch: fenceEpoch, holding: holdings.held,
+            leaseValid: leaseEnd(at: now) != nil, keeperEmpty: keeperEmpty, leaving: leaving != nil,
+            load: load, founding: foundingDigest(at: now), acknowledgements: acknowledgements(at: now))
+        heartbeat.logTerm = raft.lastEpoch.term
+        heartbeat.machine = machine
+        effects.append(.beat(heartbeat))
     }
 
     private func acknowledgements(at now: Instant) -> [Acknowledgement] {

@@ -11,6 +11,8 @@ package struct Node: Sendable, Equatable {
     package let kind: NodeRule.Kind
     /// The cluster file this node has read; the agreed one is `state.settings`.
     package let settings: ClusterSettings
+    /// Where this node runs.
+    package let machine: MachineID
 
     package internal(set) var me: Holder
     package internal(set) var raft: Raft<StampedCommand, ControlState>
@@ -85,8 +87,10 @@ package struct Node: Sendable, Equatable {
 
     package init(
         name: String, birth: UInt64, incarnation: UInt64, kind: NodeRule.Kind, settings: ClusterSettings,
-        restored: Raft<StampedCommand, ControlState>.Restored, seed: UInt64, at now: Instant
+        restored: Raft<StampedCommand, ControlState>.Restored, seed: UInt64,
+        machine: MachineID = .unknown, at now: Instant
     ) {
+        self.machine = machine
         self.name = name
         self.kind = kind
         self.settings = settings

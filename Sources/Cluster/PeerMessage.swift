@@ -49,8 +49,13 @@ package struct Admission: Hashable, Sendable, Codable {
     package var holder: Holder
     package var kind: NodeRule.Kind
     package var settingsVersion: UInt64
+    /// Where it runs; nil when it does not know, or is of an older version.
+    package var machine: MachineID?
 
-    package init(holder: Holder, kind: NodeRule.Kind, settingsVersion: UInt64) {
+    package init(
+        holder: Holder, kind: NodeRule.Kind, settingsVersion: UInt64, machine: MachineID? = nil
+    ) {
+        self.machine = machine
         self.holder = holder
         self.kind = kind
         self.settingsVersion = settingsVersion

@@ -26,6 +26,28 @@ package struct Holder: Hashable, Comparable, Sendable, Codable, CustomStringConv
     }
 }
 
+/// Which machine a life runs on, and since which of its starts: what tells a node that came back from a copy of its
+/// state directory that was started elsewhere. Zero is unknown.
+package struct MachineID: Hashable, Sendable, Codable {
+    /// The same for ever on one machine.
+    package var host: UInt64
+    /// The same until the machine starts anew, and only where it sees the same network interfaces.
+    package var boot: UInt64
+
+    package init(host: UInt64, boot: UInt64) {
+        self.host = host
+        self.boot = boot
+    }
+
+    package static let unknown = MachineID(host: 0, boot: 0)
+
+    /// Nil when it cannot be told: one is not known, or the machine was started anew in between.
+    func isSame(as other: MachineID) -> Bool? {
+        if boot != 0, boot == other.boot { return true }
+        return host != 0 && other.host != 0 && host != other.host ? false : nil
+    }
+}
+
 /// Time as the cluster counts it: nanoseconds since it was formed, advanced only by leaders, never set back.
 ///
 /// It runs by the leaders' boot-time clocks, so no step of a wall clock moves a deadline.

@@ -166,7 +166,7 @@ package enum NodeService {
                 let node = Node(
                     name: setting.name, birth: start.me.member.birth, incarnation: start.me.incarnation,
                     kind: setting.kind, settings: setting.file.settings, restored: start.restored,
-                    seed: .random(in: .min ... .max), at: BootClock.now())
+                    seed: .random(in: .min ... .max), machine: MachineIdentity.read(), at: BootClock.now())
                 let loop = NodeLoop(
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper, doers: doers,
                     isSwitchWatched: setting.isSwitchWatched, warnings: warnings)

@@ -56,6 +56,7 @@ extension World {
         guard blueprint.sabotage == .epochlessAcknowledgements else { return heartbeat }
         var changed = heartbeat
         changed.fenceEpoch = .zero
+        changed.logTerm = 0
         return changed
     }
 

@@ -29,6 +29,7 @@ extension World {
         let node = Node(
             name: member.name, birth: member.birth, incarnation: incarnation, kind: machines[machine].kind,
             settings: machines[machine].settings, restored: disk.restored, seed: chance.machines.next(),
+            machine: MachineID(host: UInt64(machine) + 1, boot: UInt64(machine) + 1),
             at: machines[machine].clock.instant(at: now))
         trace.add(now, member.name, "starts as incarnation \(incarnation >> 32)")
         machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)

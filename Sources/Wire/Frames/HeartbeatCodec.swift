@@ -51,6 +51,7 @@ package enum HeartbeatCodec {
         }
         var end = FrameWriter()
         write(heartbeat.load, to: &end)
+        end.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
         let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
@@ -80,13 +81,17 @@ package enum HeartbeatCodec {
         let holding = try held(&reader)
         let acknowledgements = try acknowledgements(&reader)
         try read(&reader, into: &load)
-        return Heartbeat(
+        var heartbeat = Heartbeat(
             clusterID: clusterID, sender: sender, sequence: sequence,
             kind: flags & Flag.witness == 0 ? .full : .witness, role: role, settingsVersion: settingsVersion,
             term: term, commit: commit, leader: leader, fenceEpoch: fenceEpoch, holding: holding,
             leaseValid: flags & Flag.leaseValid != 0, keeperEmpty: flags & Flag.keeperEmpty != 0,
             leaving: flags & Flag.leaving != 0, load: load, founding: founding,
             acknowledgements: acknowledgements)
+        try reader.sections { (tag, content) throws(FrameFailure) in
+            if tag == HeartbeatOrigin.tag { try HeartbeatOrigin.read(&content, into: &heartbeat) }
+        }
+        return heartbeat
     }
 
     // MARK: - Parts

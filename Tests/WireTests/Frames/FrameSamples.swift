@@ -43,7 +43,7 @@ struct FrameSamples {
         let acknowledged = list(acknowledgements) {
             Acknowledgement(holder: $0.holder(), sequence: $0.number(), age: $0.age())
         }
-        return Heartbeat(
+        var heartbeat = Heartbeat(
             clusterID: number(), sender: holder(), sequence: number(), kind: one(of: [.full, .witness]),
             role: one(of: Role.allCases), settingsVersion: number(), term: number(), commit: number(),
             leader: flag() ? member() : nil, fenceEpoch: epoch(),
@@ -51,6 +51,11 @@ struct FrameSamples {
             leaseValid: flag(), keeperEmpty: flag(), leaving: flag(),
             load: load(),
             founding: number(), acknowledgements: acknowledged.sorted { $0.holder < $1.holder })
+        if flag() {
+            heartbeat.logTerm = number()
+            heartbeat.machine = MachineID(host: number(), boot: number())
+        }
+        return heartbeat
     }
 }
 
@@ -137,7 +142,10 @@ extension FrameSamples {
 
     mutating func command() -> StampedCommand {
         let commands: [ControlCommand] = [
-            .admit(Admission(holder: holder(), kind: .full, settingsVersion: number())),
+            .admit(
+                Admission(
+                    holder: holder(), kind: .full, settingsVersion: number(),
+                    machine: flag() ? MachineID(host: number(), boot: number()) : nil)),
             .fence(
                 Fence(
                     holder: holder(), basis: .lapse,
