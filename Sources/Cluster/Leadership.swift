@@ -32,7 +32,20 @@ struct Leadership: Hashable, Sendable {
     /// Said once: why another cluster file cannot be activated.
     var obstacleTold: String?
     var transferTried: Instant?
+    /// The voters as last looked at, and since when they are known to be committed.
+    private var voters: [MemberID] = []
+    private var votersCommittedAt: Instant?
+    /// Who was fenced for its silence, and when it may come back; the same node may fall silent again at once.
+    private var returns: [Return] = []
+    /// Applicants of whom the operator was told that their heartbeats do not arrive.
+    private(set) var unheardTold: [Holder] = []
     var pace = DrainPace()
+
+    private struct Return: Hashable, Sendable {
+        var name: String
+        var fencedAt: Instant
+        var wait: Duration
+    }
 
     enum Result: Hashable, Sendable {
         case proposed(Epoch)
@@ -43,6 +56,55 @@ struct Leadership: Hashable, Sendable {
         self.since = since
         self.ownFirst = ownFirst
         self.vouchesAtOnce = vouchesAtOnce
+    }
+
+    // MARK: Voters
+
+    /// Looks at who votes; to be done before every change, which only this leader can make.
+    mutating func noteVoters(_ now: [MemberID], isCommitted: Bool, at instant: Instant) {
+        if now != voters {
+            voters = now
+            votersCommittedAt = nil
+        }
+        if votersCommittedAt == nil, isCommitted { votersCommittedAt = instant }
+    }
+
+    /// Whether the last change of voters has been committed for as long as a lease lasts, and so has this leader's own
+    /// first entry: it is not asked before.
+    func mayChangeVoters(after wait: Duration, at now: Instant) -> Bool {
+        votersCommittedAt.map { now - $0 >= wait } ?? false
+    }
+
+    // MARK: Coming back
+
+    private static let firstWait: Duration = .seconds(1)
+    private static let longestWait: Duration = .seconds(30)
+
+    /// A node was fenced for its silence: each time within a while it waits longer until it is taken in again.
+    mutating func fencedForSilence(_ name: String, at now: Instant) {
+        if let at = returns.firstIndex(where: { $0.name == name }) {
+            let isSoon = now - returns[at].fencedAt < Self.longestWait * 2
+            returns[at].wait = isSoon ? min(returns[at].wait * 2, Self.longestWait) : Self.firstWait
+            returns[at].fencedAt = now
+        } else {
+            if returns.count >= Limits.nodes { returns.removeFirst() }
+            returns.append(Return(name: name, fencedAt: now, wait: Self.firstWait))
+        }
+    }
+
+    func mayReturn(_ name: String, at now: Instant) -> Bool {
+        returns.first { $0.name == name }.map { now - $0.fencedAt >= $0.wait } ?? true
+    }
+
+    /// Whether the operator has not been told yet that nothing is heard of an applicant.
+    mutating func isNewlyUnheard(_ applicant: Holder) -> Bool {
+        guard !unheardTold.contains(where: { $0.name == applicant.name }) else { return false }
+        unheardTold.append(applicant)
+        return true
+    }
+
+    mutating func isHeardAgain(_ applicant: Holder) {
+        unheardTold.removeAll { $0.name == applicant.name }
     }
 
     mutating func heard(_ member: MemberID) {
@@ -76,6 +138,7 @@ struct Leadership: Hashable, Sendable {
     /// Wishes not repeated for a while are no wishes any more.
     mutating func forgetWishes(before instant: Instant) {
         admissions.removeAll { $0.last < instant }
+        unheardTold.removeAll { told in !admissions.contains { $0.wish.holder.name == told.name } }
         relinquishments.removeAll { $0.last < instant }
     }
 

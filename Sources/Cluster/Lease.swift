@@ -1,5 +1,22 @@
 import Consensus
 
+/// How much of the agreement a log knows, as far as acknowledgements depend on it.
+///
+/// Both parts are needed. A log with a newer term at its end was written by a newer leader; one that ends in the same
+/// term is a part of the same log, or the other of it, and then the newest fence or membership change tells which.
+/// A fence's own term would not do: a deposed leader may have one of a newer term in its log than the true fence,
+/// which was proposed earlier and committed only by its successor.
+struct LogView: Hashable, Sendable {
+    /// Of the newest entry; zero when not told.
+    var term: Term
+    /// Of the newest fence or membership change.
+    var fence: Epoch
+
+    static let zero = LogView(term: 0, fence: .zero)
+
+    func covers(_ other: LogView) -> Bool { other.term <= term && other.fence <= fence }
+}
+
 /// A node's right to hold addresses: alive as long as a majority keeps hearing it (design §5).
 ///
 /// The node knows when it sent each heartbeat; an acknowledgement of heartbeat n by a peer proves that the peer
@@ -23,7 +40,7 @@ struct Lease: Hashable, Sendable {
     private struct Deferred: Hashable {
         var member: MemberID
         var sequence: UInt64
-        var epoch: Epoch
+        var view: LogView
     }
 
     mutating func beat(_ sequence: UInt64, at now: Instant) {
@@ -35,22 +52,23 @@ struct Lease: Hashable, Sendable {
         sent[slot] = entry
     }
 
-    /// A peer whose log's newest fence is `epoch` says that it heard heartbeat `sequence`. It counts at once when our own
-    /// log knows as much (`known`), and otherwise when it does, just as if it had arrived only then.
-    mutating func acknowledged(_ sequence: UInt64, by member: MemberID, epoch: Epoch, known: Epoch) {
+    /// A peer whose log knows `view` says that it heard heartbeat `sequence`. It counts at once when our own log knows as
+    /// much (`known`), and otherwise when it does, just as if it had arrived only then.
+    mutating func acknowledged(_ sequence: UInt64, by member: MemberID, view: LogView, known: LogView) {
+        guard sequence > 0 else { return }
         deferred.removeAll { $0.member == member }
-        if epoch <= known {
+        if known.covers(view) {
             count(sequence, by: member)
         } else if deferred.count < Limits.nodes {
-            deferred.append(Deferred(member: member, sequence: sequence, epoch: epoch))
+            deferred.append(Deferred(member: member, sequence: sequence, view: view))
         }
     }
 
     /// Our log grew: what waited for it counts now.
-    mutating func learned(_ known: Epoch) {
-        guard deferred.contains(where: { $0.epoch <= known }) else { return }
-        for entry in deferred where entry.epoch <= known { count(entry.sequence, by: entry.member) }
-        deferred.removeAll { $0.epoch <= known }
+    mutating func learned(_ known: LogView) {
+        guard deferred.contains(where: { known.covers($0.view) }) else { return }
+        for entry in deferred where known.covers(entry.view) { count(entry.sequence, by: entry.member) }
+        deferred.removeAll { known.covers($0.view) }
     }
 
     private mutating func count(_ sequence: UInt64, by member: MemberID) {

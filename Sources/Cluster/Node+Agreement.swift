@@ -86,6 +86,9 @@ extension Node {
 
     mutating func install(_ snapshot: ControlSnapshot, at now: Instant) {
         state = snapshot.state
+    /// What our acknowledgements are worth, and the newest of others' that we may count.
+    var logView: LogView { LogView(term: raft.lastEpoch.term, fence: fenceEpoch) }
+
         applied = snapshot.epoch
         clockBase = (snapshot.state.time, now)
         if case .renewing = membershipPhase {} else { membershipPhase = .member }

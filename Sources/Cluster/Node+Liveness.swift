@@ -22,7 +22,8 @@ extension Node {
         }
         if let mine = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
             lease.acknowledged(
-                mine.sequence, by: sender.member, epoch: heartbeat.fenceEpoch, known: fenceEpoch)
+                mine.sequence, by: sender.member,
+                view: LogView(term: heartbeat.logTerm, fence: heartbeat.fenceEpoch), known: logView)
         }
     }
 
@@ -58,7 +59,7 @@ extension Node {
     }
 
     mutating func watchLease(at now: Instant) {
-        lease.learned(fenceEpoch)
+        lease.learned(logView)
         let end = leaseEnd(at: now)
         let isValid = end != nil
         leaseKnownUntil = end

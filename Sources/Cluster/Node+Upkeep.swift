@@ -7,7 +7,14 @@ extension Node {
 
     /// One change at a time towards: every admitted member votes, fenced ones do not, never below three.
     mutating func tendVoters(_ scratch: ControlState, at now: Instant) {
+        let isCommitted = raft.membershipEpoch.index <= raft.commitIndex
+        leadership?.noteVoters(raft.membership.voters, isCommitted: isCommitted, at: now)
         guard let wanted = nextMembership(scratch, at: now), wanted != raft.membership else { return }
+        if wanted.voters != raft.membership.voters {
+            // Two changes within a lease would let a holder that knows of neither live on by a majority of the old voters
+            // that has nobody in common with the majority of the new ones that confirms its fence.
+            guard leadership?.mayChangeVoters(after: timing.leaseWait, at: now) ?? false else { return }
+        }
         agree(.changeMembership(wanted), at: now)
     }
 

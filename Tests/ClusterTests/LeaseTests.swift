@@ -12,11 +12,11 @@ struct LeaseTests {
     func majority() {
         var lease = Lease()
         for sequence in 1...4 { lease.beat(UInt64(sequence), at: at(Int64(sequence) * 25)) }
-        lease.acknowledged(4, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(4, by: voters[1], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == nil)
-        lease.acknowledged(2, by: voters[2], epoch: .zero, known: .zero)
+        lease.acknowledged(2, by: voters[2], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == at(50))
-        lease.acknowledged(3, by: voters[3], epoch: .zero, known: .zero)
+        lease.acknowledged(3, by: voters[3], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: voters, me: voters[0], now: at(110)) == at(75))
     }
 
@@ -25,8 +25,8 @@ struct LeaseTests {
         var lease = Lease()
         lease.beat(1, at: at(25))
         lease.beat(2, at: at(50))
-        lease.acknowledged(2, by: voters[1], epoch: .zero, known: .zero)
-        lease.acknowledged(1, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(2, by: voters[1], view: .zero, known: .zero)
+        lease.acknowledged(1, by: voters[1], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(60)) == at(50))
     }
 
@@ -35,10 +35,10 @@ struct LeaseTests {
         var lease = Lease()
         let fence = Epoch(term: 2, index: 9)
         lease.beat(1, at: at(25))
-        lease.acknowledged(1, by: voters[1], epoch: fence, known: .zero)
-        lease.learned(Epoch(term: 2, index: 8))
+        lease.acknowledged(1, by: voters[1], view: LogView(term: 2, fence: fence), known: .zero)
+        lease.learned(LogView(term: 2, fence: Epoch(term: 2, index: 8)))
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(30)) == nil)
-        lease.learned(fence)
+        lease.learned(LogView(term: 2, fence: fence))
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(30)) == at(25))
     }
 
@@ -46,8 +46,8 @@ struct LeaseTests {
     func unknownHeartbeat() {
         var lease = Lease()
         for sequence in 1...300 { lease.beat(UInt64(sequence), at: at(Int64(sequence))) }
-        lease.acknowledged(20, by: voters[1], epoch: .zero, known: .zero)
-        lease.acknowledged(400, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(20, by: voters[1], view: .zero, known: .zero)
+        lease.acknowledged(400, by: voters[1], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[0...1]), me: voters[0], now: at(300)) == nil)
     }
 
@@ -55,9 +55,9 @@ struct LeaseTests {
     func learner() {
         var lease = Lease()
         lease.beat(1, at: at(25))
-        lease.acknowledged(1, by: voters[1], epoch: .zero, known: .zero)
+        lease.acknowledged(1, by: voters[1], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[1...3]), me: voters[0], now: at(30)) == nil)
-        lease.acknowledged(1, by: voters[2], epoch: .zero, known: .zero)
+        lease.acknowledged(1, by: voters[2], view: .zero, known: .zero)
         #expect(lease.vouchedSince(voters: Array(voters[1...3]), me: voters[0], now: at(30)) == at(25))
     }
 }
@@ -132,5 +132,18 @@ struct FenceLogTests {
         var other = self.log(heardAt: at(1000))
         other.truncate(from: 9)
         #expect(!other.fences(dead))
+    }
+}
+
+/// What the log of an acknowledgement's sender must not know more than our own.
+@Suite struct LogViewTests {
+    @Test("a deposed leader's own fence of a newer term does not make up for a newer leader's log")
+    func deposed() {
+        let committedByTerm4 = LogView(term: 4, fence: Epoch(term: 2, index: 10))
+        let deposed = LogView(term: 3, fence: Epoch(term: 3, index: 10))
+        #expect(!deposed.covers(committedByTerm4))
+        #expect(LogView(term: 4, fence: Epoch(term: 2, index: 10)).covers(committedByTerm4))
+        // A node of an older version does not tell the term of its log.
+        #expect(deposed.covers(LogView(term: 0, fence: Epoch(term: 2, index: 10))))
     }
 }
