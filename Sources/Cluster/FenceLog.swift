@@ -41,6 +41,8 @@ struct FenceLog: Hashable, Sendable {
 
     func fences(_ holder: Holder) -> Bool { entries.contains { $0.fence?.holder == holder } }
 
+    /// A member tells its silence. The caller makes sure that the fence was on the member's disk when it said so: then
+    /// every later life of the member knows the fence too, and the silence goes on whatever becomes of it.
     mutating func replied(_ age: SilenceAge, by member: MemberID, at now: Instant) {
         guard let at = entries.firstIndex(where: { $0.epoch == age.fence && $0.fence?.holder == age.holder }),
             age.age >= .zero
@@ -55,23 +57,33 @@ struct FenceLog: Hashable, Sendable {
     }
 
     /// When the wait for this fence is over on this leader's evidence; nil while too few have answered.
-    func waitedUntil(_ pending: Pending, me: MemberID, lease: Duration) -> Instant? {
+    ///
+    /// - Parameters:
+    ///   - isOnDisk: whether the fence is on this leader's own disk. Until then a crash could make it forget the fence and
+    ///     acknowledge the holder again, so its own silence proves nothing.
+    ///   - wait: after how much silence a lease is over.
+    func waitedUntil(_ pending: Pending, me: MemberID, isOnDisk: Bool, wait: Duration) -> Instant? {
         guard let fence = pending.fence, fence.basis == .silence || fence.basis == .lapse else {
             return pending.lastReceived
         }
         var instants = pending.ages.filter { reply in
             pending.voters.contains(reply.member) && reply.member != fence.holder.member && reply.member != me
         }.map(\.silentSince)
-        if pending.voters.contains(me), me != fence.holder.member { instants.append(pending.lastReceived) }
+        if isOnDisk, pending.voters.contains(me), me != fence.holder.member {
+            instants.append(pending.lastReceived)
+        }
         instants.sort()
         let majority = pending.voters.count / 2 + 1
-        return instants.count >= majority ? instants[majority - 1] + lease : nil
+        return instants.count >= majority ? instants[majority - 1] + wait : nil
     }
 
-    /// What this node tells the leader of every fence it holds and does not know to be in effect.
-    func silenceAges(at now: Instant) -> [SilenceAge] {
+    /// What this node tells the leader of every fence that it holds and does not know to be in effect. Only of those on
+    /// its disk: after a crash it would know nothing of the others, and feed the holder's lease again.
+    func silenceAges(durableThrough durable: Index, at now: Instant) -> [SilenceAge] {
         entries.compactMap { pending in
-            guard let fence = pending.fence, pending.epoch.index > effectiveThrough else { return nil }
+            guard let fence = pending.fence, pending.epoch.index > effectiveThrough,
+                pending.epoch.index <= durable
+            else { return nil }
             return SilenceAge(
                 fence: pending.epoch, holder: fence.holder, age: max(.zero, now - pending.lastReceived))
         }

@@ -44,7 +44,10 @@ extension Node {
 
     /// What rides on a consensus message: the leader's word on effects, a replier's ages.
     private mutating func rider(at now: Instant) -> Rider {
-        guard isLeader else { return Rider(effectiveThrough: 0, ages: fences.silenceAges(at: now)) }
+        guard isLeader else {
+            let ages = fences.silenceAges(durableThrough: raft.durableIndex, at: now)
+            return Rider(effectiveThrough: 0, ages: ages)
+        }
         let effect = effectToTell
         leadership?.effectTold = effect
         return Rider(effectiveThrough: effect, ages: [])
@@ -71,24 +74,23 @@ extension Node {
                 }
             case .empty: continue
             }
-            let lastReceived = fence.flatMap { neighbours.received(from: $0.holder) } ?? startedAt
             fences.append(
                 FenceLog.Pending(
                     epoch: entry.epoch, fence: fence, voters: raft.membership.voters,
-                    lastReceived: max(lastReceived, startedAt)))
+                    lastReceived: fence.map { neighbours.lastHeard($0.holder) } ?? startedAt))
         }
     }
 
-    /// What our acknowledgements are worth, and the newest of others' that we may count.
+    /// Of the newest fence, membership or configuration change that this node knows.
     var fenceEpoch: Epoch {
         max(fences.newestEpoch ?? .zero, max(state?.fenceEpoch ?? .zero, raft.membershipEpoch))
     }
 
-    mutating func install(_ snapshot: ControlSnapshot, at now: Instant) {
-        state = snapshot.state
     /// What our acknowledgements are worth, and the newest of others' that we may count.
     var logView: LogView { LogView(term: raft.lastEpoch.term, fence: fenceEpoch) }
 
+    mutating func install(_ snapshot: ControlSnapshot, at now: Instant) {
+        state = snapshot.state
         applied = snapshot.epoch
         clockBase = (snapshot.state.time, now)
         if case .renewing = membershipPhase {} else { membershipPhase = .member }
@@ -157,9 +159,11 @@ extension Node {
             guard pending.fence != nil, pending.epoch.index >= ownFirst else { continue }
             var durable = pending
             durable.ages.removeAll { (raft.matchIndex(of: $0.member) ?? 0) < pending.epoch.index }
+            let isOnDisk = pending.epoch.index <= raft.durableIndex
             let until =
-                hasComeBack(pending.fence?.holder)
-                ? now : fences.waitedUntil(durable, me: raft.me, lease: timing.lease)
+                hasComeBack(pending.fence?.holder, at: now)
+                ? now
+                : fences.waitedUntil(durable, me: raft.me, isOnDisk: isOnDisk, wait: timing.leaseWait)
             guard pending.epoch.index <= raft.commitIndex, let until, until <= now else {
                 through = min(through, pending.epoch.index - 1)
                 break
@@ -170,9 +174,31 @@ extension Node {
 
     /// A newer life of a fenced holder says that its keeper holds nothing: there is nothing left to wait for. When
     /// the holder is needed for a majority, nobody else could end the wait.
-    private func hasComeBack(_ holder: Holder?) -> Bool {
-        guard let holder, let heartbeat = neighbours[holder.member]?.heartbeat else { return false }
-        return heartbeat.sender.incarnation > holder.incarnation && heartbeat.keeperEmpty
+    private func hasComeBack(_ holder: Holder?, at now: Instant) -> Bool {
+        holder.map { isReborn($0, at: now) } ?? false
+    }
+
+    /// Whether a newer life proves that this one is over and holds nothing.
+    ///
+    /// Its word that the keeper holds nothing is about the machine it runs on. Where that is the one its former life ran
+    /// on, without a start of the machine in between, it is proof at once. A copy of the state directory that was
+    /// started on another machine proves nothing, ever. In between (the machine was started anew, or a node of an older
+    /// version does not say where it is) the former life must have been silent as well.
+    func isReborn(_ former: Holder, at now: Instant) -> Bool {
+        guard let heartbeat = neighbours[former.member]?.heartbeat, heartbeat.keeperEmpty,
+            heartbeat.sender.incarnation > former.incarnation
+        else { return false }
+        return isSucceeded(former, on: heartbeat.machine, at: now)
+    }
+
+    /// Whether a life that is known to hold nothing on `machine` speaks for a former one too.
+    func isSucceeded(_ former: Holder, on machine: MachineID, at now: Instant) -> Bool {
+        let agreed = state?.member(former.name).flatMap { $0.holder == former ? $0.machine : nil }
+        switch (neighbours.machine(of: former) ?? agreed ?? .unknown).isSame(as: machine) {
+        case true?: return true
+        case false?: return false
+        case nil: return now - neighbours.voicelessSince(former) >= timing.deadAfter
+        }
     }
 
     // MARK: - Messages
@@ -180,7 +206,7 @@ extension Node {
     mutating func receive(_ message: PeerMessage, from sender: MemberID, at now: Instant) {
         switch message {
         case .consensus(let message, let rider):
-            if isLeader { for age in rider.ages { fences.replied(age, by: sender, at: now) } }
+            takeAges(rider.ages, with: message, from: sender, at: now)
             judgeEffects(at: now)
             agree(.message(message, from: sender), at: now)
             if raft.leader == sender, message.term == raft.term {
@@ -206,6 +232,17 @@ extension Node {
         case .refused(let reason):
             if state.map({ !$0.isActive(me) }) ?? true { stop(.fatal(reason)) }
         }
+    }
+
+    /// An age counts only for a fence that was on the teller's disk when it was told: by this very message, or by what
+    /// it said before. A teller of an older version also tells of others.
+    private mutating func takeAges(
+        _ ages: [SilenceAge], with message: ControlMessage, from sender: MemberID, at now: Instant
+    ) {
+        guard isLeader, !ages.isEmpty, message.term == raft.term else { return }
+        var durable = raft.matchIndex(of: sender) ?? 0
+        if case .appendReply(.accepted(_, let said)) = message.body { durable = max(durable, said) }
+        for age in ages where age.fence.index <= durable { fences.replied(age, by: sender, at: now) }
     }
 
     mutating func stored(_ sequence: UInt64, at now: Instant) {

@@ -140,10 +140,12 @@ extension Node {
         let holder = member.holder
         // An earlier life of our own: nobody else can hear us be reborn on our behalf.
         if holder.member == me.member {
-            return holder.incarnation < me.incarnation && holdings.isEmpty ? .reborn : nil
+            guard holder.incarnation < me.incarnation, holdings.isEmpty else { return nil }
+            return isSucceeded(holder, on: machine, at: now) ? .reborn : nil
         }
         if let neighbour = neighbours[holder.member] {
             let heartbeat = neighbour.heartbeat
+        if isReborn(holder, at: now) { return .reborn }
             if heartbeat.sender.incarnation > holder.incarnation, heartbeat.keeperEmpty { return .reborn }
             if heartbeat.sender == holder, heartbeat.leaving, heartbeat.keeperEmpty,
                 !(state?.grants.contains { $0.holder == holder && !$0.revoked } ?? false)

@@ -9,8 +9,8 @@ extension Node {
             hearNamesake(heartbeat, at: now)
             return
         }
-        switch neighbours.heard(heartbeat, at: now) {
-        case .stale: return
+        switch neighbours.heard(heartbeat, by: me, patience: timing.proofPatience, at: now) {
+        case .stale, .unproven: return
         case .appeared: report(.nodeHeard, sender.name, "\(sender) is heard (\(heartbeat.role.rawValue))")
         case .again: break
         }
@@ -167,13 +167,29 @@ extension Node {
         effects.append(.beat(heartbeat))
     }
 
+    /// Everybody heard lately. Who may not be acknowledged is told only that it is heard.
     private func acknowledgements(at now: Instant) -> [Acknowledgement] {
-        neighbours.all.compactMap { neighbour in
-            guard !fences.fences(neighbour.holder), now - neighbour.received < .seconds(2) else { return nil }
+        let iAmOut = fences.fences(me) || isOut(me)
+        return neighbours.all.compactMap { neighbour in
+            if let unproven = neighbour.unproven {
+                guard now - unproven.arrived < .seconds(2) else { return nil }
+                let age = max(.zero, now - neighbours.lastHeard(unproven.holder))
+                return Acknowledgement(holder: unproven.holder, sequence: 0, age: age)
+            }
+            guard now - neighbour.received < .seconds(2) else { return nil }
+            let isRefused = iAmOut || fences.fences(neighbour.holder) || isOut(neighbour.holder)
             return Acknowledgement(
-                holder: neighbour.holder, sequence: neighbour.heartbeat.sequence,
+                holder: neighbour.holder, sequence: isRefused ? 0 : neighbour.heartbeat.sequence,
                 age: now - neighbour.received)
         }
+    }
+
+    /// Whether it was agreed that this life is over.
+    private func isOut(_ holder: Holder) -> Bool {
+        guard let member = state?.member(holder.name), member.holder.member == holder.member else {
+            return false
+        }
+        return holder.incarnation < member.holder.incarnation || (holder == member.holder && !member.isActive)
     }
 }
 

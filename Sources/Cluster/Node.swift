@@ -213,7 +213,7 @@ package struct Node: Sendable, Equatable {
         let asleep = now - lastHandled
         lastHandled = now
         guard asleep > timing.interval * 2 + .milliseconds(5) else { return }
-        neighbours.excuse(at: now)
+        neighbours.excuse(asleep, at: now)
         if asleep > timing.deadAfter / 2 {
             report(.asleep, name, "was not run for \(asleep.nanoseconds / 1_000_000) ms")
         }

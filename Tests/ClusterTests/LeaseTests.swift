@@ -86,13 +86,21 @@ struct FenceLogTests {
     @Test("it is over when a majority has not heard the dead for a whole lease")
     func over() {
         var log = log(heardAt: at(1000))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == nil)
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == nil)
         log.replied(age(200), by: member("fs2"), at: at(1205))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == nil)
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == nil)
         log.replied(age(30), by: member("fs3"), at: at(1205))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == at(1325))
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == at(1325))
         log.replied(age(190), by: member("fs4"), at: at(1206))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == at(1166))
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == at(1166))
     }
 
     @Test("the dead node's own word does not count")
@@ -100,7 +108,9 @@ struct FenceLogTests {
         var log = log(heardAt: at(1000))
         log.replied(age(500), by: member("fs5"), at: at(1205))
         log.replied(age(500), by: member("fs2"), at: at(1205))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == nil)
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == nil)
     }
 
     @Test("an age for another fence or another holder is not taken")
@@ -117,7 +127,9 @@ struct FenceLogTests {
     @Test("a holder that says itself that it holds nothing is not waited for")
     func noWait() {
         let log = log(basis: .reborn, heardAt: at(1000))
-        #expect(log.waitedUntil(log.entries[0], me: member("fs1"), lease: .milliseconds(150)) == at(1000))
+        #expect(
+            log.waitedUntil(log.entries[0], me: member("fs1"), isOnDisk: true, wait: .milliseconds(150))
+                == at(1000))
     }
 
     @Test("a truncated fence is forgotten, one in effect is kept until it is applied")
