@@ -75,8 +75,10 @@ extension Node {
         for member in scratch.members where member.isActive && member.holder != me {
             guard let basis = lostBecause(member, at: now) else { continue }
             let grants = successions(of: member.holder, basis, in: scratch, at: now)
-            propose(
-                .fence(Fence(holder: member.holder, basis: basis, grants: grants)), &scratch, at: now)
+            let fence = Fence(holder: member.holder, basis: basis, grants: grants)
+            if propose(.fence(fence), &scratch, at: now) != nil, basis == .silence {
+                leadership?.fencedForSilence(member.name, at: now)
+            }
         }
     }
 
@@ -143,10 +145,9 @@ extension Node {
             guard holder.incarnation < me.incarnation, holdings.isEmpty else { return nil }
             return isSucceeded(holder, on: machine, at: now) ? .reborn : nil
         }
+        if isReborn(holder, at: now) { return .reborn }
         if let neighbour = neighbours[holder.member] {
             let heartbeat = neighbour.heartbeat
-        if isReborn(holder, at: now) { return .reborn }
-            if heartbeat.sender.incarnation > holder.incarnation, heartbeat.keeperEmpty { return .reborn }
             if heartbeat.sender == holder, heartbeat.leaving, heartbeat.keeperEmpty,
                 !(state?.grants.contains { $0.holder == holder && !$0.revoked } ?? false)
             {
@@ -238,8 +239,28 @@ extension Node {
 
     // MARK: - Admissions
 
+    private func isHeardAlive(_ holder: Holder, at now: Instant) -> Bool {
+        neighbours[holder].map { now - $0.received < timing.deadAfter } ?? false
+    }
+
+    /// A node whose peer links work and whose heartbeats do not would otherwise wait without a word.
+    private mutating func tellIfUnheard(_ asked: Leadership.Asked<Admission>, at now: Instant) {
+        let holder = asked.wish.holder
+        if holder == me || isHeardAlive(holder, at: now) {
+            leadership?.isHeardAgain(holder)
+        } else if asked.last - asked.first > .seconds(2), leadership?.isNewlyUnheard(holder) ?? false {
+            report(.trouble, holder.name, Self.unheardText(holder.name))
+        }
+    }
+
+    static func unheardText(_ node: String) -> String {
+        "\(node) asks to join, but its heartbeats do not arrive, or ours do not reach it: see whether UDP passes both "
+            + "ways on the rings"
+    }
+
     private mutating func admit(_ scratch: inout ControlState, at now: Instant) {
         for asked in leadership?.admissions ?? [] {
+            tellIfUnheard(asked, at: now)
             let admission = asked.wish
             let holder = admission.holder
             guard let known = scratch.member(holder.name) else {
@@ -265,10 +286,13 @@ extension Node {
         }
     }
 
+    /// Only who is heard now, in exactly this life: another would be fenced for its silence at once, and come again.
     private mutating func admitIfCaughtUp(
         _ admission: Admission, _ scratch: inout ControlState, at now: Instant
     ) {
         let member = admission.holder.member
+        guard admission.holder == me || isHeardAlive(admission.holder, at: now) else { return }
+        guard leadership?.mayReturn(member.name, at: now) ?? false else { return }
         guard raft.membership.contains(member) else { return }
         guard member == raft.me || (raft.matchIndex(of: member) ?? 0) + 16 >= raft.commitIndex else { return }
         propose(.admit(admission), &scratch, at: now)

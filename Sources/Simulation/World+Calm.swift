@@ -4,8 +4,9 @@ import Consensus
 // What a cluster must have come to when nothing goes wrong any more.
 
 extension World {
-    /// How long a cluster may take to come to rest, in true time.
-    static let restBound: Duration = .seconds(15)
+    /// How long a cluster may take to come to rest, in true time: a node that fell silent over and over waits up to half a
+    /// minute until it is taken in.
+    static let restBound: Duration = .seconds(45)
     /// How much longer when a playbook is under way: every step of it may use up its timeout, and be undone.
     static let runBound: Duration = .seconds(75)
 
