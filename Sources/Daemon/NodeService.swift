@@ -49,9 +49,10 @@ package enum NodeService {
         let lines: @Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void = {
             [shared] kind, tell in
             if kind == .deeds {
-                let (lines, fault) = audit.verified()
-                let parts = SharedPart.parts(lines, SharedPart.deeds)
-                return tell(parts + (fault.map { [.deedsFault($0)] } ?? []))
+                return audit.verify { lines, fault in
+                    let parts = SharedPart.parts(lines, SharedPart.deeds)
+                    tell(parts + (fault.map { [.deedsFault($0)] } ?? []))
+                }
             }
             if let shared { shared.lines(kind, tell) } else { tell([]) }
         }

@@ -1,5 +1,6 @@
 import Cluster
 import FoundationEssentials
+import Synchronization
 import Testing
 import Wire
 
@@ -28,6 +29,13 @@ struct AuditFileTests {
         let file = open()
         file.append(try entries(numbers))
         file.finish()
+    }
+
+    private func verified(_ file: AuditFile) -> (lines: [AuditLine], fault: String?) {
+        let answer = Mutex<(lines: [AuditLine], fault: String?)>(([], "no answer"))
+        file.verify { lines, fault in answer.withLock { $0 = (lines, fault) } }
+        file.finish()
+        return answer.withLock { $0 }
     }
 
     private var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
@@ -68,19 +76,19 @@ struct AuditFileTests {
     func changedMeanwhile() throws {
         try write(1...3)
         let file = open()
-        #expect(file.verified().fault == nil)
+        #expect(verified(file).fault == nil)
         let whole = text
         try whole.replacing("master2", with: "master1").write(
             toFile: path, atomically: true, encoding: .utf8)
-        #expect(file.verified().fault == "entry 2 is not what was written")
+        #expect(verified(file).fault == "entry 2 is not what was written")
         let cut = whole.split(separator: "\n").dropLast().joined(separator: "\n") + "\n"
         try cut.write(toFile: path, atomically: true, encoding: .utf8)
-        #expect(file.verified().fault == "entry 3 is no longer in the file")
+        #expect(verified(file).fault == "entry 3 is no longer in the file")
         try whole.write(toFile: path, atomically: true, encoding: .utf8)
-        #expect(file.verified().fault == nil)
-        #expect(file.verified().lines == file.lines)
+        #expect(verified(file).fault == nil)
+        #expect(verified(file).lines == file.lines)
         try (whole + whole).write(toFile: path, atomically: true, encoding: .utf8)
-        #expect(file.verified().fault != nil)
+        #expect(verified(file).fault != nil)
     }
 
     @Test("half a line, left by a loss of power, harms none that comes after it")

@@ -40,13 +40,13 @@ final class AuditFile: Sendable {
 
     var lines: [AuditLine] { state.withLock { $0.lines } }
 
-    /// What the file says now, and what is wrong with it: that its chain is broken, or that it is no longer what this
-    /// node read and wrote. Blocks while the file is read.
-    func verified() -> (lines: [AuditLine], fault: String?) {
-        queue.sync {
+    /// Tells what the file says now, and what is wrong with it: that its chain is broken, or that it is no longer what
+    /// this node read and wrote. Answers on a queue of its own: a long file takes a second to read.
+    func verify(_ tell: @escaping @Sendable (_ lines: [AuditLine], _ fault: String?) -> Void) {
+        queue.async { [self] in
             let found = Self.read(path)
             let known = state.withLock { $0.lines }
-            return (found.lines, Self.fault(in: found, known: known))
+            tell(found.lines, Self.fault(in: found, known: known))
         }
     }
 
@@ -73,9 +73,11 @@ final class AuditFile: Sendable {
 
     private static func fault(in found: Found, known: [AuditLine]) -> String? {
         if let fault = AuditLine.fault(in: found.lines) { return fault }
-        let missing = known.first { line in !found.lines.contains(line) }
-        if let missing { return "entry \(missing.entry.number) is no longer in the file" }
-        if let stranger = found.lines.first(where: { line in !known.contains(line) }) {
+        let (there, written) = (Set(found.lines), Set(known))
+        if let missing = known.first(where: { !there.contains($0) }) {
+            return "entry \(missing.entry.number) is no longer in the file"
+        }
+        if let stranger = found.lines.first(where: { !written.contains($0) }) {
             return "entry \(stranger.entry.number) was not written by this node service"
         }
         return nil
