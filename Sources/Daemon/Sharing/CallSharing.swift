@@ -73,6 +73,10 @@ final class CallSharing {
     /// How many calls of an address another switch could revive now.
     func recoverableCount(on placement: Placement) -> Int { lines(placement).count(where: \.isRecoverable) }
     var isReviving: Bool { held.values.contains { $0.run != nil } }
+    /// What the switch says of itself; it may say otherwise later.
+    func admit(sessions: UInt32) { tracker.admit(sessions: sessions) }
+    /// How much of each limit of mod_hash the legs here can have in use.
+    var limitAllowances: [String: LimitAllowance] { tracker.hashAllowances(at: BootClock.now()) }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
 

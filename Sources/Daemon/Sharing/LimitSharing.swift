@@ -171,11 +171,11 @@ final class LimitSharing {
 
     // MARK: - The switch
 
-    /// What `hash_dump limit` of our own switch says.
-    func observe(_ dump: [UInt8]) {
+    /// What `hash_dump limit` of our own switch says, believed as far as our own calls account for it.
+    func observe(_ dump: [UInt8], allowances: [String: LimitAllowance]) {
         let log = log
         update { book, now in
-            let (_, faults) = book.observe(dump: dump, at: now)
+            let (_, faults) = book.observe(dump: dump, allowances: allowances, at: now)
             for fault in faults.prefix(3) { log.warning("limit", "hash_dump", fault) }
         }
     }

@@ -91,12 +91,14 @@ extension SharingCore {
     }
 
     /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
-    private func askForCapacity() {
+    func askForCapacity() {
+        guard runtime != nil else { return }
         link?.api("fsctl max_sessions") { [weak self] result in
             guard let self, case .success(let answer) = result else { return }
             capacity =
                 UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
                     answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
+            calls?.admit(sessions: capacity)
         }
     }
 
@@ -132,7 +134,8 @@ extension SharingCore {
     func askForDump() {
         guard runtime != nil else { return }
         link?.api("hash_dump limit") { [weak self] result in
-            if case .success(let answer) = result { self?.limits.observe(answer.body) }
+            guard let self, case .success(let answer) = result else { return }
+            limits.observe(answer.body, allowances: calls?.limitAllowances ?? [:])
         }
     }
 

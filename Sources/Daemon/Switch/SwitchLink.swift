@@ -51,8 +51,9 @@ final class SwitchLink {
         self.loop = loop
         self.endpoint = endpoint
         self.log = log
+        // As text, a header's name goes out as it is, and a caller may have made it: see `ChannelDump`.
         configuration = ClientSession.Configuration(
-            credentials: .password(password), subscription: subscription)
+            credentials: .password(password), format: .json, subscription: subscription)
     }
 
     func start() { dial() }

@@ -6,32 +6,41 @@ struct HashFigures: Sendable {
     var scale = LimitScale()
     /// Whether the origin in that place counts now.
     var counts: [Bool] = []
+    /// What was found unreadable of late, so that it is not said again.
+    private var toldFaults: [String] = []
+    private static let toldFaultLimit = 256
 
     init(seed: UInt64) { usage = UsageTable(.hash, none: HashUsage(), seed: seed) }
 
     // MARK: - Our own switch
 
-    /// Takes over a whole answer of our switch to `api hash_dump limit`: keys that are not in it are used no more.
+    /// Takes over a whole answer of our switch to `api hash_dump limit`: keys that are not in it are used no more, and
+    /// no more is taken over than the allowances say. A key that is told twice counts with the larger figures.
     mutating func observe(
-        _ dump: [UInt8], _ policies: LimitPolicies, at now: LimitMoment
+        _ dump: [UInt8], _ allowances: [String: LimitAllowance], _ policies: LimitPolicies,
+        at now: LimitMoment
     ) -> (keys: Int, faults: [String]) {
         var isListed = [Bool](repeating: false, count: usage.table.count)
         var faults: [String] = []
-        var keys = 0
+        var figures: [String: HashUsage] = [:]
+        var order: [String] = []
         for line in dump.split(separator: UInt8(ascii: "\n")) where line.starts(with: [76, 47]) {
             guard let (name, listed) = HashDumpLine.parse(line) else {
-                if faults.count < 10 {
-                    faults.append("malformed line \(String(decoding: line.prefix(300), as: UTF8.self))")
-                }
+                tell("malformed line \(String(decoding: line.prefix(300), as: UTF8.self))", &faults)
                 continue
             }
-            guard listed.total > 0 || listed.isRateCurrent(at: now.wall) else { continue }
+            guard let believed = believed(listed, allowances[name], at: now.wall) else { continue }
+            if figures[name] == nil { order.append(name) }
+            figures[name] = figures[name].map { $0.larger(believed) } ?? believed
+        }
+        var keys = 0
+        for name in order {
+            guard var own = figures[name] else { continue }
             guard let place = place(of: name, policies) else {
-                if faults.count < 10 { faults.append("no room for key \(name)") }
+                tell("no room for key \(name)", &faults)
                 continue
             }
             if place < isListed.count { isListed[place] = true }
-            var own = listed
             own.adopted = usage.table.values[place].own.adopted
             if own != usage.table.values[place].own { usage.set(place, own, expiry: .max) }
             keys += 1
@@ -41,6 +50,25 @@ struct HashFigures: Sendable {
             if usage.table.values[place].own != gone { usage.set(place, gone, expiry: .max) }
         }
         return (keys, faults)
+    }
+
+    /// What of a line our own calls account for; nil when that is nothing.
+    private func believed(
+        _ listed: HashUsage, _ allowance: LimitAllowance?, at wall: UInt64
+    ) -> HashUsage? {
+        guard let allowance else { return nil }
+        var usage = listed
+        usage.total = min(usage.total, allowance.total)
+        usage.rate = min(usage.rate, allowance.rate)
+        return usage.total > 0 || usage.isRateCurrent(at: wall) ? usage : nil
+    }
+
+    /// Once for each fault: the dump is asked for several times a second, and a name may stay in it for ever.
+    private mutating func tell(_ fault: String, _ faults: inout [String]) {
+        guard faults.count < 10, !toldFaults.contains(fault) else { return }
+        if toldFaults.count >= Self.toldFaultLimit { toldFaults.removeFirst() }
+        toldFaults.append(fault)
+        faults.append(fault)
     }
 
     private mutating func place(of name: String, _ policies: LimitPolicies) -> Int? {

@@ -62,9 +62,14 @@ package struct LimitBook: Sendable {
     // MARK: - mod_hash of our own switch
 
     /// Takes over the answer of our own switch to `api hash_dump limit`. Returns how many keys are in use and what
-    /// could not be read, ten at most.
-    package mutating func observe(dump: [UInt8], at now: LimitMoment) -> (keys: Int, faults: [String]) {
-        figures.observe(dump, policies, at: now)
+    /// could not be read and was not said before, ten at most.
+    ///
+    /// - Parameter allowances: what our own calls can have in use, by key. mod_hash prints names as they are, so where
+    ///   a caller makes a limit's id, he also makes lines of the dump: no more is believed than calls account for.
+    package mutating func observe(
+        dump: [UInt8], allowances: [String: LimitAllowance], at now: LimitMoment
+    ) -> (keys: Int, faults: [String]) {
+        figures.observe(dump, allowances, policies, at: now)
     }
 
     /// The body to answer our own switch's mod_hash remote with (`api hash_dump limit`): never empty.
@@ -116,7 +121,7 @@ package struct LimitBook: Sendable {
         var refused: [String] = []
         for key in keys where !held.contains(key) {
             let isHeld =
-                LimitKey.fault(in: key.name) == nil
+                key.fault == nil
                 && (key.backend == .hash
                     ? figures.adopt(key.name, policies) : counters.adopt(key.name, policies, at: now))
             if isHeld { held.append(key) } else { refused.append(key.name) }

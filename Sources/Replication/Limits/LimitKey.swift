@@ -27,9 +27,19 @@ package struct LimitKey: Hashable, Comparable, Sendable, CustomStringConvertible
     /// Nil when no record of ours has such a key.
     package init?(record: [UInt8]) {
         guard let first = record.first, let backend = Backend(rawValue: String(UnicodeScalar(first))),
-            let name = String(validating: record[1...], as: UTF8.self), Self.fault(in: name) == nil
+            let name = String(validating: record[1...], as: UTF8.self)
         else { return nil }
         self.init(backend, name)
+        if fault != nil { return nil }
+    }
+
+    /// What makes it unfit, as the end of a sentence; nil when nothing does.
+    ///
+    /// A slash ends the key in a line of `hash_dump`, and figures follow: with one in it, mod_hash would read another key
+    /// and other figures.
+    package var fault: String? {
+        if let fault = Self.fault(in: name) { return fault }
+        return backend == .hash && name.utf8.contains(UInt8(ascii: "/")) ? "has a slash" : nil
     }
 
     /// What makes a name unfit, as the end of a sentence; nil when nothing does.
@@ -59,9 +69,7 @@ extension LimitKey {
         var keys = heldOfHash(variables)
         for variable in variables where variable.name.hasPrefix(variablePrefix) {
             let key = LimitKey(.hiredis, variable.value)
-            if fault(in: key.name) == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg {
-                keys.append(key)
-            }
+            if key.fault == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg { keys.append(key) }
         }
         return keys
     }
@@ -75,9 +83,7 @@ extension LimitKey {
         var keys: [LimitKey] = []
         for variable in variables where variable.name.hasPrefix(prefix) {
             let key = LimitKey(.hash, String(variable.name.dropFirst(prefix.count)))
-            if fault(in: key.name) == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg {
-                keys.append(key)
-            }
+            if key.fault == nil, !keys.contains(key), keys.count < LimitBounds.keysPerLeg { keys.append(key) }
         }
         return keys
     }
@@ -97,6 +103,25 @@ extension LimitKey {
         case "hiredis" where !isRate: key = LimitKey(.hiredis, String(words[2]))
         default: return nil
         }
-        return fault(in: key.name) == nil ? key : nil
+        return key.fault == nil ? key : nil
+    }
+    /// Seconds of the rate that `limit` was run with; nil for a total, and for what is no number.
+    package static func interval(ofLimit data: String) -> Int64? {
+        let words = data.split(separator: " ", omittingEmptySubsequences: true)
+        guard words.count > 3, let slash = words[3].firstIndex(of: "/"),
+            let seconds = Int64(words[3][words[3].index(after: slash)...]), seconds > 0
+        else { return nil }
+        return min(seconds, LimitBounds.expiry)
+    }
+}
+
+/// How much of a key of mod_hash our own calls can have in use at most.
+package struct LimitAllowance: Hashable, Sendable {
+    package var total: UInt32
+    package var rate: UInt32
+
+    package init(total: UInt32 = 0, rate: UInt32 = 0) {
+        self.total = total
+        self.rate = rate
     }
 }

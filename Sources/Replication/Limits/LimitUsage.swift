@@ -36,6 +36,13 @@ package struct HashUsage: Hashable, Sendable {
         self.lastCheck = lastCheck
     }
 
+    /// Of two lines about one key: that with more calls, and that with more attempts.
+    func larger(_ other: HashUsage) -> HashUsage {
+        var usage = rate >= other.rate ? self : other
+        usage.total = max(total, other.total)
+        return usage
+    }
+
     /// Whether the rate still counts; mod_hash lists it long after its window.
     package func isRateCurrent(at wall: UInt64) -> Bool {
         rate > 0 && (wall < lastCheck || wall - lastCheck < UInt64(interval))

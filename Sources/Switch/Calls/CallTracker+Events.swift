@@ -33,7 +33,7 @@ extension CallTracker {
 
     private mutating func entry(for event: ChannelEvent, at now: Instant) -> Entry? {
         if let entry = entries[event.uuid] { return entry }
-        if entries.count >= settings.legLimit {
+        if entries.count >= legLimit {
             refused += 1
             return nil
         }
@@ -46,8 +46,7 @@ extension CallTracker {
             phase: .ringing)
     }
 
-    private func take(_ event: ChannelEvent, into entry: inout Entry, at now: Instant) {
-        entry.isTooLarge = event.size > settings.legBytes
+    private mutating func take(_ event: ChannelEvent, into entry: inout Entry, at now: Instant) {
         if let direction = event.direction { entry.leg.direction = direction }
         let profile = event.profile
         if !profile.isEmpty { entry.leg.profile = profile }
@@ -59,8 +58,12 @@ extension CallTracker {
         }
         if let age = event.age(of: "Channel-Created-Time") { entry.started = now - age }
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
-        entry.noteLimit(event)
+        if let attempt = entry.noteLimit(event) { attempts.note(attempt, at: now) }
         if event.variables.isEmpty { return }
+        let others = bytes - entry.size
+        entry.isTooLarge = event.size > settings.legBytes || others + event.size > settings.allBytes
+        entry.size = entry.isTooLarge ? 0 : event.size
+        bytes = others + entry.size
         // What would not be replicated is not kept either.
         entry.leg.variables = entry.isTooLarge ? [] : event.variables + entry.limitVariables(beside: event)
         takePartner(event, into: &entry)
@@ -162,7 +165,7 @@ extension CallTracker {
                 if entry.heard < began || !entry.isKnown { wanted.append(channel.uuid) }
                 continue
             }
-            if entries.count >= settings.legLimit {
+            if entries.count >= legLimit {
                 refused += 1
                 continue
             }

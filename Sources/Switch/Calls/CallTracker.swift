@@ -12,6 +12,8 @@ package struct CallTracker: Sendable {
         package var legLimit = 65_536
         /// The largest variables of one leg that are replicated, in bytes; replication takes 64 KiB.
         package var legBytes = 60 << 10
+        /// The variables of all legs together, in bytes: a switch that invents calls fills no node with them.
+        package var allBytes = 256 << 20
         /// How far the switch's own tables lag behind its events.
         package var lag: Duration = .seconds(2)
 
@@ -30,10 +32,14 @@ package struct CallTracker: Sendable {
         var isKnown = false
         var hasRow = false
         var isTooLarge = false
+        /// Bytes of its variables as they are kept.
+        var size = 0
         /// A bridge that an event told of, which lasts until an event tells its end.
         var isBridged = false
         /// Keys of mod_hiredis that `limit` was run with.
         var limits: [LimitKey] = []
+        /// Keys of mod_hash that `limit` was run with, or that the switch's own variables name.
+        var hashKeys: Set<String> = []
         var sequence: UInt64 = 0
         var heard: Instant
         var started: Instant
@@ -41,6 +47,10 @@ package struct CallTracker: Sendable {
     }
 
     package let settings: Settings
+    /// The most legs that are kept, by what the switch itself admits.
+    package private(set) var legLimit: Int
+    /// Of the variables of all legs.
+    package internal(set) var bytes = 0
     /// Core-UUID of the process the legs are in; nil before the first event or listing.
     package internal(set) var runtime: String?
     package internal(set) var switchname = ""
@@ -52,12 +62,23 @@ package struct CallTracker: Sendable {
     var listingBegan: Instant?
     var rowsRead: Instant?
     var departures = Departures()
+    var attempts = LimitAttempts()
     private var dirty: Set<String> = []
     private var order: [String] = []
     /// What replicas were told last.
     private var told: [String: CallLeg] = [:]
 
-    package init(settings: Settings = .init()) { self.settings = settings }
+    package init(settings: Settings = .init()) {
+        self.settings = settings
+        legLimit = settings.legLimit
+    }
+
+    /// The switch has no more sessions than that at a time, each of them one leg; twice as many are kept, as it may
+    /// be told another number, and ends may be heard late. Zero says nothing.
+    package mutating func admit(sessions: UInt32) {
+        guard sessions > 0 else { return }
+        legLimit = min(settings.legLimit, max(64, 2 * Int(sessions)))
+    }
 
     /// Events to subscribe to.
     package static let eventNames = ChannelEvent.names
@@ -121,6 +142,7 @@ package struct CallTracker: Sendable {
         }
         departed[uuid] = (max(sequence, departed[uuid]?.sequence ?? 0), now)
         guard let entry = entries.removeValue(forKey: uuid) else { return }
+        bytes -= entry.size
         touch(uuid)
         var isLast = true
         if let partner = entry.leg.partner, entries[partner] != nil {
@@ -144,6 +166,7 @@ package struct CallTracker: Sendable {
         if runtime != self.runtime {
             for uuid in entries.keys.sorted() { touch(uuid) }
             entries = [:]
+            bytes = 0
             departed = [:]
             listingBegan = nil
             rowsRead = nil

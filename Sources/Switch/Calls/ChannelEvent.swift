@@ -26,6 +26,9 @@ struct ChannelEvent {
     let sequence: UInt64
     private(set) var variables: [CallLeg.Field] = []
     private(set) var caller: [CallLeg.Field] = []
+    /// Keys of mod_hash by its variables `limit_usage_<REALM>_<ID>`, fit or not.
+    private var usages: [String] = []
+    private static let usage = "limit_usage_".utf8
     /// Bytes of all of that.
     private(set) var size = 0
     private var other: [String: String] = [:]
@@ -54,6 +57,7 @@ struct ChannelEvent {
                 let name = String(field.name.utf8.dropFirst(9)) ?? ""
                 size += name.utf8.count + field.value.utf8.count
                 variables.append(.init(name, field.value))
+                if name.utf8.starts(with: Self.usage) { usages.append(String(name.dropFirst(12))) }
             } else if field.name.utf8.starts(with: "Caller-".utf8) {
                 let name = String(field.name.utf8.dropFirst(7)) ?? ""
                 if let place = Self.callerPlaces[name] { places.append((place, .init(name, field.value))) }
@@ -67,6 +71,8 @@ struct ChannelEvent {
 
     subscript(name: String) -> String? { other[name].flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// Keys of mod_hash by its variables.
+    var hashKeys: [String] { usages.filter { LimitKey(.hash, $0).fault == nil } }
     var runtime: String? { self["Core-UUID"] }
     var isDump: Bool { name == Self.dump }
     var isEnd: Bool {

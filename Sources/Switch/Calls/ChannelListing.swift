@@ -57,12 +57,15 @@ package struct ChannelListing: Hashable, Sendable {
     }
 }
 
-/// The answer to `uuid_dump UUID`: the same headers as an event of the channel.
+/// The answer to `uuid_dump UUID json`: the same headers as an event of the channel.
+///
+/// As JSON, because as text a variable's name goes out as it is: a caller of whose words a dialplan makes a name would
+/// write lines of his own, variables that FreeSWITCH executes where the call is revived.
 package enum ChannelDump {
     /// The longest answer that is read.
     package static let byteLimit = 4 << 20
 
-    package static func command(_ uuid: String) -> String { "uuid_dump \(uuid)" }
+    package static func command(_ uuid: String) -> String { "uuid_dump \(uuid) json" }
 
     /// - Returns: nil when there is no such channel.
     /// - Throws: when the answer is neither.
@@ -71,10 +74,14 @@ package enum ChannelDump {
         if bytes.count > byteLimit { throw .tooLarge("uuid_dump", limit: byteLimit) }
         // The command ends its answer with one more blank line than an event has.
         let end = bytes.lastIndex { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-        let text = Array(bytes[..<((end ?? -1) + 1)]) + [UInt8(ascii: "\n"), UInt8(ascii: "\n")]
+        let text = Array(bytes[..<((end ?? -1) + 1)])
+        let isJSON = text.first == UInt8(ascii: "{")
         let event: SwitchEvent
         do {
-            event = try EventCodec.decode(text, as: .plain)
+            event =
+                isJSON
+                ? try EventCodec.decode(text, as: .json)
+                : try EventCodec.decode(text + [UInt8(ascii: "\n"), UInt8(ascii: "\n")], as: .plain)
         } catch {
             throw .unreadable("uuid_dump", reason: error.description)
         }

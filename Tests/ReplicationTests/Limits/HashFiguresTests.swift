@@ -63,6 +63,60 @@ struct HashFiguresTests {
         #expect(faults.first?.contains(line) == true)
     }
 
+    @Test("a name that stays unreadable is said once")
+    func once() {
+        var book = book()
+        #expect(book.observe("L/a/b/1/0/0/0\n").faults.count == 1)
+        #expect(book.observe("L/a/b/1/0/0/0\n").faults.isEmpty)
+        #expect(book.observe("L/a/c/1/0/0/0\nL/a/b/1/0/0/0\n").faults.count == 1)
+    }
+
+    /// What mod_hash prints while one call holds the limit `r` with an id that its caller made of line ends.
+    @Test(
+        "lines that a caller writes into the dump count for no more than calls account for",
+        arguments: [
+            "L/r_y\nL/r_trunk/77/0/0/0\n/1/0/0/0\nL/r_trunk/2/0/0/0\n",
+            "L/r_y/1/0/0/0\nL/r_trunk/77/0/0/0\nL/r_z/1/0/0/0\nL/r_trunk/2/0/0/0\n",
+            "L/r_trunk/2/0/0/0\nL/r_y/1/0/0/0\nL/r_trunk/0/0/0/0\nL/r_z/1/0/0/0\n",
+            "L/r_trunk/2/0/0/0\nL/r_y\nL/r_trunk/1/0/0/0\n/1/0/0/0\n",
+            "L/r_trunk/2/0/0/0\nL/r_y\nL/r_trunk/2/500/60/99999999999\n/1/0/0/0\n",
+            "L/r_trunk/2/0/0/0\nL/r_y\nL/r_other/99/0/0/0\n/1/0/0/0\n",
+        ])
+    func forged(dump: String) {
+        var book = book()
+        let bytes = Array(dump.utf8)
+        // Two calls hold the trunk, and the caller's own holds nothing that could be read.
+        let allowances = ["r_trunk": LimitAllowance(total: 2)]
+        #expect(book.observe(dump: bytes, allowances: allowances, at: .after(0)).keys == 1)
+        let report = book.report(at: .after(0))
+        #expect(report.map(\.key.name) == ["r_trunk"])
+        #expect(report.map(\.total) == [2])
+    }
+
+    /// mod_hash would read `r_trunk` with 77 calls of `L/r_trunk/77/0/0/0/1/0/0/0`.
+    @Test("a key with a slash comes in by no way: not by a revived call, nor from another node")
+    func slash() throws {
+        let name = "r_trunk/77/0/0/0"
+        let variables = [CallLeg.Field("limit_usage_\(name)", "1"), CallLeg.Field("limit_backend", "hash")]
+        #expect(LimitKey.held(byVariables: variables).isEmpty)
+        #expect(LimitKey.taken(byLimit: "hash r trunk/77/0/0/0 5") == nil)
+        #expect(LimitKey.taken(byLimit: "hiredis r a/b 5") == LimitKey(.hiredis, "a/b"))
+        var book = book()
+        #expect(throws: LimitRefusal.self) { try book.adopt("leg", [LimitKey(.hash, name)], at: .after(0)) }
+        #expect(throws: LimitRefusal.self) { try book.putHash("fs2", name, HashUsage(total: 1)) }
+        #expect(book.hash() == "-ERR no reply\n")
+    }
+
+    @Test("a rate counts as far as calls attempted it")
+    func attempts() {
+        var book = book()
+        let dump = Array("L/r_cps/0/900/10/\(wallStart)\n".utf8)
+        _ = book.observe(dump: dump, allowances: ["r_cps": LimitAllowance(rate: 4)], at: .after(0))
+        #expect(book.report(at: .after(0)).map(\.total) == [4])
+        _ = book.observe(dump: dump, allowances: [:], at: .after(0))
+        #expect(book.report(at: .after(0)).isEmpty)
+    }
+
     @Test("a count that went below zero in the switch is none")
     func negative() {
         var book = book()
@@ -78,7 +132,7 @@ struct HashFiguresTests {
         let dump = try #require(chunks.first?.split(separator: "\n\n").last.map { String($0) })
         var there = book("fsA")
         let checked = LimitMoment(boot: LimitMoment.after(0).boot, wall: 1_795_254_950)
-        #expect(there.observe(dump: Array(dump.utf8), at: checked).keys == 2)
+        #expect(there.observe(dump, at: checked).keys == 2)
         var here = book("fsB")
         for change in there.takeChanges() {
             try here.apply(change, of: LimitOrigin(node: "fsA", life: 1), at: checked)

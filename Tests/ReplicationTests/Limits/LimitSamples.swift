@@ -50,7 +50,7 @@ extension LimitBook {
     }
 
     mutating func observe(_ dump: String, at now: LimitMoment = .after(0)) -> (keys: Int, faults: [String]) {
-        observe(dump: Array(dump.utf8), at: now)
+        observe(dump: Array(dump.utf8), allowances: .all(of: dump), at: now)
     }
 
     func hash(at now: LimitMoment = .after(0)) -> String {
@@ -66,4 +66,15 @@ func book(_ me: String = "fs1", _ rules: [LimitPolicies.Rule] = []) -> LimitBook
 func fixture(_ name: String) throws -> String {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures")
     return try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+}
+
+extension [String: LimitAllowance] {
+    /// As if our own calls accounted for every key of the dump.
+    static func all(of dump: String) -> Self {
+        let keys = dump.split(separator: "\n").compactMap { line -> String? in
+            let fields = line.split(separator: "/", omittingEmptySubsequences: false)
+            return fields.count == 6 ? String(fields[1]) : nil
+        }
+        return Dictionary(keys.map { ($0, LimitAllowance(total: .max, rate: .max)) }) { one, _ in one }
+    }
 }

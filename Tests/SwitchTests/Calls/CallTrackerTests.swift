@@ -220,6 +220,31 @@ private let start = Instant.zero + .seconds(5000)
         #expect(tracker.takeChanges().isEmpty)
     }
 
+    @Test("calls that a switch invents fill no more memory than all legs may have, and end with it")
+    func invented() {
+        var settings = CallTracker.Settings()
+        settings.allBytes = 100_000
+        var tracker = CallTracker(settings: settings)
+        tracker.admit(sessions: 100)
+        func event(_ leg: Int, _ name: String, _ sequence: Int) -> SwitchEvent {
+            var headers = Headers([
+                .init("Event-Name", name), .init("Core-UUID", "core-1"),
+                .init("Event-Sequence", "\(sequence)"),
+                .init("Unique-ID", "leg\(leg)"), .init("Call-Direction", "inbound"),
+                .init("Answer-State", "answered"),
+                .init("variable_recovery_profile_name", "svcA"),
+            ])
+            headers.append("variable_junk", String(repeating: "x", count: 1000))
+            return SwitchEvent(headers: headers)
+        }
+        for leg in 0..<500 { tracker.handle(event(leg, "CHANNEL_ANSWER", leg + 1), at: start) }
+        #expect(tracker.count == 200 && tracker.refused == 300)
+        #expect(tracker.bytes <= 100_000 && tracker.bytes > 90_000)
+        #expect(tracker.takeChanges().count < 100)
+        for leg in 0..<500 { tracker.handle(event(leg, "CHANNEL_HANGUP", 1000 + leg), at: start) }
+        #expect(tracker.count == 0 && tracker.bytes == 0)
+    }
+
     /// mod_hiredis leaves no variable of its own that names its keys.
     @Test("a leg that took a place of mod_hiredis says so wherever it is revived") func hiredisLimits() throws
     {

@@ -69,7 +69,8 @@ import Wire
             _ = client.send([UInt8(ascii: "*")] + bytes)
             _ = LimitUsage(bytes: bytes)
             var book = LimitBook(me: "fs1", seed: 1)
-            _ = book.observe(dump: Array("L/".utf8) + bytes, at: client.now)
+            let dump = Array("L/".utf8) + bytes
+            _ = book.observe(dump: dump, allowances: ["a": LimitAllowance(total: 1)], at: client.now)
             try? book.apply(.put(bytes, bytes), of: LimitOrigin(node: "fs2", life: 1), at: client.now)
         }
         #expect(rounds >= 1000)
