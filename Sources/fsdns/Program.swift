@@ -22,15 +22,19 @@ enum Program {
         }
     }
 
+    private static func lines(of text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    }
+
     /// Help and `--version` are successes; wrong usage is 2 and not the parser's own 64.
     private static func status(of error: any Error) -> Int32 {
         let code = FSDNS.exitCode(for: error)
         let text = FSDNS.fullMessage(for: error)
         if code.isSuccess {
-            if !text.isEmpty { Output.line(text) }
+            if !text.isEmpty { Output.lines(lines(of: text)) }
             return 0
         }
-        if !text.isEmpty { Output.error(text) }
+        if !text.isEmpty { for line in lines(of: text) { Output.error(line) } }
         return code == .validationFailure ? 2 : code.rawValue
     }
 }

@@ -37,8 +37,23 @@ struct EventLogTests {
 
     @Test("text from outside cannot begin another line")
     func control() {
-        let said = lines { $0.event(ClusterEvent(.trouble, "fs1", "one\nnotice takeover\u{1B}[2J")) }
-        #expect(said == ["warning trouble fs1 \"one notice takeover [2J\""])
+        let said = lines { $0.event(ClusterEvent(.trouble, "fs1", "one\nnotice takeover\u{1B}[2J\u{9B}1m")) }
+        #expect(said == [#"warning trouble fs1 "one\x0anotice takeover\x1b[2J\x9b1m""#])
+    }
+
+    @Test("neither can what it is about, which is cut where it is long")
+    func subject() {
+        let user = "1000\r\n\u{7F}\u{202E}" + String(repeating: "x", count: 70_000)
+        let said = lines { log in
+            log.warning("registration", user, "refused")
+            log.notice("registration", user, "refused")
+            log.event(ClusterEvent(.trouble, user, "refused"))
+        }
+        #expect(said.count == 3)
+        for line in said {
+            #expect(line.contains(#"1000\x0d\x0a\x7f\u{202e}xxx"#) && line.hasSuffix(#"… "refused""#))
+            #expect(line.utf8.count < 200)
+        }
     }
 
     @Test("one kind cannot fill the log, and another is still heard")

@@ -4,6 +4,7 @@ import Dispatch
 @preconcurrency import Glibc
 import Logging
 import Synchronization
+import Wire
 
 /// Says on standard error what happens, one line an event, without ever holding up who says it.
 final class EventLog: Sendable {
@@ -37,15 +38,16 @@ final class EventLog: Sendable {
         let epoch = event.epoch.map { " epoch=\($0)" } ?? ""
         say(
             level(of: event.kind), kind: event.kind.rawValue,
-            "\(event.kind.rawValue) \(event.subject)\(epoch) \"\(clean(event.text))\"")
+            "\(event.kind.rawValue) \(name(event.subject))\(epoch) \"\(clean(event.text))\"")
     }
 
     func notice(_ kind: String, _ subject: String, _ text: String) {
-        say(.notice, kind: kind, "\(kind) \(subject) \"\(clean(text))\"")
+        say(.notice, kind: kind, "\(kind) \(name(subject)) \"\(clean(text))\"")
     }
 
     /// - Parameter perSecond: how many lines of this kind and subject a second may have.
     func warning(_ kind: String, _ subject: String, _ text: String, perSecond: Int = 1) {
+        let subject = name(subject)
         say(.warning, kind: "\(kind) \(subject)", limit: perSecond, "\(kind) \(subject) \"\(clean(text))\"")
     }
 
@@ -99,9 +101,10 @@ final class EventLog: Sendable {
     }
 
     /// Outside text can neither end the line nor drive a terminal.
-    private func clean(_ text: String) -> String {
-        String(text.prefix(1000).map { $0.isNewline || $0.asciiValue.map { $0 < 32 } == true ? " " : $0 })
-    }
+    private func clean(_ text: String) -> String { VisibleText.of(text, longest: 1000) }
+
+    /// What a line is about: a node, an address, a file; or whatever a switch calls a phone.
+    private func name(_ subject: String) -> String { VisibleText.of(subject, longest: 100) }
 }
 
 /// `2026-11-21T12:00:00.000Z notice takeover master1 epoch=3.118 "…"`

@@ -71,17 +71,29 @@ struct FrameReader {
 
     mutating func name(_ field: String) throws(FrameFailure) -> String {
         let name = try text(field)
-        if name.isEmpty { throw .malformed(field) }
+        guard Self.isName(name) else { throw .malformed(field) }
         return name
+    }
+
+    /// Whether somebody or something may be called so: what a cluster file admits, and letters beyond ASCII. It goes
+    /// into `status`, logs and file names of others.
+    static func isName(_ name: String) -> Bool {
+        guard (1...63).contains(name.utf8.count), VisibleText.isPlain(name) else { return false }
+        return name.unicodeScalars.allSatisfy { scalar in
+            switch scalar {
+            case "a"..."z", "A"..."Z", "0"..."9", "-", "_": true
+            default: !scalar.isASCII && !scalar.properties.isWhitespace
+            }
+        }
     }
 
     mutating func name(_ field: String, after previous: String) throws(FrameFailure) -> String {
         let shared = try number(field)
         guard shared <= UInt64(previous.utf8.count) else { throw .malformed(field) }
         let bytes = Array(previous.utf8.prefix(Int(shared))) + (try blob(field, limit: FrameLimits.name))
-        guard !bytes.isEmpty, bytes.count <= FrameLimits.name,
-            let name = String(validating: bytes, as: UTF8.self)
-        else { throw .malformed(field) }
+        guard let name = String(validating: bytes, as: UTF8.self), Self.isName(name) else {
+            throw .malformed(field)
+        }
         return name
     }
 

@@ -133,13 +133,19 @@ package enum PeerFrameCodec {
         case Code.consensus:
             let message = try ConsensusCodec.message(&reader)
             return .message(.consensus(message, try rider(&reader)))
-        case Code.admission: return .message(.admission(try json(&reader, "admission")))
+        case Code.admission:
+            let admission: Admission = try json(&reader, "admission")
+            guard FrameReader.isName(admission.holder.name) else { throw .malformed("admission") }
+            return .message(.admission(admission))
         case Code.released:
             let address = try reader.name("address")
             let holder = try reader.holder("holder")
             let epoch = try reader.epoch("grant")
             return .message(.released(ReleaseNotice(address: address, holder: holder, epoch: epoch)))
-        case Code.relinquish: return .message(.relinquish(try json(&reader, "relinquishment")))
+        case Code.relinquish:
+            let relinquishment: Relinquishment = try json(&reader, "relinquishment")
+            guard FrameReader.isName(relinquishment.holder.name) else { throw .malformed("relinquishment") }
+            return .message(.relinquish(relinquishment))
         case Code.request:
             let id = try reader.number("request id")
             let request: OperatorRequest = try json(&reader, "request")

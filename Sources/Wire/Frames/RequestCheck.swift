@@ -4,7 +4,11 @@ import Cluster
 package enum RequestCheck {
     private static let longestDeadline: Duration = .seconds(366 * 86_400)
 
-    /// - Throws: `.malformed("deadline")` for a drain that waits less than nothing or more than a year,
+    /// Of a reason or a name, in bytes.
+    private static let longestText = 1024
+
+    /// - Throws: `.malformed("reason (has control characters)")` and its like for a text that is more than one plain
+    ///   line, `.malformed("deadline")` for a drain that waits less than nothing or more than a year,
     ///   `.malformed("playbook …")` for one that no cluster could run.
     package static func plausible(_ request: OperatorRequest) throws(FrameFailure) -> OperatorRequest {
         if case .drain(let drain) = request, let deadline = drain.deadline,
@@ -12,11 +16,29 @@ package enum RequestCheck {
         {
             throw .malformed("deadline")
         }
+        for (field, text) in texts(of: request) {
+            if text.utf8.count > longestText { throw .malformed("\(field) (is too long)") }
+            if !VisibleText.isPlain(text) { throw .malformed("\(field) (has control characters)") }
+        }
         switch request {
         case .playbook(.run(let playbook, _, _, _)), .playbook(.schedule(let playbook, _)):
             if let reason = playbook.implausibility { throw .malformed("playbook (\(reason))") }
         default: break
         }
         return request
+    }
+
+    /// What people wrote and others will read in `status`, `history` and logs.
+    private static func texts(of request: OperatorRequest) -> [(field: String, text: String)] {
+        let who = request.who.map { [("name of who asks", $0)] } ?? []
+        switch request {
+        case .drain(let drain): return who + [("reason", drain.reason), ("target", drain.target)]
+        case .undrain(let node, _): return who + [("node", node)]
+        case .switchover(let seat, let to, _, _): return who + [("seat", seat), ("node", to ?? "")]
+        case .playbook(.run(let playbook, _, _, _)), .playbook(.schedule(let playbook, _)):
+            return who + [("name of the playbook", playbook.name), ("summary", playbook.summary)]
+        case .playbook(.unschedule(let name, _)): return who + [("name of the playbook", name)]
+        case .status, .abortDrain, .zone, .zoneApply, .playbook: return who
+        }
     }
 }

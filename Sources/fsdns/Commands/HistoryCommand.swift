@@ -64,7 +64,7 @@ struct HistoryCommand: ParsableCommand {
     private func check(_ deeds: [AuditLine], _ found: String?) throws(CommandFailure) {
         let fault = found ?? AuditLine.fault(in: deeds)
         if format == .json {
-            Output.line(JSONText.pretty(HistoryDocument.Verdict(deeds, fault: fault)))
+            Output.document(JSONText.pretty(HistoryDocument.Verdict(deeds, fault: fault)))
         }
         if let fault { throw .refused(["\(fault): this node's history was changed after it was written"]) }
         guard format == .table else { return }

@@ -46,7 +46,7 @@ struct PlaybookCheckCommand: ParsableCommand {
         let text = PlaybookText(file: read, facts: settings.map { .init($0) } ?? .init(), zones: zones)
         let now = WallTime(seconds: Int64(time(nil)))
         switch format {
-        case .json: Output.line(JSONText.pretty(text.document(at: now)))
+        case .json: Output.document(JSONText.pretty(text.document(at: now)))
         case .table:
             PlaybookSource.warn(of: read)
             if settings == nil {

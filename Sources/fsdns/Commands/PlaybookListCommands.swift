@@ -17,7 +17,7 @@ struct PlaybookListCommand: ParsableCommand {
         case .table:
             let text = PlaybookReportText(paint: .standard, width: Output.size?.columns, zones: .system)
             Output.lines(text.list(report))
-        case .json: Output.line(JSONText.pretty(PlaybookListDocument(report, zones: .system)))
+        case .json: Output.document(JSONText.pretty(PlaybookListDocument(report, zones: .system)))
         }
     }
 }
@@ -42,7 +42,7 @@ struct PlaybookHistoryCommand: ParsableCommand {
         case .table:
             let text = PlaybookReportText(paint: .standard, width: Output.size?.columns, zones: .system)
             Output.lines(text.history(runs))
-        case .json: Output.line(JSONText.pretty(PlaybookHistoryDocument(runs)))
+        case .json: Output.document(JSONText.pretty(PlaybookHistoryDocument(runs)))
         }
     }
 }

@@ -32,7 +32,7 @@ struct CallsCommand: ParsableCommand {
         if oldest { lines.sort { $0.seconds > $1.seconds } }
         switch format {
         case .table: Output.lines(CallsText(paint: .standard, width: Output.size?.columns).lines(lines))
-        case .json: Output.line(JSONText.pretty(lines))
+        case .json: Output.document(JSONText.pretty(lines))
         }
     }
 }
@@ -59,7 +59,7 @@ struct RegistrationsCommand: ParsableCommand {
         switch format {
         case .table:
             Output.lines(RegistrationsText(paint: .standard, width: Output.size?.columns).lines(lines))
-        case .json: Output.line(JSONText.pretty(lines))
+        case .json: Output.document(JSONText.pretty(lines))
         }
     }
 }
@@ -86,7 +86,7 @@ struct LimitsShowCommand: ParsableCommand {
         }
         switch format {
         case .table: Output.lines(LimitsText(paint: .standard, width: Output.size?.columns).lines(lines))
-        case .json: Output.line(JSONText.pretty(lines))
+        case .json: Output.document(JSONText.pretty(lines))
         }
     }
 }

@@ -58,7 +58,7 @@ struct SimulatedCluster: ParsableArguments {
         }
         switch format {
         case .table: Output.lines(text.lines(outcome, at: moment))
-        case .json: Output.line(JSONText.pretty(WhatIfDocument(outcome, at: moment)))
+        case .json: Output.document(JSONText.pretty(WhatIfDocument(outcome, at: moment)))
         }
         if !outcome.refusals.isEmpty { throw CommandFailure.refused(outcome.refusals) }
         if let unrest = outcome.unrest {

@@ -102,7 +102,7 @@ struct EventsCommand: ParsableCommand {
         try control.client.events(follow: follow, after: after) { event in
             switch format {
             case .text: Output.line(EventText.line(event, paint: paint))
-            case .json: Output.line(EventText.json(event))
+            case .json: Output.document(EventText.json(event))
             }
         }
     }

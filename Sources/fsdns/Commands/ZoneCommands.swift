@@ -24,7 +24,7 @@ struct ZoneShowCommand: ParsableCommand {
         switch format {
         case .table:
             Output.lines(ZoneReportText(paint: .standard, width: Output.size?.columns).show(report))
-        case .json: Output.line(JSONText.pretty(ZoneDocument(report)))
+        case .json: Output.document(JSONText.pretty(ZoneDocument(report)))
         }
     }
 }
@@ -53,7 +53,7 @@ struct ZonePlanCommand: ParsableCommand {
         }
         switch format {
         case .table: Output.lines(ZoneReportText(paint: .standard, width: nil).plan(report))
-        case .json: Output.line(JSONText.pretty(ZoneDocument(report)))
+        case .json: Output.document(JSONText.pretty(ZoneDocument(report)))
         }
     }
 }

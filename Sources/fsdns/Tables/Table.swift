@@ -1,3 +1,5 @@
+import Wire
+
 /// Rows under headings, each column as wide as its widest cell.
 struct Table: Hashable, Sendable {
     enum Alignment: Hashable, Sendable {
@@ -18,8 +20,9 @@ struct Table: Hashable, Sendable {
         var text: String
         var style: Paint.Style
 
+        /// What would steer a terminal or end the row is written out: its width is what is seen.
         init(_ text: String, _ style: Paint.Style = .plain) {
-            self.text = text
+            self.text = VisibleText.of(text)
             self.style = style
         }
 

@@ -1,17 +1,28 @@
 @preconcurrency import Glibc
+import Wire
 
 /// Standard output and standard error, unbuffered, so that progress is seen when it happens.
 enum Output {
-    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    /// One line for people: whatever it holds, it stays one line and steers no terminal.
+    static func line(_ text: String) { write(visible(text) + "\n", to: STDOUT_FILENO) }
 
     static func lines(_ texts: [String]) {
-        if !texts.isEmpty { write(texts.joined(separator: "\n") + "\n", to: STDOUT_FILENO) }
+        if !texts.isEmpty { write(texts.map(visible).joined(separator: "\n") + "\n", to: STDOUT_FILENO) }
     }
+
+    /// What is for programs (JSON), as it is.
+    static func document(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
     /// Without a line end.
     static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-    static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func error(_ text: String) {
+        write(VisibleText.line(text, keepingColours: false) + "\n", to: STDERR_FILENO)
+    }
+
+    static func visible(_ text: String) -> String {
+        VisibleText.line(text, keepingColours: Paint.standard.isOn)
+    }
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 

@@ -32,7 +32,7 @@ enum Screen {
     /// Each line wipes only its own rest, and the last what lies below: nothing flickers.
     static func frame(_ lines: [String], rows: Int?) -> String {
         let shown = rows.map { lines.prefix(max(1, $0 - 1)) } ?? lines[...]
-        return "\u{1B}[H" + shown.map { $0 + "\u{1B}[K\r\n" }.joined() + "\u{1B}[J"
+        return "\u{1B}[H" + shown.map { Output.visible($0) + "\u{1B}[K\r\n" }.joined() + "\u{1B}[J"
     }
 }
 

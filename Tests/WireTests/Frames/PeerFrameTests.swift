@@ -66,6 +66,34 @@ struct PeerFrameTests {
         #expect(throws: FrameFailure.malformed("deadline")) { try PeerFrameCodec.decode(bytes) }
     }
 
+    @Test(
+        "nobody is called what no file may call him", arguments: ["f\0\0", "a b", "\u{202E}x", "a\n", "a/b"])
+    func names(name: String) {
+        let holder = Holder(member: MemberID(name: name, birth: 1), incarnation: 1 << 32)
+        let messages: [PeerMessage] = [
+            .relinquish(Relinquishment(holder: holder, reason: "", leaving: false)),
+            .admission(Admission(holder: holder, kind: .full, settingsVersion: 1)),
+            .released(ReleaseNotice(address: name, holder: holder, epoch: Epoch(term: 1, index: 1))),
+        ]
+        for message in messages {
+            #expect(throws: FrameFailure.self) { try PeerFrameCodec.decode(PeerFrameCodec.encode(message)) }
+        }
+    }
+
+    @Test(
+        "a reason that is more than one plain line is refused", arguments: ["a\nb", "\u{1B}[2J", "\u{9B}1m"])
+    func reason(text: String) {
+        let drain = DrainRequest(
+            target: "master1", deadline: nil, onDeadline: .wait, reason: text, dryRun: false, who: "ann@ops")
+        let failure = FrameFailure.malformed("reason (has control characters)")
+        #expect(throws: failure) { try RequestCheck.plausible(.drain(drain)) }
+        #expect(throws: FrameFailure.malformed("name of who asks (has control characters)")) {
+            try RequestCheck.plausible(.abortDrain(who: text))
+        }
+        let long = OperatorRequest.undrain(node: String(repeating: "x", count: 2000), who: "")
+        #expect(throws: FrameFailure.malformed("node (is too long)")) { try RequestCheck.plausible(long) }
+    }
+
     @Test("a playbook no arithmetic could bear is refused before it is looked at")
     func playbook() {
         let step = PlaybookStep(line: 7, action: .wait(.seconds(Int64.max / 2)), timeout: .seconds(1))
