@@ -143,7 +143,8 @@ let package = Package(
             name: "DaemonTests",
             dependencies: [
                 "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication",
-                "SwitchSimulator", "Wire", .product(name: "Logging", package: "swift-log"),
+                "Keeper", "SwitchSimulator", "Wire", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -45,6 +45,9 @@ package enum XMLText {
         if bytes.count > min(byteLimit, Int(Int32.max) - 1) {
             return refused("the text is larger than \(byteLimit) bytes")
         }
+        if let line = AttributeCount.excess(in: bytes) {
+            return refused("an element has more than \(AttributeCount.limit) attributes", line: line)
+        }
         let complaints = Complaints()
         let document = withExtendedLifetime(complaints) { read(bytes, file: file, complaints) }
         defer { if let document { xmlFreeDoc(document) } }

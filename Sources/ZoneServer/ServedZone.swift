@@ -28,9 +28,10 @@ final class ServedZone: Sendable {
         to request: ByteBuffer, from peer: SocketAddress?, over transport: ZoneResponder.Transport
     ) -> [[UInt8]] {
         let wire = Array(request.readableBytesView)
+        let now = wallClock()
         return responder.withLock { responder in
             responder.respond(
-                to: wire, over: transport, fromLoopback: Self.isLoopback(peer), at: wallClock(),
+                to: wire, over: transport, fromLoopback: Self.isLoopback(peer), at: now,
                 commit: store)
         }
     }

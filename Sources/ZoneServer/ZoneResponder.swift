@@ -6,6 +6,7 @@ package struct ZoneResponder: Sendable {
 
     package private(set) var zone: Zone
     private let key: TSIGKey?
+    private var seen = SeenUpdates()
 
     /// Without a key, updates are taken from this machine only.
     package init(zone: Zone, key: TSIGKey?) {
@@ -34,7 +35,12 @@ package struct ZoneResponder: Sendable {
         case .refused(let reply): return [reply]
         }
         let isTrusted = key == nil ? fromLoopback : requestMAC != nil
-        let reply = answer(scan, over: transport, isTrusted: isTrusted, commit: commit)
+        let reply: Reply
+        if let requestMAC, scan.operation == .update {
+            reply = answerOnce(scan, requestMAC, over: transport, at: now, commit)
+        } else {
+            reply = answer(scan, over: transport, isTrusted: isTrusted, commit: commit)
+        }
         let signatureSize = requestMAC == nil ? 0 : key?.recordSize ?? 0
         let limit = Self.sizeLimit(reply.request, transport) - signatureSize
         let messages = reply.messages.map { Self.fit($0, into: limit) }
@@ -88,6 +94,21 @@ package struct ZoneResponder: Sendable {
     // MARK: - Requests
 
     private typealias Reply = (request: DNSMessage?, messages: [DNSMessage])
+
+    /// A signed update that came before is answered as it was then.
+    private mutating func answerOnce(
+        _ scan: PacketScan, _ mac: [UInt8], over transport: Transport, at now: UInt64,
+        _ commit: (Zone) -> Bool
+    ) -> Reply {
+        func code(_ code: ResponseCode) -> Reply {
+            (nil, [DNSMessage(id: scan.id, isReply: true, operation: scan.operation, code: code)])
+        }
+        if let former = seen.answer(to: mac, at: now) { return code(former) }
+        guard !seen.isFull else { return code(.servFail) }
+        let reply = answer(scan, over: transport, isTrusted: true, commit: commit)
+        if let answer = reply.messages.first?.code, answer != .servFail { seen.note(mac, answer, at: now) }
+        return reply
+    }
 
     private mutating func answer(
         _ scan: PacketScan, over transport: Transport, isTrusted: Bool, commit: (Zone) -> Bool

@@ -38,6 +38,18 @@ import Testing
         #expect(told(bomb + "<cluster name=\"&l9;\">&l9;</cluster>") == ["c.xml:1: " + Self.doctype])
     }
 
+    @Test("sixty thousand attributes are refused before anything compares them") func attributes() {
+        let many = (0..<60_000).map { " a\($0)=\"\"" }.joined()
+        let start = ContinuousClock.now
+        #expect(
+            told("<!-- a=\"b\" -->\n<cluster\(many)/>") == [
+                "c.xml:2: an element has more than 256 attributes"
+            ])
+        #expect(ContinuousClock.now - start < .seconds(2))
+        let comment = "<!--" + String(repeating: "a=b ", count: 300) + "-->"
+        #expect(told(goodFile.replacing("</cluster>", with: comment + "</cluster>")) == [])
+    }
+
     @Test("a document type in another encoding is refused as well") func wideDoctype() {
         let text = "<!DOCTYPE cluster>" + goodFile
         #expect(

@@ -45,6 +45,33 @@ struct ZoneResponderTests {
         #expect(try responder.zone.types(of: DNSName("new.example")) == [.a])
     }
 
+    @Test(
+        "an update that somebody plays again changes nothing, whatever id it has, as long as its signature holds"
+    )
+    func replay() throws {
+        let key = try key()
+        var responder = try responder(key: key)
+        let signed = key.sign(try update().wire(), at: now)
+        _ = try reply(&responder, signed.wire)
+        let removal = DNSUpdate(
+            zone: try DNSName("example"), prerequisites: [],
+            operations: [.deleteSet(try DNSName("new.example"), .a)]
+        ).message(id: 0x1234)
+        _ = try reply(&responder, key.sign(try removal.wire(), at: now).wire)
+        #expect(responder.zone.serial == 9)
+        var again = signed.wire
+        for id in [UInt8(0xAB), 0x77] {
+            again[0] = id
+            let bytes = responder.respond(to: again, over: .udp, fromLoopback: false, at: now + 299)
+            #expect(bytes.count == 1)
+            #expect(responder.zone.serial == 9)
+        }
+        #expect(try responder.zone.types(of: DNSName("new.example")).isEmpty)
+        // The same wish, signed anew, is another.
+        _ = try reply(&responder, key.sign(try update().wire(), at: now + 1).wire)
+        #expect(responder.zone.serial == 10)
+    }
+
     @Test("a failed prerequisite is answered signed, and changes nothing")
     func failedPrerequisite() throws {
         let key = try key()

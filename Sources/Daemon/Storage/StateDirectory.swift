@@ -13,6 +13,7 @@ final class StateDirectory: Sendable {
         if mkdir(path, 0o700) != 0, errno != EEXIST {
             throw ServiceFailure("cannot make the state directory \(path): \(errorText(errno))")
         }
+        try Self.refuseForeign(path)
         let file = "\(path)/lock"
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw ServiceFailure("cannot open \(file): \(errorText(errno))") }
@@ -29,6 +30,28 @@ final class StateDirectory: Sendable {
     }
 
     deinit { close(lock) }
+
+    /// Who may write here may forge what this node remembers, and has the agreed state, the audit trail among it.
+    private static func refuseForeign(_ path: String) throws(ServiceFailure) {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else {
+            throw ServiceFailure("cannot look at the state directory \(path): \(errorText(errno))")
+        }
+        guard facts.st_mode & S_IFMT == S_IFDIR else {
+            throw ServiceFailure("the state directory \(path) is no directory")
+        }
+        guard facts.st_uid == geteuid() else {
+            throw ServiceFailure(
+                "the state directory \(path) belongs to uid \(facts.st_uid), and this service is uid \(geteuid()); "
+                    + "mend it with: chown -R \(geteuid()) \(path)")
+        }
+        guard facts.st_mode & 0o022 == 0 else {
+            let mode = String(facts.st_mode & 0o777, radix: 8)
+            throw ServiceFailure(
+                "the state directory \(path) may be written by others (mode \(mode)); "
+                    + "mend it with: chmod go-w \(path)")
+        }
+    }
 
     var stateFile: String { "\(path)/state.sqlite" }
     /// What became of the calls each time an address came here.

@@ -1,5 +1,6 @@
 import GRDB
 @preconcurrency import Glibc
+import Wire
 
 /// The core database of this machine's FreeSWITCH, as a preflight sees it: nothing is changed.
 package enum CoreDatabase {
@@ -21,20 +22,46 @@ package enum CoreDatabase {
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(patience)
+        configuration.prepareDatabase { try distrust($0) }
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
-            let columns = try database.read { database in
-                try String.fetchAll(database, sql: "SELECT name FROM pragma_table_info('recovery')")
-            }
-            if columns.isEmpty {
-                return "\(path) has no table `recovery`: it is of another program or version"
-            }
-            let missing = needed.filter { !columns.contains($0) }
-            if missing.isEmpty { return nil }
-            return
-                "the table `recovery` of \(path) lacks \(missing.joined(separator: ", ")): it is of another version"
+            return try database.read { try problem(in: $0, path) }
         } catch {
             return "\(path) cannot be read: \(error)"
+        }
+    }
+
+    /// The file is the switch's: nothing that its schema says is carried out as this user beyond plain tables.
+    static func distrust(_ database: Database) throws {
+        try database.execute(sql: "PRAGMA trusted_schema = OFF")
+        try database.execute(sql: "PRAGMA cell_size_check = ON")
+    }
+
+    /// What keeps calls from being recovered through the table, in a sentence; nil when nothing does.
+    static func problem(in database: Database, _ path: String) throws -> String? {
+        let columns = try String.fetchAll(database, sql: "SELECT name FROM pragma_table_info('recovery')")
+        if columns.isEmpty { return "\(path) has no table `recovery`: it is of another program or version" }
+        let missing = needed.filter { !columns.contains($0) }
+        guard missing.isEmpty else {
+            return
+                "the table `recovery` of \(path) lacks \(missing.joined(separator: ", ")): it is of another version"
+        }
+        // Neither a view nor a virtual table, which have no root page, and nothing hangs on it.
+        let tables = try Int.fetchOne(
+            database,
+            sql: """
+                SELECT count(*) FROM sqlite_master
+                WHERE type = 'table' AND rootpage > 0 AND name = 'recovery' COLLATE NOCASE
+                """)
+        guard tables == 1 else { return "`recovery` of \(path) is no table: FreeSWITCH made none such" }
+        let trigger = try String.fetchOne(
+            database,
+            sql:
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'recovery' COLLATE NOCASE"
+        )
+        return trigger.map {
+            "the table `recovery` of \(path) has the trigger \(VisibleText.of($0, longest: 64)): "
+                + "FreeSWITCH made none, so it is not written to"
         }
     }
 }

@@ -35,7 +35,10 @@ final class RecoveryTable: Sendable {
             configuration.label = "fsdns.core-db"
             configuration.busyMode = .timeout(Self.patience)
             // The switch would not survive a loss of power with its calls either.
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = OFF") }
+            configuration.prepareDatabase { database in
+                try database.execute(sql: "PRAGMA synchronous = OFF")
+                try CoreDatabase.distrust(database)
+            }
             guard Self.exists(path) else {
                 throw Failure(
                     description:
@@ -43,17 +46,8 @@ final class RecoveryTable: Sendable {
                         + "switch.conf.xml moved it: fsdns needs the SQLite file in db_dir")
             }
             database = try DatabaseQueue(path: path, configuration: configuration)
-            let columns = try database.read { database in
-                try String.fetchAll(database, sql: "SELECT name FROM pragma_table_info('recovery')")
-            }
-            let needed = ["runtime_uuid", "technology", "profile_name", "hostname", "uuid", "metadata"]
-            let missing = needed.filter { !columns.contains($0) }
-            guard missing.isEmpty else {
-                throw Failure(
-                    description: columns.isEmpty
-                        ? "\(path) has no table `recovery`: it belongs to another program or version"
-                        : "the table `recovery` of \(path) lacks \(missing.joined(separator: ", ")): it is of "
-                            + "another version")
+            if let problem = try database.read({ try CoreDatabase.problem(in: $0, path) }) {
+                throw Failure(description: problem)
             }
         } catch let failure as Failure {
             throw failure
@@ -75,7 +69,7 @@ final class RecoveryTable: Sendable {
             case .SQLITE_CORRUPT, .SQLITE_NOTADB:
                 "is corrupt (\(failure.message ?? "no database")); stop the switch, move the file away, start it again"
             case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
-                "may not be opened by this user; run fsdns as the switch's user or as root"
+                "may not be opened by this user; let it by an ACL on db_dir, see docs/freeswitch.md"
             case .SQLITE_FULL: "has no room left on its disk"
             default: failure.message ?? failure.resultCode.description
             }

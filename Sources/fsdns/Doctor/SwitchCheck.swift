@@ -182,7 +182,8 @@ struct SwitchCheck {
         }
         return .wrong(
             "core database", problem,
-            fix: "run fsdns as FreeSWITCH's user or as root, and leave core-db-dsn and core-db-name out of "
+            fix:
+                "give fsdns's user access to db_dir by an ACL (docs/freeswitch.md), and leave core-db-dsn and core-db-name out of "
                 + "autoload_configs/switch.conf.xml")
     }
 
