@@ -22,6 +22,8 @@ package struct ClusterFile: Hashable, Sendable {
     /// What single nodes have otherwise, sorted by node.
     package var nodeSwitches: [NodeSwitch]
     package var limitRules: LimitRules
+    /// Absolute path of the list of programs that playbooks may run; nil where they may run none.
+    package var programsFile: String?
     /// What is allowed but probably not meant, sorted.
     package var warnings: [Problem]
 
@@ -38,6 +40,9 @@ package struct ClusterFile: Hashable, Sendable {
         }
         if let eventSocket {
             files.append(SecretFile(use: .ownEventSocket, path: eventSocket.passwordFile))
+            if let path = eventSocket.lookPasswordFile {
+                files.append(SecretFile(use: .ownEventSocketLook, path: path))
+            }
         }
         if let limitService {
             files.append(SecretFile(use: .limitService, path: limitService.passwordFile))
@@ -146,6 +151,8 @@ package struct SecretFile: Hashable, Sendable {
         case eventSocket
         /// Of our own event socket.
         case ownEventSocket
+        /// Of our own event socket, for looking only.
+        case ownEventSocketLook
         case limitService
     }
     package var use: Use

@@ -56,6 +56,11 @@ struct ClusterReader {
         if let section = sections["policy"] { readPolicy(section, into: &draft) }
         if let section = sections["dns"] { draft.dns = dns(section) }
         let common = switchSection(sections)
+        let programsFile = sections["playbooks"].flatMap { playbooks -> String? in
+            check(playbooks, required: ["programs"])
+            allow(playbooks, children: [])
+            return path(playbooks, "programs")
+        }
         let limitRules = sections["limits"].map { self.limitRules($0) } ?? LimitRules()
         checkRules(draft, root: root)
         guard findings.errors.isEmpty, let name, let keyFile, let freeswitch = common.freeswitch,
@@ -74,7 +79,9 @@ struct ClusterReader {
             nodeBindings: draft.bindings.map(\.value).sorted { $0.node < $1.node },
             addressMode: draft.mode, freeswitch: freeswitch, eventSocket: common.eventSocket,
             limitService: common.limitService,
-            nodeSwitches: draft.switches.sorted { $0.node < $1.node }, limitRules: limitRules, warnings: [])
+            nodeSwitches: draft.switches.sorted { $0.node < $1.node }, limitRules: limitRules,
+            programsFile: programsFile,
+            warnings: [])
     }
 
     private mutating func sections(of root: Element) -> [String: Element] {
@@ -82,7 +89,7 @@ struct ClusterReader {
         allow(
             root,
             children: ["key", "heartbeat", "nodes", "addresses", "seats", "policy", "dns"]
-                + Self.switchSections + ["limits"])
+                + Self.switchSections + ["limits", "playbooks"])
         var sections: [String: Element] = [:]
         for child in root.children {
             if let first = sections[child.name] {

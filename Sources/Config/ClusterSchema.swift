@@ -32,6 +32,7 @@ enum ClusterSchema {
                 <optional><ref name="event-socket"/></optional>
                 <optional><ref name="limit-service"/></optional>
                 <optional><ref name="limits"/></optional>
+                <optional><ref name="playbooks"/></optional>
               </interleave>
             </element>
           </start>
@@ -241,7 +242,11 @@ enum ClusterSchema {
 
           <!-- Our own event socket: fs_cli, mod_hash's remote and event-socket clients speak to it. -->
           <define name="event-socket">
-            <element name="event-socket"><ref name="listener"/></element>
+            <element name="event-socket">
+              <ref name="listener"/>
+              <!-- The password of who may only look: of mod_hash's remote, and of monitoring. -->
+              <optional><attribute name="look-password-file"><ref name="path"/></attribute></optional>
+            </element>
           </define>
 
           <!-- Our own limit service: what mod_hiredis speaks to. -->
@@ -252,6 +257,13 @@ enum ClusterSchema {
           <define name="listener">
             <attribute name="listen"><ref name="endpoint"/></attribute>
             <attribute name="password-file"><ref name="path"/></attribute>
+          </define>
+
+          <!-- What playbooks may run on this machine: a file of root's, one path a line; none without it. -->
+          <define name="playbooks">
+            <element name="playbooks">
+              <attribute name="programs"><ref name="path"/></attribute>
+            </element>
           </define>
 
           <!-- What a limit answers while the cluster is split; the first pattern that fits counts. -->

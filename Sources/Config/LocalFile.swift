@@ -12,16 +12,21 @@ enum LocalFile {
         /// Permission bits only.
         var mode: UInt32
         var size: Int
+        /// A user's number.
+        var owner: UInt32
     }
 
     /// - Parameters:
     ///   - limit: the most bytes the file may have.
+    ///   - followsLinks: whether the last part of the path may be a symbolic link.
     ///   - check: looks at the opened file, so that what is checked is what is read.
     static func read(
-        _ path: String, limit: Int, check: (Facts) throws(Refusal) -> Void = { _ throws(Refusal) in }
+        _ path: String, limit: Int, followsLinks: Bool = true,
+        check: (Facts) throws(Refusal) -> Void = { _ throws(Refusal) in }
     ) throws(Refusal) -> [UInt8] {
         // Without O_NONBLOCK the opening of a pipe would wait for its writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (followsLinks ? 0 : O_NOFOLLOW)
+        let descriptor = open(path, flags)
         if descriptor < 0 { throw Refusal(reason: "cannot be read: \(message(of: errno))") }
         defer { close(descriptor) }
         var status = stat()
@@ -29,8 +34,22 @@ enum LocalFile {
             throw Refusal(reason: "cannot be read: \(message(of: errno))")
         }
         if status.st_mode & S_IFMT != S_IFREG { throw Refusal(reason: "is not a regular file") }
-        try check(Facts(mode: status.st_mode & 0o7777, size: Int(status.st_size)))
+        try check(facts(status))
         return try bytes(of: descriptor, limit: limit)
+    }
+
+    /// Of a directory itself, not of what a link leads to.
+    static func facts(ofDirectory path: String) throws(Refusal) -> Facts {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            throw Refusal(reason: "cannot be read: \(message(of: errno))")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw Refusal(reason: "is in no directory") }
+        return facts(status)
+    }
+
+    private static func facts(_ status: stat) -> Facts {
+        Facts(mode: status.st_mode & 0o7777, size: Int(status.st_size), owner: status.st_uid)
     }
 
     private static func bytes(of descriptor: Int32, limit: Int) throws(Refusal) -> [UInt8] {

@@ -46,8 +46,9 @@ extension ClusterReader {
         return .eventSocket(access)
     }
 
-    private mutating func listener(_ element: Element) -> ListenerSettings? {
-        check(element, required: ["listen", "password-file"])
+    private mutating func listener(_ element: Element, looks: Bool = false) -> ListenerSettings? {
+        check(
+            element, required: ["listen", "password-file"], optional: looks ? ["look-password-file"] : [])
         allow(element, children: [])
         let endpoint = endpoint(element, "listen", defaultPort: nil)
         let passwordFile = path(element, "password-file")
@@ -57,14 +58,16 @@ extension ClusterReader {
                 "\(element.tag) listens on \(endpoint), where others can reach it; a firewall has to say who may",
                 at: element.place)
         }
-        return ListenerSettings(endpoint: endpoint, passwordFile: passwordFile)
+        return ListenerSettings(
+            endpoint: endpoint, passwordFile: passwordFile,
+            lookPasswordFile: path(element, "look-password-file"))
     }
 
     /// The three sections that may stand for all nodes and, otherwise, in one node's own element.
     mutating func switchSection(_ sections: [String: Element]) -> SwitchSection {
         SwitchSection(
             freeswitch: sections["freeswitch"].flatMap { readSwitch($0) },
-            eventSocket: sections["event-socket"].flatMap { listener($0) },
+            eventSocket: sections["event-socket"].flatMap { listener($0, looks: true) },
             limitService: sections["limit-service"].flatMap { listener($0) })
     }
 

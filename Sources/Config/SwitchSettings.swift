@@ -51,10 +51,13 @@ package struct ListenerSettings: Hashable, Sendable {
     package var endpoint: Endpoint
     /// Absolute.
     package var passwordFile: String
+    /// Absolute; the password of who may only look. Of the event socket alone.
+    package var lookPasswordFile: String?
 
-    package init(endpoint: Endpoint, passwordFile: String) {
+    package init(endpoint: Endpoint, passwordFile: String, lookPasswordFile: String? = nil) {
         self.endpoint = endpoint
         self.passwordFile = passwordFile
+        self.lookPasswordFile = lookPasswordFile
     }
 }
 

@@ -10,10 +10,12 @@ package struct NodeOptions: Hashable, Sendable {
     package var keeperPath: String?
     /// The socket of a keeper that is a service of its own; nil starts the program at `keeperPath`.
     package var keeperSocket: String?
+    /// Whether this process is the service's own: then it gives up every privilege once somebody else can start keepers.
+    package var givesUpPrivileges: Bool
 
     package init(
         configPath: String, name: String? = nil, stateDir: String, controlPath: String,
-        keeperPath: String? = nil, keeperSocket: String? = nil
+        keeperPath: String? = nil, keeperSocket: String? = nil, givesUpPrivileges: Bool = false
     ) {
         self.configPath = configPath
         self.name = name
@@ -21,5 +23,6 @@ package struct NodeOptions: Hashable, Sendable {
         self.controlPath = controlPath
         self.keeperPath = keeperPath
         self.keeperSocket = keeperSocket
+        self.givesUpPrivileges = givesUpPrivileges
     }
 }

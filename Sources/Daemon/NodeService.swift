@@ -2,6 +2,7 @@ import Cluster
 import Config
 import Consensus
 @preconcurrency import Glibc
+import Keeper
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -25,6 +26,8 @@ package enum NodeService {
 
     private static func serve(_ options: NodeOptions) throws(ServiceFailure) -> Int32 {
         let setting = try NodeSetting(options)
+        // Before the first other thread, which would keep what this one gives up.
+        let (spawner, warnings) = try divide(setting, options)
         let log = EventLog()
         defer { log.flush() }
         for problem in setting.file.warnings {
@@ -46,24 +49,10 @@ package enum NodeService {
         let journal = EventJournal(node: setting.name)
         shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
         let audit = AuditFile(path: directory.auditFile, log: log)
-        let lines: @Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void = {
-            [shared] kind, tell in
-            if kind == .deeds {
-                return audit.verify { lines, fault in
-                    let parts = SharedPart.parts(lines, SharedPart.deeds)
-                    tell(parts + (fault.map { [.deedsFault($0)] } ?? []))
-                }
-            }
-            if let shared { shared.lines(kind, tell) } else { tell([]) }
-        }
-        let control = ControlSocket(
-            path: options.controlPath, journal: journal,
-            asked: ControlSocket.Asked(
-                ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) },
-                shared: lines))
+        let control = Self.control(setting, options, inbox, journal, audit, shared, log)
         let links = try PeerLinks(
             loop: deciding, key: setting.key, me: start.me, log: log,
-            deliver: { inbox.offer(.received($0, from: $1)) })
+            deliver: { inbox.offer(.received($0.relayed(by: $1.name), from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
             ? nil : ZoneUpdater(servers: setting.zoneServers, answer: { inbox.put($0) })
@@ -71,7 +60,7 @@ package enum NodeService {
         defer { control.stop() }
         let doers = NodeLoop.Doers(
             storage: storage, links: links, zone: zone, control: control, sharing: shared,
-            hand: hand(of: setting.name, shared, inbox, on: deciding),
+            hand: hand(of: setting, shared, inbox, on: deciding),
             calendar: CalendarWatch(
                 loop: deciding, tell: { inbox.offer(.calendar($0)) },
                 trouble: { log.warning("calendar", setting.name, $0) }),
@@ -84,7 +73,7 @@ package enum NodeService {
         log.notice(
             "ready", setting.name,
             "node \(start.me) of cluster \(setting.file.settings.cluster) answers at \(options.controlPath)")
-        let reason = try beat(setting, start, inbox, doers)
+        let reason = try beat(setting, start, inbox, doers, spawner, warnings)
         links.stop()
         doers.hand.stop()
         shared?.stop()
@@ -96,6 +85,50 @@ package enum NodeService {
             return 0
         case .fatal(let text): throw ServiceFailure(text)
         }
+    }
+
+    /// What operators ask goes to the node, what they look at to those who keep it.
+    private static func control(
+        _ setting: NodeSetting, _ options: NodeOptions, _ inbox: Inbox, _ journal: EventJournal,
+        _ audit: AuditFile, _ shared: Sharing?, _ log: EventLog
+    ) -> ControlSocket {
+        let lines: @Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void = {
+            [shared] kind, tell in
+            if kind == .deeds {
+                return audit.verify { lines, fault in
+                    let parts = SharedPart.parts(lines, SharedPart.deeds)
+                    tell(parts + (fault.map { [.deedsFault($0)] } ?? []))
+                }
+            }
+            if let shared { shared.lines(kind, tell) } else { tell([]) }
+        }
+        return ControlSocket(
+            path: options.controlPath, node: setting.name, journal: journal,
+            asked: ControlSocket.Asked(
+                ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) },
+                noted: { change, who, caller in
+                    let process = "process \(caller.pid) of user \(caller.uid)"
+                    log.notice("asked", setting.name, "\(change), by \(who), \(process)")
+                },
+                shared: lines))
+    }
+
+    /// Leaves this machine's privileges to a process that only starts keepers, and gives them all up here. A keeper that
+    /// is a service of its own needs nobody to start it.
+    private static func divide(
+        _ setting: NodeSetting, _ options: NodeOptions
+    ) throws(ServiceFailure) -> (KeeperSpawner?, warnings: [String]) {
+        var spawner: KeeperSpawner?
+        if case .program(let path) = setting.keeper {
+            do throws(SystemFailure) {
+                spawner = try KeeperSpawner(path: path)
+            } catch {
+                throw ServiceFailure("no keeper can be started: \(error.text)")
+            }
+        }
+        guard options.givesUpPrivileges else { return (spawner, []) }
+        KeeperPrivileges.hideMemory()
+        return (spawner, KeeperPrivileges.giveUpEverything(realtimePriority: RealTime.highest))
     }
 
     /// What is shared with other nodes; nil on a witness, which carries no calls.
@@ -115,12 +148,13 @@ package enum NodeService {
     }
 
     private static func hand(
-        of node: String, _ shared: Sharing?, _ inbox: Inbox, on loop: any EventLoop
+        of setting: NodeSetting, _ shared: Sharing?, _ inbox: Inbox, on loop: any EventLoop
     ) -> PlaybookHand {
         var registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?
         if let shared { registrations = { shared.registrationsConverged($0) } }
         return PlaybookHand(
-            node: node, loop: loop, registrations: registrations, answer: { inbox.put($0) })
+            node: setting.name, programs: ProgramList(path: setting.file.programsFile), loop: loop,
+            registrations: registrations, answer: { inbox.put($0) })
     }
 
     /// Who this start of the node is, and what it remembers.
@@ -148,14 +182,15 @@ package enum NodeService {
 
     /// Runs the heart on its own thread and waits for it.
     private static func beat(
-        _ setting: NodeSetting, _ start: Start, _ inbox: Inbox, _ doers: NodeLoop.Doers
+        _ setting: NodeSetting, _ start: Start, _ inbox: Inbox, _ doers: NodeLoop.Doers,
+        _ spawner: KeeperSpawner?, _ warnings: [String]
     ) throws(ServiceFailure) -> StopReason {
-        let warnings = [NetworkPrivileges.giveUp()].compactMap { $0 }
         let ending = Ending()
         let thread = startThread {
             do throws(ServiceFailure) {
                 let keeper = try KeeperGuard(
-                    setting.keeper, file: setting.file, node: setting.name, log: doers.log)
+                    setting.keeper, spawner: spawner, file: setting.file, node: setting.name,
+                    log: doers.log)
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
                     timing: setting.file.settings.timing, key: setting.key, log: doers.log)

@@ -52,6 +52,13 @@ struct NodeSetting: Sendable {
         }
         if let listener = section.eventSocket {
             passwords.eventSocket = try Self.password(listener.passwordFile)
+            if let path = listener.lookPasswordFile {
+                passwords.eventSocketLook = try Self.password(path)
+                guard passwords.eventSocketLook != passwords.eventSocket else {
+                    throw ServiceFailure(
+                        "\(path) holds the very password of \(listener.passwordFile); make another")
+                }
+            }
         }
         if let listener = section.limitService {
             passwords.limitService = try Self.password(listener.passwordFile)

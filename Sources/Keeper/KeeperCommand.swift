@@ -11,6 +11,7 @@ package enum KeeperCommand {
 
     private static let usage = """
         usage: fsdns-keeper                 started by the node service, with a socket as descriptor 3
+               fsdns-keeper spawn           started by the node service, likewise: starts keepers for it
                fsdns-keeper serve RECORD    started by systemd, with a listening socket; notes its addresses in RECORD
                fsdns-keeper remove RECORD   removes the addresses noted in RECORD that are on this machine
 
@@ -21,6 +22,7 @@ package enum KeeperCommand {
     package static func run(_ arguments: [String]) -> Int32 {
         switch (arguments.first, arguments.count) {
         case (nil, 0): return KeeperLoop.run(descriptor: given)
+        case (KeeperSpawner.word, 1): return KeeperSpawning.run(descriptor: given)
         case ("serve", 2): return serve(record: arguments[1])
         case ("remove", 2): return remove(record: arguments[1])
         case ("--help", 1), ("-h", 1):

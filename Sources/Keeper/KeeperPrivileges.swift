@@ -2,7 +2,7 @@ import CLinux
 @preconcurrency import Glibc
 
 /// What the keeper takes for itself at start (locked memory, a real-time turn), and what it then gives away.
-enum KeeperPrivileges {
+package enum KeeperPrivileges {
     /// Above the node service's own real-time threads, below the kernel's (50).
     private static let realtimePriority: Int32 = 20
     /// linux/sched.h: children do not inherit the scheduling policy.
@@ -22,7 +22,49 @@ enum KeeperPrivileges {
         if arms.contains(.memoryLocked), !isUnlimited { kept.append(CAP_IPC_LOCK) }
         keepOnly(kept)
         _ = clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        hideMemory()
         return arms
+    }
+
+    /// No other process of this user may look into this one or take it over, and no core of it is kept.
+    package static func hideMemory() {
+        _ = clinux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        _ = clinux_keep_no_core()
+    }
+
+    /// The spawner hands on what a keeper takes, and nothing besides.
+    static func restrictSpawner() {
+        // What it has otherwise goes with the bounding set when the keeper's program begins (capabilities(7)).
+        dropBounds(except: [
+            CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK, CAP_SYS_NICE, CAP_SYS_RESOURCE, CAP_SETPCAP,
+        ])
+        _ = clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        hideMemory()
+    }
+
+    /// Gives every capability up, for this thread, the threads it makes and all they start; what the keeper needs is
+    /// the spawner's. To be called before there is another thread. What could not be given up, each a sentence.
+    package static func giveUpEverything(realtimePriority: UInt32) -> [String] {
+        // Real-time threads and locked memory, which take no privilege within these limits.
+        _ = clinux_allow_realtime(realtimePriority)
+        _ = clinux_unlimit_locked_memory()
+        dropBounds(except: [])
+        _ = clinux_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
+        var warnings: [String] = []
+        // Neither a program with capabilities of its own nor root's being root brings any back.
+        if clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
+            warnings.append("programs started from here may gain privileges: \(SystemFailure("prctl").text)")
+        }
+        if clinux_set_capabilities(0) != 0 {
+            warnings.append("privileges are kept: \(SystemFailure("capset").text)")
+        }
+        return warnings
+    }
+
+    private static func dropBounds(except kept: [Int32]) {
+        for capability in 0...Int32(CAP_LAST_CAP) where !kept.contains(capability) {
+            _ = clinux_prctl(PR_CAPBSET_DROP, UInt(capability), 0, 0, 0)
+        }
     }
 
     /// Gives up the network too: loopback mode needs nothing.
@@ -36,9 +78,7 @@ enum KeeperPrivileges {
         guard clinux_permitted(&permitted) == 0 else { return }
         var wanted: UInt64 = 0
         for capability in kept { wanted |= 1 << UInt64(capability) }
-        for capability in 0...UInt(CAP_LAST_CAP) where wanted & (1 << UInt64(capability)) == 0 {
-            _ = clinux_prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-        }
+        dropBounds(except: kept)
         _ = clinux_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
         _ = clinux_set_capabilities(wanted & permitted)
     }

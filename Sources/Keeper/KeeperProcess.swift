@@ -16,25 +16,30 @@ package struct KeeperProcess: Sendable, Equatable {
     /// Starts the executable at `path` with the other end of a socket pair as descriptor 3, nothing to read
     /// from, our standard error, and no other descriptor. Throws when the pair or the process cannot be made.
     package static func spawn(path: String, arguments: [String] = []) throws(SystemFailure) -> KeeperProcess {
-        var pair: [Int32] = [-1, -1]
-        let kind = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-        guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw SystemFailure("socketpair") }
-        // Out of the way of descriptors 0 to 3, which the child's file actions write to.
-        let childEnd = fcntl(pair[1], F_DUPFD_CLOEXEC, 10)
-        let duplication = SystemFailure("duplicate socket")
-        close(pair[1])
-        guard childEnd >= 0 else {
-            close(pair[0])
-            throw duplication
-        }
+        let (own, childEnd) = try socketPair()
         defer { close(childEnd) }
         do throws(SystemFailure) {
             let pid = try spawn(path: path, arguments, childEnd: childEnd)
-            return KeeperProcess(pid: pid, descriptor: pair[0])
+            return KeeperProcess(pid: pid, descriptor: own)
         } catch {
-            close(pair[0])
+            close(own)
             throw error
         }
+    }
+
+    /// Our end, and the other process's: out of the way of descriptors 0 to 3, which its file actions write to.
+    static func socketPair() throws(SystemFailure) -> (own: Int32, other: Int32) {
+        var pair: [Int32] = [-1, -1]
+        let kind = Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &pair) == 0 else { throw SystemFailure("socketpair") }
+        let other = fcntl(pair[1], F_DUPFD_CLOEXEC, 10)
+        let duplication = SystemFailure("duplicate socket")
+        close(pair[1])
+        guard other >= 0 else {
+            close(pair[0])
+            throw duplication
+        }
+        return (pair[0], other)
     }
 
     private static func spawn(

@@ -40,6 +40,19 @@ import Testing
         #expect(file.limitRules.rules == [LimitRules.Rule(pattern: "trunk*", whenSplit: .closed)])
     }
 
+    @Test("the event socket may have a password for looking, and playbooks a list of programs") func rights()
+        throws
+    {
+        let file = try file(
+            "<event-socket listen=\"127.0.0.1:8121\" password-file=\"own.secret\" "
+                + "look-password-file=\"look.secret\"/><playbooks programs=\"programs\"/>")
+        #expect(file.eventSocket?.lookPasswordFile == "/etc/fsdns/look.secret")
+        #expect(
+            file.secretFiles.contains(SecretFile(use: .ownEventSocketLook, path: "/etc/fsdns/look.secret")))
+        #expect(file.programsFile == "/etc/fsdns/programs")
+        #expect(try self.file("").programsFile == nil)
+    }
+
     @Test("a service open to the network is warned of") func open() throws {
         let file = try file("<limit-service listen=\"10.77.0.1:6380\" password-file=\"l.secret\"/>")
         #expect(file.warnings.map(\.message).contains { $0.contains("where others can reach it") })

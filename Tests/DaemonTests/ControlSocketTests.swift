@@ -14,72 +14,28 @@ struct ControlSocketTests {
     private let journal = EventJournal(node: "fs1")
     private let group = MultiThreadedEventLoopGroup.singleton
     private let asked = Mailbox<UInt64>()
+    private let requests = Mailbox<OperatorRequest>()
 
     private func serve(patience: Duration = .seconds(20)) throws -> ControlSocket {
-        let asked = asked
+        let (asked, requests) = (asked, requests)
         let socket = ControlSocket(
-            path: path, journal: journal,
+            path: path, node: "fs1", journal: journal,
             asked: ControlSocket.Asked(
-                ask: { id, _ in asked.put(id) },
+                ask: { id, request in
+                    requests.put(request)
+                    asked.put(id)
+                },
                 rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) }),
             patience: patience)
         try socket.start(on: group)
         return socket
     }
 
-    /// A connected command: blocking, with a time limit on every read.
-    private final class Client {
-        private let descriptor: Int32
-        private var received: [UInt8] = []
-
-        init(_ path: String) {
-            descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            var limit = timeval(tv_sec: 20, tv_usec: 0)
-            setsockopt(
-                descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            var name = sockaddr_un()
-            name.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-            let code = withUnsafePointer(to: name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            #expect(code == 0)
-        }
-
-        deinit { close(descriptor) }
-
-        func say(_ bytes: [UInt8]) {
-            #expect(send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
-        }
-
-        func ask(_ body: ControlRequest.Body) { say(ControlJSON.encode(ControlRequest(body)) + [10]) }
-
-        /// The next line; nil at the end.
-        func line() -> [UInt8]? {
-            while true {
-                if let end = received.firstIndex(of: 10) {
-                    defer { received.removeFirst(end + 1) }
-                    return Array(received[..<end])
-                }
-                var buffer = [UInt8](repeating: 0, count: 65_536)
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                guard count > 0 else { return nil }
-                received += buffer[..<count]
-            }
-        }
-
-        func response() throws -> ControlResponse {
-            try ControlJSON.decode(ControlResponse.self, try #require(line()), field: "response")
-        }
-    }
-
     @Test("a request reaches the node and its answer the client")
     func ask() throws {
         let socket = try serve()
         defer { socket.stop() }
-        let client = Client(path)
+        let client = ControlTestClient(path)
         client.ask(.ask(.status))
         socket.answer(try #require(asked.next()), .refused(["because"]))
         #expect(try client.response() == .reply(.refused(["because"])))
@@ -89,7 +45,7 @@ struct ControlSocketTests {
     func several() throws {
         let socket = try serve()
         defer { socket.stop() }
-        let (one, other) = (Client(path), Client(path))
+        let (one, other) = (ControlTestClient(path), ControlTestClient(path))
         one.ask(.ask(.status))
         let first = try #require(asked.next())
         other.ask(.ask(.zone))
@@ -104,7 +60,7 @@ struct ControlSocketTests {
     func timeout() throws {
         let socket = try serve(patience: .milliseconds(20))
         defer { socket.stop() }
-        let client = Client(path)
+        let client = ControlTestClient(path)
         client.ask(.ask(.status))
         #expect(try client.response() == .reply(.unavailable("the node did not answer in time")))
     }
@@ -115,7 +71,7 @@ struct ControlSocketTests {
         defer { socket.stop() }
         journal.add(ClusterEvent(.trouble, "fs1", "one"))
         journal.add(ClusterEvent(.takeover, "fs2", "two", epoch: Epoch(term: 3, index: 4)))
-        let client = Client(path)
+        let client = ControlTestClient(path)
         client.ask(.rings)
         #expect(
             try client.response()
@@ -136,7 +92,7 @@ struct ControlSocketTests {
         let socket = try serve()
         defer { socket.stop() }
         journal.add(ClusterEvent(.trouble, "fs1", "before"))
-        let client = Client(path)
+        let client = ControlTestClient(path)
         client.ask(.events(follow: true, after: 0))
         guard case .event(let first) = try client.response() else {
             Issue.record("an event expected")
@@ -158,7 +114,7 @@ struct ControlSocketTests {
         other.version = 99
         let endless = [UInt8](repeating: 0x61, count: ControlRequest.maximumLength + 1)
         for bytes in [Array("nonsense\n".utf8), ControlJSON.encode(other) + [10], endless] {
-            let client = Client(path)
+            let client = ControlTestClient(path)
             client.say(bytes)
             guard case .failure = try client.response() else {
                 Issue.record("a failure expected")

@@ -2,6 +2,7 @@ import Cluster
 import Config
 import Consensus
 import Glibc
+import Keeper
 import Testing
 
 @testable import Daemon
@@ -10,14 +11,7 @@ import Testing
 struct KeeperGuardTests {
     private let directory = TemporaryDirectory()
 
-    /// The built keeper, which stands beside the test bundle.
-    private var executable: String {
-        var link = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &link, link.count - 1)
-        let path = String(decoding: link.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-            + "/fsdns-keeper"
-    }
+    private let executable = KeeperProgram.path
 
     private func file(port: UInt16) throws -> ClusterFile {
         let text = """
@@ -100,5 +94,51 @@ struct KeeperGuardTests {
         #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
         #expect(
             events(of: keeper) == [.keeperReleased(address: "alpha", epoch: epoch, cause: "the lease ended")])
+    }
+
+    @Test("a keeper that dies is followed by another, started by a process that has kept its rights")
+    func spawner() throws {
+        let file = try file(port: UInt16(20_000 + (getpid() + 2) % 20_000))
+        let spawner = try KeeperSpawner(path: executable)
+        let keeper = try KeeperGuard(
+            .program(executable), spawner: spawner, file: file, node: "fs1", log: .silent)
+        defer { keeper.finish() }
+        #expect(events(of: keeper) == [.keeperReady])
+        let first = try #require(keeper.pid)
+        kill(first, SIGKILL)
+        #expect(events(of: keeper) == [.keeperLost])
+        #expect(events(of: keeper) == [.keeperReady])
+        #expect(keeper.pid != first && keeper.end == nil)
+    }
+
+    @Test("without the process that starts keepers a keeper goes on, and its end is the service's end")
+    func orphan() throws {
+        let file = try file(port: UInt16(20_000 + (getpid() + 3) % 20_000))
+        let spawner = try KeeperSpawner(path: executable)
+        let keeper = try KeeperGuard(
+            .program(executable), spawner: spawner, file: file, node: "fs1", log: .silent)
+        defer { keeper.finish() }
+        #expect(events(of: keeper) == [.keeperReady])
+        kill(spawner.pid, SIGKILL)
+        var status: Int32 = 0
+        #expect(waitpid(spawner.pid, &status, 0) == spawner.pid)
+        keeper.release(file.settings.addresses[0], epoch: Epoch(term: 1, index: 1))
+        #expect(events(of: keeper).count == 1 && keeper.end == nil)
+        kill(try #require(keeper.pid), SIGKILL)
+        #expect(events(of: keeper) == [.keeperLost])
+        let limit = BootClock.now() + .seconds(20)
+        while keeper.end == nil, BootClock.now() < limit { keeper.tend(at: BootClock.now()) }
+        #expect(keeper.end == "the process that starts keepers is gone")
+    }
+}
+
+enum KeeperProgram {
+    /// The built keeper, which stands beside the test bundle.
+    static var path: String {
+        var link = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &link, link.count - 1)
+        let path = String(decoding: link.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            + "/fsdns-keeper"
     }
 }

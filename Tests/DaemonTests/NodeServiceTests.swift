@@ -44,7 +44,7 @@ struct NodeServiceTests {
             options: NodeOptions(
                 configPath: "\(directory.path)/cluster.xml", name: name,
                 stateDir: "\(directory.path)/state", controlPath: "\(directory.path)/control.sock",
-                keeperPath: "/nowhere/fsdns-keeper"))
+                keeperPath: KeeperProgram.path))
     }
 
     private func exists(_ name: String) -> Bool { access("\(directory.path)/\(name)", F_OK) == 0 }

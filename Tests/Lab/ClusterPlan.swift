@@ -77,6 +77,7 @@ package struct ClusterPlan: Sendable {
                 <srv service="_sip._udp" port="5060"/>
               </dns>
             \(switchText)
+              <playbooks programs="programs"/>
             </cluster>
 
             """

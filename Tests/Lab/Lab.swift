@@ -98,6 +98,7 @@ package final class Lab {
             ("cluster.key", key), ("fsdns.secret", nameServer.secret + "\n"), ("cluster.xml", plan.text),
             ("switch.secret", SwitchProcess.password + "\n"),
             ("own.secret", SwitchProcess.ownPassword + "\n"),
+            ("programs", "/bin/sleep\n/usr/bin/yes\n"),
         ] {
             try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
             try FileManager.default.setAttributes(

@@ -6,6 +6,7 @@
 // The kernel's own headers for what Swift's Glibc module leaves out, and the few calls that C spells as
 // variadic functions, which Swift cannot call.
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -25,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -71,4 +73,77 @@ static inline int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, i
 static inline int clinux_unlimit_locked_memory(void) {
     struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     return setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+/// Lets the threads of this process have a real-time priority up to this one without a capability; returns -1 with
+/// errno where the limit cannot be raised so far.
+static inline int clinux_allow_realtime(unsigned priority) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_RTPRIO, &limit) != 0) return -1;
+    if (limit.rlim_cur >= priority) return 0;
+    limit.rlim_cur = priority;
+    if (limit.rlim_max < priority) limit.rlim_max = priority;
+    return setrlimit(RLIMIT_RTPRIO, &limit);
+}
+
+/// Keeps no core of this process; returns -1 with errno.
+static inline int clinux_keep_no_core(void) {
+    struct rlimit none = {0, 0};
+    return setrlimit(RLIMIT_CORE, &none);
+}
+
+/// Sends the number, and with it a descriptor (unix(7), SCM_RIGHTS); returns 0, or -1 with errno.
+static inline int clinux_send_descriptor(int socket, unsigned long long number, int descriptor) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {{0}};
+    struct iovec part = {&number, sizeof number};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof number ? 0 : -1;
+}
+
+/// Waits for what `clinux_send_descriptor` sends; returns 1, 0 when the socket is closed, or -1 with errno. The
+/// descriptor is -1 when none came.
+static inline int clinux_receive_descriptor(int socket, unsigned long long *number, int *descriptor) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {{0}};
+    struct iovec part = {number, sizeof *number};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    *descriptor = -1;
+    ssize_t count = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    if (count <= 0) return (int)count;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int)))
+        __builtin_memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+    return 1;
+}
+
+/// Starts a program as a child of our own parent, who can so wait for it: with `descriptor` as its descriptor 3,
+/// nothing to read from, our standard error, no other descriptor, and signals as a new program expects them. To be
+/// called by a process of one thread. Returns its number, or -1 with errno.
+static inline int clinux_start_sibling(const char *path, char *const words[], char *const environment[], int descriptor) {
+    // CLONE_PARENT, which <sched.h> tells of only to GNU sources.
+    long pid = syscall(SYS_clone, 0x00008000ul | SIGCHLD, 0, 0, 0, 0);
+    if (pid != 0) return (int)pid;
+    for (int number = 1; number < 65; number++) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, 0);
+    int nothing = open("/dev/null", O_RDWR);
+    int kept = fcntl(descriptor, F_DUPFD, 10);
+    if (nothing < 0 || kept < 0 || dup2(nothing, 0) < 0 || dup2(nothing, 1) < 0 || dup2(kept, 3) < 0) _exit(126);
+    syscall(SYS_close_range, 4u, ~0u, 0);
+    execve(path, words, environment);
+    _exit(127);
 }

@@ -65,6 +65,8 @@ final class CommandRunner: Sendable {
     private struct Job: Sendable {
         var ticket: Ticket
         var order: Order
+        /// Why it must not run, looked at when its turn comes; nil when it may.
+        var refusal: @Sendable () -> String?
         var then: @Sendable (Outcome) -> Void
     }
 
@@ -92,25 +94,44 @@ final class CommandRunner: Sendable {
         waitingLimit = waiting
     }
 
+    /// A ticket for an order to come, for who must know it before the order can end.
+    func ticket() -> Ticket {
+        state.withLock { state in
+            defer { state.next += 1 }
+            return Ticket(number: state.next)
+        }
+    }
+
     /// Runs the program when its turn comes, and calls `then` exactly once, on a thread of this runner's.
+    ///
+    /// - Parameter refusal: asked when the order's turn has come, on such a thread; what it says is why nothing is run.
     @discardableResult
-    func run(_ order: Order, then: @escaping @Sendable (Outcome) -> Void) -> Ticket {
-        let (job, refusal): (Job, String?) = state.withLock { state in
-            let job = Job(ticket: Ticket(number: state.next), order: order, then: then)
-            state.next += 1
-            if state.isStopped { return (job, "the service is stopping") }
+    func run(
+        _ order: Order, as ticket: Ticket? = nil, unless refusal: @escaping @Sendable () -> String? = { nil },
+        then: @escaping @Sendable (Outcome) -> Void
+    ) -> Ticket {
+        enum Place {
+            case now, later
+            case nowhere(String)
+        }
+        let job = Job(ticket: ticket ?? self.ticket(), order: order, refusal: refusal, then: then)
+        let place: Place = state.withLock { state in
+            if state.isStopped { return .nowhere("the service is stopping") }
             if state.running.count < parallel {
                 state.running.insert(job.ticket)
-                queue.async { self.work(job) }
-                return (job, nil)
+                return .now
             }
             guard state.waiting.count < waitingLimit else {
-                return (job, "\(waitingLimit) other commands are waiting already")
+                return .nowhere("\(waitingLimit) other commands are waiting already")
             }
             state.waiting.append(job)
-            return (job, nil)
+            return .later
         }
-        if let refusal { queue.async { then(.notStarted(refusal)) } }
+        switch place {
+        case .now: queue.async { self.work(job) }
+        case .later: break
+        case .nowhere(let why): queue.async { then(.notStarted(why)) }
+        }
         return job.ticket
     }
 
@@ -140,17 +161,23 @@ final class CommandRunner: Sendable {
     }
 
     private func work(_ job: Job) {
-        let outcome = Self.execute(job.order) {
-            self.state.withLock { $0.cancelled.contains(job.ticket) }
+        let outcome: Outcome
+        if let refusal = job.refusal() {
+            outcome = .notStarted(refusal)
+        } else {
+            outcome = Self.execute(job.order) {
+                self.state.withLock { $0.cancelled.contains(job.ticket) }
+            }
         }
-        state.withLock { state in
+        let next: Job? = state.withLock { state in
             state.running.remove(job.ticket)
             state.cancelled.remove(job.ticket)
-            guard !state.waiting.isEmpty else { return }
+            guard !state.waiting.isEmpty else { return nil }
             let next = state.waiting.removeFirst()
             state.running.insert(next.ticket)
-            queue.async { self.work(next) }
+            return next
         }
+        if let next { queue.async { self.work(next) } }
         job.then(outcome)
     }
 

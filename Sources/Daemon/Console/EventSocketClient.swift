@@ -111,7 +111,7 @@ final class EventSocketClient: ChannelInboundHandler {
             let input = inputs[done]
             done += 1
             switch input {
-            case .publish, .log, .received: pass(.unsent(unsent))
+            case .publish, .log, .received: pass(.unsent(server.counted(unsent)))
             default: break
             }
             pass(input)
@@ -142,11 +142,11 @@ final class EventSocketClient: ChannelInboundHandler {
             server.authenticated(self)
         case .run(let request):
             // Kept until the answer: others hear of the end of a job whose client is gone.
-            server.run(request, by: address) { [self] answer in
+            server.run(request, by: address, mayChange: session.mayChange) { [self] answer in
                 take(.answer(request.id, answer))
                 readMore()
             }
-        case .sendevent(let event): server.sent(event, by: address)
+        case .sendevent(let event): server.sent(event, by: address, mayChange: session.mayChange)
         case .jobDone(let event): server.fire(event, by: "bgapi")
         case .lostEvents(let count):
             server.log.warning("event-socket", address, "\(count) events were dropped: it does not read them")
@@ -162,14 +162,17 @@ final class EventSocketClient: ChannelInboundHandler {
     private func write(_ bytes: [UInt8]) {
         guard channel.isActive, !isSayingGoodbye else { return }
         unsent += bytes.count
+        server.unsent += bytes.count
         if unsent > Self.lowUnsent { wasFull = true }
-        channel.write(ByteBuffer(bytes: bytes)).assumeIsolated().whenComplete { [weak self] _ in
-            self?.written(bytes.count)
+        // Not weak: what is taken is taken of what all have.
+        channel.write(ByteBuffer(bytes: bytes)).assumeIsolated().whenComplete { [self] _ in
+            written(bytes.count)
         }
     }
 
     private func written(_ count: Int) {
         unsent -= count
+        server.unsent -= count
         if isClosing {
             if unsent == 0 { sayGoodbye() }
         } else if wasFull, unsent <= Self.lowUnsent {

@@ -14,6 +14,11 @@ final class EventSocketServer {
     static let clientLimit = 256
     /// Connections that have not given it, or that are told no, slowly; the oldest makes room.
     static let strangerLimit = 64
+    /// Of what one client sends at once, in bytes: a `sendevent` is told to everybody.
+    private static let frames = FrameLimits(headerBytes: 1 << 16, headerCount: 1024, bodyBytes: 1 << 16)
+    /// What may wait for one client that does not read, and for all of them together, in bytes.
+    private static let unsentLimit = 1 << 20
+    private static let allUnsentLimit = 64 << 20
     private static let bindPause: TimeAmount = .seconds(5)
 
     let loop: any EventLoop
@@ -38,13 +43,16 @@ final class EventSocketServer {
 
     /// - Parameters:
     ///   - password: of `auth`.
+    ///   - lookPassword: of `auth`, for who may change nothing; empty for none.
     ///   - node: this node's name, which clients see as the switchname.
     ///   - program: our own command line's file, which carries out `cluster …`.
     ///   - controlPath: this node's control socket, for that program.
     ///   - names: the newest names, for completion.
     ///   - hashDump: the answer to `hash_dump limit`.
     init(
-        loop: any EventLoop, listener: ListenerSettings, password: String, node: String, program: String,
+        loop: any EventLoop, listener: ListenerSettings, password: String, lookPassword: String = "",
+        node: String,
+        program: String,
         controlPath: String, names: @escaping () -> ConsoleNames, hashDump: @escaping () -> [UInt8],
         log: EventLog,
         configuration: ServerConfiguration? = nil
@@ -53,7 +61,11 @@ final class EventSocketServer {
         self.log = log
         self.names = names
         endpoint = listener.endpoint
-        self.configuration = configuration ?? ServerConfiguration(password: password)
+        self.configuration =
+            configuration
+            ?? ServerConfiguration(
+                password: password, lookPassword: lookPassword, limits: Self.frames,
+                maximumUnsentBytes: Self.unsentLimit)
         var uuids = UUIDGenerator(seed: .random(in: .min ... .max))
         origin = EventStamp.Origin(
             coreUUID: uuids.next(), hostname: NodeIdentity.hostName(), switchname: node)
@@ -70,6 +82,16 @@ final class EventSocketServer {
     var address: SocketAddress? { listener?.localAddress }
 
     var clientCount: Int { clients.count }
+
+    /// Written to all clients and not yet taken by the system, in bytes.
+    var unsent = 0
+
+    /// What a client with so much unsent is to be told it has: where all together have too much, who has more than
+    /// his share has more than he may.
+    func counted(_ own: Int) -> Int {
+        guard unsent > Self.allUnsentLimit, own > Self.allUnsentLimit / Self.clientLimit else { return own }
+        return max(own, configuration.maximumUnsentBytes + 1)
+    }
 
     /// Tells every client and lets go of the port. Commands under way are ended.
     func stop() {
@@ -108,9 +130,9 @@ final class EventSocketServer {
     }
 
     /// A client's `sendevent`: for everybody; a request is answered besides.
-    func sent(_ event: SwitchEvent, by address: String) {
+    func sent(_ event: SwitchEvent, by address: String, mayChange: Bool) {
         fire(event, by: "sendevent")
-        answer(event, asker: "event-socket@\(address)", mayChange: true) { [self] reply in
+        answer(event, asker: "event-socket@\(address)", mayChange: mayChange) { [self] reply in
             fire(reply, by: "reply")
         }
     }
@@ -167,9 +189,12 @@ final class EventSocketServer {
 
     // MARK: - Clients
 
-    func run(_ request: ServerSession.Request, by address: String, _ then: @escaping ([UInt8]) -> Void) {
+    func run(
+        _ request: ServerSession.Request, by address: String, mayChange: Bool,
+        _ then: @escaping ([UInt8]) -> Void
+    ) {
         console.run(
-            ConsoleCommand(line: request.line), asker: "event-socket@\(address)", mayChange: true, then)
+            ConsoleCommand(line: request.line), asker: "event-socket@\(address)", mayChange: mayChange, then)
     }
 
     /// - Returns: false when there is no room.

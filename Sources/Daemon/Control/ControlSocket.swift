@@ -13,6 +13,8 @@ final class ControlSocket: Sendable {
         /// An operator's request, answered later by `answer` with the same id.
         var ask: @Sendable (UInt64, OperatorRequest) -> Void
         var rings: @Sendable (@escaping @Sendable (RingsReport) -> Void) -> Void
+        /// Told of every change that is asked for here, and of the process that asks, before it is.
+        var noted: @Sendable (_ change: String, _ who: String, ControlCaller) -> Void = { _, _, _ in }
         /// Calls, registrations or limits, told in parts; nil when they are not kept here.
         var shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)?
     }
@@ -26,9 +28,15 @@ final class ControlSocket: Sendable {
         var nextID: UInt64 = 1
         var waiting: [UInt64: Waiting] = [:]
         var clients = 0
+        /// Requests without an answer yet, of whatever kind and whether or not their clients still wait.
+        var underWay = 0
     }
 
     private static let clientLimit = 64
+    /// Requests under way at once: so many at most lie before the node's own work.
+    private static let requestLimit = 64
+    /// This node's name, which is part of who asks.
+    let node: String
     private let path: String
     private let journal: EventJournal
     private let asked: Asked
@@ -37,8 +45,11 @@ final class ControlSocket: Sendable {
     private let listener = Mutex<(any Channel)?>(nil)
 
     /// - Parameter patience: after which an unanswered request is `.unavailable`.
-    init(path: String, journal: EventJournal, asked: Asked, patience: Duration = .seconds(5)) {
+    init(
+        path: String, node: String, journal: EventJournal, asked: Asked, patience: Duration = .seconds(5)
+    ) {
         self.path = path
+        self.node = node
         self.journal = journal
         self.asked = asked
         self.patience = patience
@@ -53,7 +64,7 @@ final class ControlSocket: Sendable {
             .serverChannelOption(.backlog, value: 16)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ControlClient(socket: self))
+                    try channel.pipeline.syncOperations.addHandler(ControlConnection(socket: self))
                 }
             }
         let former = umask(0o117)
@@ -112,7 +123,7 @@ final class ControlSocket: Sendable {
 
     // MARK: - For clients
 
-    fileprivate func admit() -> Bool {
+    func admit() -> Bool {
         state.withLock { state in
             guard state.clients < Self.clientLimit else { return false }
             state.clients += 1
@@ -120,149 +131,45 @@ final class ControlSocket: Sendable {
         }
     }
 
-    fileprivate func dismiss() { state.withLock { $0.clients -= 1 } }
+    func dismiss() { state.withLock { $0.clients -= 1 } }
 
-    fileprivate func ask(
+    /// Whether one more request may be under way; each allowed one is given back by `end`.
+    func begin() -> Bool {
+        state.withLock { state in
+            guard state.underWay < Self.requestLimit else { return false }
+            state.underWay += 1
+            return true
+        }
+    }
+
+    func end() { state.withLock { $0.underWay -= 1 } }
+
+    /// To be called on `loop`, which the answer's time limit runs on.
+    func ask(
         _ request: OperatorRequest, on loop: any EventLoop,
         _ tell: @escaping @Sendable (OperatorReply) -> Void
     ) {
         let id = state.withLock { state in
-            let id = state.nextID
-            state.nextID += 1
-            let timeout = loop.scheduleTask(in: .nanoseconds(patience.nanoseconds)) { [self] in
-                answer(id, .unavailable("the node did not answer in time"))
-            }
-            state.waiting[id] = Waiting(tell: tell, timeout: timeout)
-            return id
+            defer { state.nextID += 1 }
+            return state.nextID
         }
+        // On this loop, so not before we return.
+        let timeout = loop.scheduleTask(in: .nanoseconds(patience.nanoseconds)) { [self] in
+            answer(id, .unavailable("the node did not answer in time"))
+        }
+        state.withLock { $0.waiting[id] = Waiting(tell: tell, timeout: timeout) }
         asked.ask(id, request)
     }
 
-    fileprivate func rings(_ tell: @escaping @Sendable (RingsReport) -> Void) { asked.rings(tell) }
+    func note(_ request: OperatorRequest, of caller: ControlCaller) {
+        if let change = request.change { asked.noted(change, request.who ?? "", caller) }
+    }
 
-    fileprivate var events: EventJournal { journal }
+    func rings(_ tell: @escaping @Sendable (RingsReport) -> Void) { asked.rings(tell) }
 
-    fileprivate var shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)? {
+    var events: EventJournal { journal }
+
+    var shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)? {
         asked.shared
-    }
-}
-
-/// One connected command.
-private final class ControlClient: ChannelInboundHandler, Sendable {
-    typealias InboundIn = ByteBuffer
-
-    private struct State {
-        var line: [UInt8] = []
-        var isAdmitted = false
-        var follower: UInt64?
-    }
-
-    /// A client that does not read what it asked for is hung up on.
-    private static let unreadLimit = 4 << 20
-    private let socket: ControlSocket
-    private let state = Mutex(State())
-
-    init(socket: ControlSocket) { self.socket = socket }
-
-    func channelActive(context: ChannelHandlerContext) {
-        guard socket.admit() else {
-            finish(context.channel, .failure("too many clients"))
-            return
-        }
-        state.withLock { $0.isAdmitted = true }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        let (isAdmitted, follower) = state.withLock { ($0.isAdmitted, $0.follower) }
-        if isAdmitted { socket.dismiss() }
-        if let follower { socket.events.leave(follower) }
-        context.fireChannelInactive()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        let lines: [[UInt8]] = state.withLock { state in
-            state.line += bytes.readableBytesView
-            var lines: [[UInt8]] = []
-            while let end = state.line.firstIndex(of: 0x0A) {
-                lines.append(Array(state.line[..<end]))
-                state.line.removeFirst(end + 1)
-            }
-            return lines
-        }
-        let channel = context.channel
-        for line in lines { serve(line, channel) }
-        if state.withLock({ $0.line.count > ControlRequest.maximumLength }) {
-            finish(channel, .failure("the request is too long"))
-        }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-
-    private func serve(_ line: [UInt8], _ channel: any Channel) {
-        guard line.count <= ControlRequest.maximumLength else {
-            finish(channel, .failure("the request is too long"))
-            return
-        }
-        let request: ControlRequest
-        do throws(FrameFailure) {
-            request = try ControlJSON.decode(ControlRequest.self, line, field: "request")
-            if case .ask(let asked) = request.body { _ = try RequestCheck.plausible(asked) }
-        } catch {
-            finish(channel, .failure("the request is malformed: \(error)"))
-            return
-        }
-        guard request.version == ControlRequest.currentVersion else {
-            finish(
-                channel,
-                .failure("the node speaks version \(ControlRequest.currentVersion) of this protocol"))
-            return
-        }
-        switch request.body {
-        case .ask(let asked):
-            socket.ask(asked, on: channel.eventLoop) { Self.tell(channel, .reply($0)) }
-        case .rings:
-            socket.rings { Self.tell(channel, .rings($0)) }
-        case .events(let follow, let after):
-            events(follow, after, channel)
-        case .shared(let kind):
-            guard let shared = socket.shared else {
-                Self.tell(channel, .failure("this node keeps no calls, registrations and limits"))
-                return
-            }
-            shared(kind) { parts in
-                for part in parts { Self.tell(channel, .shared(part)) }
-                Self.tell(channel, .end)
-            }
-        }
-    }
-
-    private func events(_ follow: Bool, _ after: UInt64, _ channel: any Channel) {
-        guard follow else {
-            for line in socket.events.lines(after: after) { Self.tell(channel, .event(line)) }
-            Self.tell(channel, .end)
-            return
-        }
-        guard state.withLock({ $0.follower == nil }) else {
-            finish(channel, .failure("the events are followed already"))
-            return
-        }
-        let follower = socket.events.follow(after: after) { Self.tell(channel, .event($0)) }
-        state.withLock { $0.follower = follower }
-    }
-
-    private static func tell(_ channel: any Channel, _ response: ControlResponse) {
-        let bytes = ControlJSON.encode(response) + [0x0A]
-        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenFailure { _ in channel.close(promise: nil) }
-        if !channel.isWritable {
-            channel.getOption(.bufferedWritableBytes).whenSuccess { unread in
-                if unread > unreadLimit { channel.close(promise: nil) }
-            }
-        }
-    }
-
-    private func finish(_ channel: any Channel, _ response: ControlResponse) {
-        let bytes = ControlJSON.encode(response) + [0x0A]
-        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { _ in channel.close(promise: nil) }
     }
 }

@@ -37,6 +37,8 @@ final class KeeperGuard {
     }
 
     private let source: Source
+    /// Starts the program for a service that has no privileges to give it.
+    private let spawner: KeeperSpawner?
     private let configuration: KeeperConfiguration
     private let addresses: [ServiceAddress]
     private let log: EventLog
@@ -64,8 +66,11 @@ final class KeeperGuard {
     private(set) var warnings: [String] = []
 
     /// - Throws: `ServiceFailure` when the file has more or other addresses than a keeper takes.
-    init(_ source: Source, file: ClusterFile, node: String, log: EventLog) throws(ServiceFailure) {
+    init(
+        _ source: Source, spawner: KeeperSpawner? = nil, file: ClusterFile, node: String, log: EventLog
+    ) throws(ServiceFailure) {
         self.source = source
+        self.spawner = spawner
         self.log = log
         addresses = file.settings.addresses
         let managed = addresses.compactMap(KeeperAddress.init)
@@ -80,6 +85,8 @@ final class KeeperGuard {
         self.configuration = configuration
     }
 
+    /// Why there can be no keeper any more, and so nothing can be held: the service is to end and begin anew.
+    private(set) var end: String?
     var descriptor: Int32? { peer?.descriptor }
     /// Nil when the keeper is no child of ours, or there is none.
     var pid: pid_t? { peer?.process?.pid }
@@ -88,24 +95,34 @@ final class KeeperGuard {
     func tend(at now: Instant) {
         flush()
         ended.removeAll { (try? $0.reap()) != nil }
+        spawner?.reap()
         guard peer == nil, now >= nextStart else { return }
-        do throws(SystemFailure) {
+        do throws(KeeperSpawner.Failure) {
             peer = try reach()
             waiting = []
             for request in configuration.requests { send(request) }
         } catch {
+            if error == .gone { end = error.text }
             log.warning("keeper", "\(source)", "cannot be reached: \(error.text)")
             postpone(at: now)
         }
     }
 
-    private func reach() throws(SystemFailure) -> Peer {
-        switch source {
-        case .program(let path):
-            let process = try KeeperProcess.spawn(path: path)
+    private func reach() throws(KeeperSpawner.Failure) -> Peer {
+        if let spawner {
+            let process = try spawner.start()
             return Peer(descriptor: process.descriptor, process: process)
-        case .socket(let path):
-            return Peer(descriptor: try KeeperSocket.connect(path: path), process: nil)
+        }
+        do throws(SystemFailure) {
+            switch source {
+            case .program(let path):
+                let process = try KeeperProcess.spawn(path: path)
+                return Peer(descriptor: process.descriptor, process: process)
+            case .socket(let path):
+                return Peer(descriptor: try KeeperSocket.connect(path: path), process: nil)
+            }
+        } catch {
+            throw .system(error)
         }
     }
 

@@ -101,6 +101,7 @@ final class NodeLoop {
         if now >= nextKeeperTend {
             nextKeeperTend = now + Self.keeperTendInterval
             keeper.tend(at: now)
+            if let end = keeper.end { reason = reason ?? .fatal(end) }
         }
         guard now >= nextTend else { return }
         nextTend = now + Self.tendInterval

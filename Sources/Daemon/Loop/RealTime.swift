@@ -4,6 +4,8 @@
 enum RealTime {
     /// Below the keeper's 20: the hand that lets go comes before the head.
     private static let priority: Int32 = 10
+    /// Of any thread of this process.
+    static let highest = UInt32(priority)
     /// linux/sched.h: children do not inherit it.
     private static let resetOnFork: Int32 = 0x4000_0000
 

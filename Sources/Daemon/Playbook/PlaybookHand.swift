@@ -1,4 +1,5 @@
 import Cluster
+import Config
 @preconcurrency import Glibc
 import NIOCore
 import Synchronization
@@ -11,6 +12,7 @@ final class PlaybookHand: Sendable {
     private static let outputLimit = 64 << 10
     private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     private let node: String
+    private let programs: ProgramList
     private let runner = CommandRunner(parallel: 8)
     private let tickets = Mutex<[StepID: CommandRunner.Ticket]>([:])
     private let looks: PlaybookLooks
@@ -18,24 +20,27 @@ final class PlaybookHand: Sendable {
     /// Whether every switch was told every registration, as this node knows; nil without a switch.
     private let registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?
 
+    /// - Parameter programs: what may be run here.
     init(
-        node: String, loop: any EventLoop,
+        node: String, programs: ProgramList, loop: any EventLoop,
         registrations: (@Sendable (@escaping @Sendable (CheckResult) -> Void) -> Void)?,
         answer: @escaping @Sendable (Event) -> Void
     ) {
         self.node = node
+        self.programs = programs
         self.registrations = registrations
         self.answer = answer
         looks = PlaybookLooks(loop: loop)
     }
 
     func run(_ id: StepID, _ order: CommandOrder, _ context: PlaybookContext) {
-        // Under the lock, so that an end that comes at once finds its ticket.
-        tickets.withLock { tickets in
-            tickets[id] = runner.run(self.order(order, context)) { [self] outcome in
-                self.tickets.withLock { $0[id] = nil }
-                answer(.commandEnded(id, CommandResult(outcome)))
-            }
+        // Noted before it runs, so that an end that comes at once finds it.
+        let ticket = runner.ticket()
+        tickets.withLock { $0[id] = ticket }
+        runner.run(self.order(order, context), as: ticket, unless: refusal(of: order.program)) {
+            [self] outcome in
+            tickets.withLock { $0[id] = nil }
+            answer(.commandEnded(id, CommandResult(outcome)))
         }
     }
 
@@ -50,7 +55,7 @@ final class PlaybookHand: Sendable {
         case .tcp(let endpoint): looks.tcp(endpoint, tell)
         case .http(let url, let status): looks.http(url, status: status, tell)
         case .command(let order):
-            runner.run(self.order(order, context)) { outcome in
+            runner.run(self.order(order, context), unless: refusal(of: order.program)) { outcome in
                 let result = CommandResult(outcome)
                 tell(CheckResult(holds: outcome.ending == .exited(0), text: result.text))
             }
@@ -70,11 +75,24 @@ final class PlaybookHand: Sendable {
 
     func stop() { runner.stop() }
 
+    /// Looked at when the program is to begin: the list is this machine's administrator's, and may change.
+    private func refusal(of program: String) -> @Sendable () -> String? {
+        let programs = programs
+        return {
+            do throws(ProgramList.Refusal) {
+                try programs.check(program)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+    }
+
     private func order(_ order: CommandOrder, _ context: PlaybookContext) -> CommandRunner.Order {
         var environment = [
             "PATH": Self.path, "FSDNS_NODE": node, "FSDNS_PLAYBOOK": context.playbook,
             "FSDNS_RUN": "\(context.run)", "FSDNS_STEP": "\(context.step)", "FSDNS_STEPS": "\(context.steps)",
-            "FSDNS_TITLE": context.title, "FSDNS_WHO": context.who,
+            "FSDNS_TITLE": context.title, "FSDNS_WHO": OperatorName.withoutClaim(context.who),
             "FSDNS_UNDOING": context.isUndoing ? "1" : "0",
         ]
         for variable in order.environment { environment[variable.name] = variable.value }

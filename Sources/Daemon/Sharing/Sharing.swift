@@ -37,6 +37,8 @@ final class Sharing: Sendable {
     struct Passwords: Sendable {
         var freeswitch = ""
         var eventSocket = ""
+        /// Of our own event socket, for looking only; empty for none.
+        var eventSocketLook = ""
         var limitService = ""
     }
 

@@ -11,6 +11,8 @@ import Wire
 /// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
 final class SharingCore {
     private static let profileInterval: TimeAmount = .seconds(5)
+    /// Operators may tell the switch another number of sessions while it runs.
+    private static let capacityInterval: TimeAmount = .seconds(15)
     private static let rowInterval: TimeAmount = .seconds(2)
     private static let dumpInterval: TimeAmount = .milliseconds(250)
     private static let mourningInterval: TimeAmount = .seconds(1)
@@ -82,8 +84,9 @@ final class SharingCore {
         if let listener = parts.section.eventSocket {
             let limits = limits
             console = EventSocketServer(
-                loop: parts.loop, listener: listener, password: parts.passwords.eventSocket, node: name,
-                program: parts.program, controlPath: parts.controlPath, names: { names.value },
+                loop: parts.loop, listener: listener, password: parts.passwords.eventSocket,
+                lookPassword: parts.passwords.eventSocketLook, node: name, program: parts.program,
+                controlPath: parts.controlPath, names: { names.value },
                 hashDump: { limits.hashAnswer }, log: parts.log)
         } else {
             console = nil
@@ -152,6 +155,7 @@ final class SharingCore {
         link?.start()
         console?.start()
         every(Self.profileInterval) { $0.lookAtProfiles() }
+        every(Self.capacityInterval) { $0.askForCapacity() }
         every(Self.rowInterval) { $0.calls?.readRows() }
         every(Self.dumpInterval) { $0.askForDump() }
         every(Self.mourningInterval) { $0.limits.endMourning() }

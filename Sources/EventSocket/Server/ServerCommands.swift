@@ -77,9 +77,11 @@ extension ServerSession {
 
     private mutating func authenticate(_ line: Substring, _ out: inout [Output]) {
         if let password = after("auth ", line) {
-            guard !configuration.password.isEmpty,
-                ConstantTime.isEqual(String(password), configuration.password)
-            else { return refuse(&out) }
+            // Both are compared, whichever it is, so that time tells nothing.
+            let isFull = ConstantTime.isEqual(String(password), configuration.password)
+            let isLook = ConstantTime.isEqual(String(password), configuration.lookPassword)
+            mayChange = isFull && !configuration.password.isEmpty
+            guard mayChange || (isLook && !configuration.lookPassword.isEmpty) else { return refuse(&out) }
             accept(nil, "Content-Type: command/reply\nReply-Text: +OK accepted\n\n", &out)
         } else if let credentials = after("userauth ", line) {
             userauth(credentials, &out)
@@ -170,6 +172,10 @@ extension ServerSession {
     private mutating func sendevent(
         _ line: Substring, _ argument: Substring, _ command: Command, _ out: inout [Output]
     ) {
+        // Everybody who listens would believe it.
+        guard mayChange || Headers.isRequest(command.headers) else {
+            return reply("-ERR permission denied", &out)
+        }
         let uuid = uuids.next()
         // A word that names no event leaves the type FreeSWITCH gave the command itself.
         var name = "CLONE"
@@ -257,5 +263,12 @@ extension ServerSession {
             return true
         }
         return (Decimal.parse(value) ?? 0) != 0
+    }
+}
+
+extension Headers {
+    /// Whether an event with these headers asks our own server something, which looks at what it may answer.
+    fileprivate static func isRequest(_ headers: Headers) -> Bool {
+        headers["Event-Subclass"] == "fsdns::request"
     }
 }

@@ -2,6 +2,8 @@
 package struct ServerConfiguration: Hashable, Sendable {
     /// Of `auth`. Empty refuses every password.
     package var password: String
+    /// Of `auth`, for who may only look: poll, ask and subscribe, but change nothing. Empty refuses every password.
+    package var lookPassword: String
     /// Of `userauth`: none are known unless listed.
     package var users: [User]
     /// After authentication; before it `FrameLimits.beforeAuthentication` holds.
@@ -19,12 +21,13 @@ package struct ServerConfiguration: Hashable, Sendable {
     package var authenticationTimeout: Duration = .seconds(25)
 
     package init(
-        password: String, users: [User] = [],
+        password: String, lookPassword: String = "", users: [User] = [],
         limits: FrameLimits = FrameLimits(headerBytes: 1 << 20, headerCount: 1024, bodyBytes: 1 << 24),
         maximumUnsentBytes: Int = 1 << 24, maximumLostEvents: Int = 500, maximumFilters: Int = 100,
         maximumSubclasses: Int = 1000, maximumJobs: Int = 100, backOff: PasswordBackOff = PasswordBackOff()
     ) {
         self.password = password
+        self.lookPassword = lookPassword
         self.users = users
         self.limits = limits
         self.maximumUnsentBytes = maximumUnsentBytes

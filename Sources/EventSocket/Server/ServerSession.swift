@@ -74,6 +74,8 @@ package struct ServerSession: Sendable {
     var phase = Phase.new
     var decoder = CommandDecoder(limits: .beforeAuthentication)
     var user: User?
+    /// False for who came with the password for looking only.
+    package internal(set) var mayChange = true
     var allowedEvents: AllowedEvents?
     var selection = EventSelection()
     var filters = EventFilters()

@@ -42,7 +42,7 @@ struct NodeCommand: ParsableCommand {
         let options = NodeOptions(
             configPath: config, name: name, stateDir: stateDir,
             controlPath: control ?? Environment.value("FSDNS_CONTROL") ?? ControlOptions.defaultPath,
-            keeperPath: keeper, keeperSocket: keeperSocket)
+            keeperPath: keeper, keeperSocket: keeperSocket, givesUpPrivileges: true)
         let status = NodeService.run(options: options)
         if status != 0 { throw ExitCode(status) }
     }

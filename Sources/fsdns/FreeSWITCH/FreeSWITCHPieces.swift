@@ -147,13 +147,16 @@ struct FreeSWITCHPieces {
 
     private var hashRemote: [Piece] {
         guard let listener = section.eventSocket else { return [] }
+        // Whoever reads FreeSWITCH's configuration reads this password.
+        let password =
+            listener.lookPasswordFile ?? "look-password-file OF <event-socket>, WHICH YOUR FILE LACKS"
         return [
             Piece(
                 place: "autoload_configs/hash.conf.xml, in <remotes>",
                 why: "`limit hash REALM ID MAX` counts in the whole cluster. Rates are not shared this way.",
                 lines: [
                     #"<remote name="fsdns" host="\#(listener.endpoint.ip)" port="\#(listener.endpoint.port)""#,
-                    #"        username="" password="THE TEXT OF \#(listener.passwordFile)" interval="250"/>"#,
+                    #"        username="" password="THE TEXT OF \#(password)" interval="250"/>"#,
                 ])
         ]
     }

@@ -31,6 +31,18 @@ struct CommandRunnerTests {
         #expect(outcome.dropped == 0)
     }
 
+    @Test("What may not run when its turn comes is not run, and the next is")
+    func refused() throws {
+        let outcomes = outcomes
+        let ticket = runner.ticket()
+        let used = runner.run(Self.shell("echo run"), as: ticket, unless: { "not on the list" }) {
+            outcomes.put($0)
+        }
+        #expect(used == ticket)
+        #expect(outcomes.next()?.ending == .notStarted("not on the list"))
+        #expect(try outcome(Self.shell("exit 0")).ending == .exited(0))
+    }
+
     @Test("No shell stands between: words arrive as they are")
     func words() throws {
         let words = ["a b", "$HOME", "", "*", "'", "ä"]

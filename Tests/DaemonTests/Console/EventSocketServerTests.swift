@@ -57,6 +57,35 @@ struct EventSocketServerTests {
         #expect(try client(site).ask("api cluster abort") == "event-socket@127.0.0.1 1 3\n")
     }
 
+    @Test("Who came with the password for looking sees everything and changes nothing")
+    func lookPassword() throws {
+        let site = try EventSocketSite()
+        site.limits.value = "L/trunk/3/0/0/0\n"
+        let looker = try RawClient(site.port)
+        try looker.logIn(EventSocketSite.lookPassword)
+        #expect(try looker.ask("api hash_dump limit") == "L/trunk/3/0/0/0\n")
+        #expect(try looker.ask("api cluster nodes") == "members --control /c.sock\n")
+        #expect(
+            try looker.ask("api cluster drain master1").hasPrefix(
+                "-ERR from here the cluster can be looked at"))
+        #expect(try looker.ask("event plain CUSTOM fsdns::reply") == "+OK event listener enabled plain")
+        #expect(try looker.ask("sendevent CUSTOM\nEvent-Subclass: fsdns::seat") == "-ERR permission denied")
+        let request = "sendevent CUSTOM\nEvent-Subclass: fsdns::request\nfsdns-Command: cluster undrain fs1"
+        #expect(try looker.ask(request).hasPrefix("+OK"))
+        let reply = try looker.event()
+        #expect(reply["fsdns-Result"] == "-ERR")
+        #expect(String(decoding: reply.body, as: UTF8.self).contains("looked at, not changed"))
+    }
+
+    @Test("No event of a client is larger than everybody's buffers bear")
+    func large() throws {
+        let site = try EventSocketSite()
+        let client = try client(site)
+        client.say(
+            "sendevent CUSTOM\nContent-Length: \(1 << 20)\n\n" + String(repeating: "x", count: 1 << 20))
+        #expect(try site.waits(forClients: 0))
+    }
+
     @Test("A job ends with an event, and its client may ask on meanwhile")
     func job() throws {
         let site = try EventSocketSite()

@@ -17,6 +17,8 @@ final class EventSocketSite: Sendable {
     let limits = LimitText()
     private let server: NIOLoopBound<EventSocketServer>
 
+    static let lookPassword = "looking-glass"
+
     /// - Parameter program: carries out `cluster …`.
     init(program: String = "/bin/echo", configuration: ServerConfiguration? = nil) throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -27,7 +29,8 @@ final class EventSocketSite: Sendable {
                 loop: loop,
                 listener: ListenerSettings(
                     endpoint: Endpoint(ip: IPAddress("127.0.0.1")!, port: 0), passwordFile: "/nowhere"),
-                password: Self.password, node: "fs1", program: program, controlPath: "/c.sock",
+                password: Self.password, lookPassword: Self.lookPassword, node: "fs1", program: program,
+                controlPath: "/c.sock",
                 names: { ConsoleNames(nodes: ["fs1", "fs2"], seats: ["master1"]) },
                 hashDump: { Array(limits.value.utf8) }, log: .silent, configuration: configuration)
             server.start()

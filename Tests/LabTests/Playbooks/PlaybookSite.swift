@@ -83,11 +83,16 @@ struct PlaybookSite {
         return path
     }
 
-    /// A script on a disk that every machine of the lab sees; returns its path.
+    /// A script on a disk that every machine of the lab sees, and that playbooks may run there; returns its path.
     func script(_ name: String, _ lines: String) throws -> String {
         let path = lab.directory + "/\(name).sh"
         try "#!/bin/sh\n\(lines)\n".write(toFile: path, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        let folder = lab.hosts[0].clusterFile.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        let list = folder + "/programs"
+        let programs = try String(contentsOfFile: list, encoding: .utf8) + path + "\n"
+        try programs.write(toFile: list, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: list)
         return path
     }
 

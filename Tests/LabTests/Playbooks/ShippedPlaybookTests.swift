@@ -43,8 +43,12 @@ extension LabSuites {
                     try host.deeds().contains { $0.what.hasPrefix("playbook-finished") }
                 }
                 let deeds = try host.deeds()
-                #expect(deeds.contains { $0.who == "ann@ops" && $0.what == "playbook run drain-one" })
-                #expect(deeds.contains { $0.who == "ann@ops" && $0.what == "playbook approve" })
+                #expect(
+                    deeds.contains {
+                        $0.who.hasSuffix(" (claims ann@ops)") && $0.what == "playbook run drain-one"
+                    })
+                #expect(
+                    deeds.contains { $0.who.hasSuffix(" (claims ann@ops)") && $0.what == "playbook approve" })
                 try host.command("history", "--verify")
             }
         }
@@ -102,7 +106,7 @@ extension LabSuites {
             #expect(said.status == 0, "\(said.output)\(said.errors)\n\(lab.troubles())")
             #expect(
                 site.lines(of: "upgraded")
-                    == lab.hosts.map { "\($0.name) 1.10.13 rolling-upgrade ann@ops" })
+                    == lab.hosts.map { "\($0.name) 1.10.13 rolling-upgrade root@\(lab.hosts[0].name)" })
             let status = try lab.waitUntilSettled()
             #expect(status.nodes.allSatisfy { $0.role == "master" || $0.role == "slave" })
             try site.cluster.checkAgreement()

@@ -1,0 +1,239 @@
+import Cluster
+import NIOCore
+import Synchronization
+import Wire
+
+/// One connected command: one request under way at a time, nothing more read meanwhile.
+///
+/// Nobody is called while the lock is held: a write may fail at once and so lead back into this handler.
+final class ControlConnection: ChannelDuplexHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+
+    private struct State {
+        /// A slice, so that taking lines off its front moves nothing.
+        var unread: ArraySlice<UInt8> = []
+        var isAdmitted = false
+        /// A request waits for its answer.
+        var isBusy = false
+        /// Reading goes on when the request is answered.
+        var isReadHeld = false
+        /// It hung up, or is hung up on: nothing more is served.
+        var isOver = false
+        var follower: UInt64?
+        var caller = ControlCaller.unknown
+    }
+
+    private enum Next {
+        case serve([UInt8])
+        case refuse(String)
+        case nothing
+    }
+
+    /// A client that does not read what it asked for is hung up on.
+    private static let unreadLimit = 4 << 20
+    /// What may arrive beside a request under way: of a client that hung up, all it sent is read at once.
+    private static let waitingLimit = 16 * ControlRequest.maximumLength
+    private let socket: ControlSocket
+    private let state = Mutex(State())
+
+    init(socket: ControlSocket) { self.socket = socket }
+
+    func channelActive(context: ChannelHandlerContext) {
+        guard socket.admit() else {
+            finish(context.channel, .failure("too many clients"))
+            return
+        }
+        state.withLock { $0.isAdmitted = true }
+        let caller = ControlCaller.of(context.channel)
+        state.withLock { $0.caller = caller }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let (isAdmitted, follower) = state.withLock { state in
+            state.isOver = true
+            state.unread = []
+            defer { state.follower = nil }
+            return (state.isAdmitted, state.follower)
+        }
+        if isAdmitted { socket.dismiss() }
+        if let follower { socket.events.leave(follower) }
+        context.fireChannelInactive()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        let isHeld = state.withLock { state in
+            state.isReadHeld = state.isBusy
+            return state.isBusy
+        }
+        if !isHeld { context.read() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        let isTooMuch = state.withLock { state in
+            guard !state.isOver else { return false }
+            state.unread += bytes.readableBytesView
+            return state.unread.count > Self.waitingLimit
+        }
+        if isTooMuch {
+            finish(context.channel, .failure("more is sent than is waited for"))
+        } else {
+            serveNext(context.channel)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    // MARK: - Requests, one after the other
+
+    private func serveNext(_ channel: any Channel) {
+        let next: Next = state.withLock { state in
+            guard !state.isBusy, !state.isOver else { return .nothing }
+            let end = state.unread.firstIndex(of: 0x0A)
+            let length = state.unread.distance(
+                from: state.unread.startIndex, to: end ?? state.unread.endIndex)
+            if length > ControlRequest.maximumLength {
+                return .refuse("the request is too long")
+            }
+            guard let end else { return .nothing }
+            let line = Array(state.unread[..<end])
+            state.unread.removeFirst(length + 1)
+            state.isBusy = true
+            return .serve(line)
+        }
+        switch next {
+        case .serve(let line):
+            guard socket.begin() else {
+                return finish(channel, .failure("too many other requests wait for an answer; try again"))
+            }
+            serve(line, channel)
+        case .refuse(let why): finish(channel, .failure(why))
+        case .nothing: break
+        }
+    }
+
+    /// The request is answered; usable from any thread.
+    private func done(_ channel: any Channel) {
+        socket.end()
+        // Later and not at once, so that many short requests do not nest, and every client gets its turn.
+        channel.eventLoop.execute { [self] in
+            let isReadHeld = state.withLock { state in
+                state.isBusy = false
+                defer { state.isReadHeld = false }
+                return state.isReadHeld
+            }
+            serveNext(channel)
+            // Held again when the next request is under way by now.
+            if isReadHeld { channel.read() }
+        }
+    }
+
+    private func serve(_ line: [UInt8], _ channel: any Channel) {
+        let request: ControlRequest
+        do throws(FrameFailure) {
+            request = try ControlJSON.decode(ControlRequest.self, line, field: "request")
+            if case .ask(let asked) = request.body { _ = try RequestCheck.plausible(asked) }
+        } catch {
+            finish(channel, .failure("the request is malformed: \(error)"))
+            return done(channel)
+        }
+        guard request.version == ControlRequest.currentVersion else {
+            finish(
+                channel,
+                .failure("the node speaks version \(ControlRequest.currentVersion) of this protocol"))
+            return done(channel)
+        }
+        switch request.body {
+        case .ask(let asked): ask(asked, channel)
+        case .rings:
+            socket.rings { [self] in
+                tell(channel, .rings($0))
+                done(channel)
+            }
+        case .events(let follow, let after): events(follow, after, channel)
+        case .shared(let kind):
+            guard let shared = socket.shared else {
+                tell(channel, .failure("this node keeps no calls, registrations and limits"))
+                return done(channel)
+            }
+            shared(kind) { [self] parts in
+                for part in parts { tell(channel, .shared(part)) }
+                tell(channel, .end)
+                done(channel)
+            }
+        }
+    }
+
+    private func ask(_ request: OperatorRequest, _ channel: any Channel) {
+        let answered: @Sendable (OperatorReply) -> Void = { [self] in
+            tell(channel, .reply($0))
+            done(channel)
+        }
+        guard let claim = request.who else {
+            return socket.ask(request, on: channel.eventLoop, answered)
+        }
+        let caller = state.withLock { $0.caller }
+        caller.login(on: channel.eventLoop) { [self] login in
+            let who = OperatorName.proven(login: login, node: socket.node, claim: claim)
+            let named = request.asked(by: who)
+            socket.note(named, of: caller)
+            socket.ask(named, on: channel.eventLoop, answered)
+        }
+    }
+
+    // MARK: - Events
+
+    private func events(_ follow: Bool, _ after: UInt64, _ channel: any Channel) {
+        defer { done(channel) }
+        guard follow else {
+            for line in socket.events.lines(after: after) { tell(channel, .event(line)) }
+            tell(channel, .end)
+            return
+        }
+        guard state.withLock({ $0.follower == nil }) else {
+            finish(channel, .failure("the events are followed already"))
+            return
+        }
+        let follower = socket.events.follow(after: after) { [weak self] in
+            channel.eventLoop.execute { [weak self] in self?.tellEvents(channel) }
+        }
+        let isGone = state.withLock { state in
+            if !state.isOver { state.follower = follower }
+            return state.isOver
+        }
+        if isGone { return socket.events.leave(follower) }
+        tellEvents(channel)
+    }
+
+    private func tellEvents(_ channel: any Channel) {
+        guard let follower = state.withLock({ $0.follower }) else { return }
+        guard let lines = socket.events.take(follower) else {
+            return finish(channel, .failure("events come faster than they are read"))
+        }
+        for line in lines { tell(channel, .event(line)) }
+    }
+
+    // MARK: - Answers
+
+    private func tell(_ channel: any Channel, _ response: ControlResponse) {
+        guard !state.withLock({ $0.isOver }) else { return }
+        let bytes = ControlJSON.encode(response) + [0x0A]
+        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenFailure { _ in channel.close(promise: nil) }
+        if !channel.isWritable {
+            channel.getOption(.bufferedWritableBytes).whenSuccess { unread in
+                if unread > Self.unreadLimit { channel.close(promise: nil) }
+            }
+        }
+    }
+
+    private func finish(_ channel: any Channel, _ response: ControlResponse) {
+        let isOver = state.withLock { state in
+            defer { state.isOver = true }
+            return state.isOver
+        }
+        guard !isOver else { return }
+        let bytes = ControlJSON.encode(response) + [0x0A]
+        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { _ in channel.close(promise: nil) }
+    }
+}

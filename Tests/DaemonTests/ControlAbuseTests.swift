@@ -1,0 +1,136 @@
+import Cluster
+import Glibc
+import NIOPosix
+import Testing
+import Wire
+
+@testable import Daemon
+
+@Suite("Control socket and clients that abuse it", .serialized)
+struct ControlAbuseTests {
+    private let directory = TemporaryDirectory()
+    private var path: String { "\(directory.path)/control.sock" }
+    private let journal = EventJournal(node: "fs1")
+    private let asked = Mailbox<UInt64>()
+    private let requests = Mailbox<OperatorRequest>()
+
+    private func serve() throws -> ControlSocket {
+        let (asked, requests) = (asked, requests)
+        let socket = ControlSocket(
+            path: path, node: "fs1", journal: journal,
+            asked: ControlSocket.Asked(
+                ask: { id, request in
+                    requests.put(request)
+                    asked.put(id)
+                },
+                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: [])) }),
+            patience: .seconds(60))
+        try socket.start(on: MultiThreadedEventLoopGroup.singleton)
+        return socket
+    }
+
+    private func waitUntil(_ holds: () -> Bool) -> Bool {
+        let end = ContinuousClock.now + .seconds(20)
+        while !holds() {
+            if ContinuousClock.now > end { return false }
+            sched_yield()
+        }
+        return true
+    }
+
+    @Test("who follows the events over and over and hangs up harms nobody, and is forgotten")
+    func events() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let text = String(repeating: "x", count: 900)
+        for _ in 0..<300 { journal.add(ClusterEvent(.trouble, "fs1", text)) }
+        let line = ControlJSON.encode(ControlRequest(.events(follow: true, after: 0))) + [10]
+        for _ in 0..<20 {
+            let client = ControlTestClient(path)
+            client.say(Array(repeating: line, count: 200).flatMap { $0 })
+            withExtendedLifetime(client) {}
+            journal.add(ClusterEvent(.trouble, "fs1", text))
+        }
+        let client = ControlTestClient(path)
+        client.ask(.rings)
+        guard case .rings = try client.response() else {
+            Issue.record("paths expected")
+            return
+        }
+        #expect(waitUntil { journal.followers == 0 })
+    }
+
+    @Test("of what one client asks at once, one request after the other reaches the node")
+    func pipeline() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let (greedy, other) = (ControlTestClient(path), ControlTestClient(path))
+        for _ in 0..<3 { greedy.ask(.ask(.status)) }
+        let first = try #require(asked.next())
+        #expect(requests.next() == .status)
+        other.ask(.ask(.zone))
+        let second = try #require(asked.next())
+        #expect(requests.next() == .zone)
+        socket.answer(first, .plan(["one"]))
+        let third = try #require(asked.next())
+        #expect(requests.next() == .status)
+        socket.answer(second, .plan(["zone"]))
+        socket.answer(third, .plan(["two"]))
+        socket.answer(try #require(asked.next()), .plan(["three"]))
+        #expect(try other.response() == .reply(.plan(["zone"])))
+        for word in ["one", "two", "three"] {
+            #expect(try greedy.response() == .reply(.plan([word])))
+        }
+    }
+
+    @Test("a client whose request waits is read no further than its socket's buffer holds")
+    func backPressure() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let greedy = ControlTestClient(path)
+        greedy.ask(.ask(.status))
+        let first = try #require(asked.next())
+        let line = ControlJSON.encode(ControlRequest(.ask(.status))) + [10]
+        let taken = greedy.offer(line, upTo: 64 << 20)
+        #expect(taken < 4 << 20)
+        socket.answer(first, .plan([]))
+        #expect(asked.next() != nil)
+    }
+
+    @Test("requests of those who hung up count until they are answered, and 64 are the most")
+    func all() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let late = ControlTestClient(path)
+        var ids: [UInt64] = []
+        for _ in 0..<64 {
+            let client = ControlTestClient(path)
+            client.ask(.ask(.status))
+            ids.append(try #require(asked.next()))
+        }
+        late.ask(.ask(.status))
+        guard case .failure(let why) = try late.response() else {
+            Issue.record("a failure expected")
+            return
+        }
+        #expect(why.contains("too many other requests"))
+        for id in ids { socket.answer(id, .plan([])) }
+        let next = ControlTestClient(path)
+        next.ask(.ask(.status))
+        socket.answer(try #require(asked.next()), .plan(["served"]))
+        #expect(try next.response() == .reply(.plan(["served"])))
+    }
+
+    @Test("the node says who asks, and what the client calls itself stands beside it")
+    func claims() throws {
+        let socket = try serve()
+        defer { socket.stop() }
+        let login = try #require(getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
+        let client = ControlTestClient(path)
+        client.ask(.ask(.abortDrain(who: "ceo@hq")))
+        #expect(requests.next() == .abortDrain(who: "\(login)@fs1 (claims ceo@hq)"))
+        socket.answer(try #require(asked.next()), .plan([]))
+        client.ask(.ask(.undrain(node: "fs2", who: "\(login)@laptop")))
+        #expect(requests.next() == .undrain(node: "fs2", who: "\(login)@fs1"))
+    }
+}
