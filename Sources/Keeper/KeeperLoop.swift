@@ -29,6 +29,7 @@ package final class KeeperLoop {
             complain("started by the fsdns node service; not meant to be run by hand")
             return 64
         }
+        KeeperPrivileges.call("fsdns-keeper")
         _ = clinux_close_from(UInt32(descriptor) + 1)
         do throws(SystemFailure) {
             let loop = try KeeperLoop(link: link, record: record)

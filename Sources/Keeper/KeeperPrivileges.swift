@@ -26,6 +26,11 @@ package enum KeeperPrivileges {
         return arms
     }
 
+    /// What this process is called in `ps`: a keeper that the spawner started would be `exe`.
+    static func call(_ name: String) {
+        name.withCString { _ = clinux_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) }
+    }
+
     /// No other process of this user may look into this one or take it over, and no core of it is kept.
     package static func hideMemory() {
         _ = clinux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -115,7 +115,7 @@ package enum KeeperSpawning {
         // The node service ends in good order, and then our socket closes.
         for ignored in [SIGINT, SIGHUP, SIGPIPE, SIGTERM] { signal(ignored, SIG_IGN) }
         _ = clinux_close_from(UInt32(descriptor) + 1)
-        "fsdns-spawner".withCString { _ = clinux_prctl(PR_SET_NAME, UInt(bitPattern: $0), 0, 0, 0) }
+        KeeperPrivileges.call("fsdns-spawner")
         KeeperPrivileges.restrictSpawner()
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK)

@@ -109,6 +109,8 @@ struct KeeperGuardTests {
         #expect(events(of: keeper) == [.keeperLost])
         #expect(events(of: keeper) == [.keeperReady])
         #expect(keeper.pid != first && keeper.end == nil)
+        let name = FileText.read("/proc/\(try #require(keeper.pid))/comm", limit: 64) ?? []
+        #expect(String(decoding: name, as: UTF8.self) == "fsdns-keeper\n")
     }
 
     @Test("without the process that starts keepers a keeper goes on, and its end is the service's end")

@@ -149,7 +149,8 @@ struct FreeSWITCHPieces {
         guard let listener = section.eventSocket else { return [] }
         // Whoever reads FreeSWITCH's configuration reads this password.
         let password =
-            listener.lookPasswordFile ?? "look-password-file OF <event-socket>, WHICH YOUR FILE LACKS"
+            listener.lookPasswordFile
+            ?? "ITS look-password-file: event-socket IN THE CLUSTER FILE HAS NONE YET"
         return [
             Piece(
                 place: "autoload_configs/hash.conf.xml, in <remotes>",

@@ -45,10 +45,12 @@ extension LabSuites {
                 let deeds = try host.deeds()
                 #expect(
                     deeds.contains {
-                        $0.who.hasSuffix(" (claims ann@ops)") && $0.what == "playbook run drain-one"
+                        $0.who?.hasSuffix(" (claims ann@ops)") == true && $0.what == "playbook run drain-one"
                     })
                 #expect(
-                    deeds.contains { $0.who.hasSuffix(" (claims ann@ops)") && $0.what == "playbook approve" })
+                    deeds.contains {
+                        $0.who?.hasSuffix(" (claims ann@ops)") == true && $0.what == "playbook approve"
+                    })
                 try host.command("history", "--verify")
             }
         }
