@@ -29,6 +29,9 @@ package struct Heartbeat: Hashable, Sendable {
     package var founding: UInt64
     /// Who the sender hears, sorted; these are the acknowledgements leases live on.
     package var acknowledgements: [Acknowledgement]
+    /// Where the sender's own links are called, one for each of its rings; empty from a release that does not tell.
+    /// The service fills it in when it sends.
+    package var endpoints: [Endpoint] = []
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

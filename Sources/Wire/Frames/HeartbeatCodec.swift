@@ -51,6 +51,7 @@ package enum HeartbeatCodec {
         }
         var end = FrameWriter()
         write(heartbeat.load, to: &end)
+        writeSections(of: heartbeat, to: &end)
         let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
@@ -80,13 +81,29 @@ package enum HeartbeatCodec {
         let holding = try held(&reader)
         let acknowledgements = try acknowledgements(&reader)
         try read(&reader, into: &load)
-        return Heartbeat(
+        var heartbeat = Heartbeat(
             clusterID: clusterID, sender: sender, sequence: sequence,
             kind: flags & Flag.witness == 0 ? .full : .witness, role: role, settingsVersion: settingsVersion,
             term: term, commit: commit, leader: leader, fenceEpoch: fenceEpoch, holding: holding,
             leaseValid: flags & Flag.leaseValid != 0, keeperEmpty: flags & Flag.keeperEmpty != 0,
             leaving: flags & Flag.leaving != 0, load: load, founding: founding,
             acknowledgements: acknowledgements)
+        try readSections(&reader, into: &heartbeat)
+        return heartbeat
+    }
+
+    // MARK: - Sections
+
+    private static func writeSections(of heartbeat: Heartbeat, to writer: inout FrameWriter) {
+        writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
+    }
+
+    private static func readSections(
+        _ reader: inout FrameReader, into heartbeat: inout Heartbeat
+    ) throws(FrameFailure) {
+        try reader.sections { (tag, content) throws(FrameFailure) in
+            if tag == HeartbeatSection.endpoints { heartbeat.endpoints = try content.endpoints() }
+        }
     }
 
     // MARK: - Parts

@@ -43,7 +43,7 @@ struct FrameSamples {
         let acknowledged = list(acknowledgements) {
             Acknowledgement(holder: $0.holder(), sequence: $0.number(), age: $0.age())
         }
-        return Heartbeat(
+        var heartbeat = Heartbeat(
             clusterID: number(), sender: holder(), sequence: number(), kind: one(of: [.full, .witness]),
             role: one(of: Role.allCases), settingsVersion: number(), term: number(), commit: number(),
             leader: flag() ? member() : nil, fenceEpoch: epoch(),
@@ -51,6 +51,10 @@ struct FrameSamples {
             leaseValid: flag(), keeperEmpty: flag(), leaving: flag(),
             load: load(),
             founding: number(), acknowledgements: acknowledged.sorted { $0.holder < $1.holder })
+        heartbeat.endpoints = list(0...3) {
+            Endpoint(ip: $0.ip(), port: UInt16(truncatingIfNeeded: $0.number32()))
+        }
+        return heartbeat
     }
 }
 
