@@ -51,7 +51,7 @@ package enum NodeService {
         let audit = AuditFile(path: directory.auditFile, log: log)
         let control = Self.control(setting, options, inbox, journal, audit, shared, log)
         let links = try PeerLinks(
-            loop: deciding, key: setting.key, me: start.me, log: log,
+            loop: deciding, key: setting.key, me: start.me, log: log, report: { inbox.put(.noticed($0)) },
             deliver: { inbox.offer(.received($0.relayed(by: $1.name), from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
@@ -144,7 +144,7 @@ package enum NodeService {
                 program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath,
                 nodes: setting.file.settings.nodes.map(\.name), log: log,
                 journal: journal, historyPath: directory.historyFile,
-                report: { inbox.put(.switchReported($0)) }))
+                report: { inbox.put(.switchReported($0)) }, tell: { inbox.put(.noticed($0)) }))
     }
 
     private static func hand(
@@ -193,7 +193,8 @@ package enum NodeService {
                     log: doers.log)
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
-                    timing: setting.file.settings.timing, key: setting.key, log: doers.log)
+                    timing: setting.file.settings.timing, key: setting.key,
+                    bindings: setting.file.nodeBindings, log: doers.log)
                 heartbeats.tend(at: BootClock.now())
                 if let taken = heartbeats.takenAddress {
                     throw ServiceFailure(

@@ -51,7 +51,7 @@ package enum HeartbeatCodec {
         }
         var end = FrameWriter()
         write(heartbeat.load, to: &end)
-        end.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+        writeSections(of: heartbeat, to: &end)
         let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
@@ -88,10 +88,27 @@ package enum HeartbeatCodec {
             leaseValid: flags & Flag.leaseValid != 0, keeperEmpty: flags & Flag.keeperEmpty != 0,
             leaving: flags & Flag.leaving != 0, load: load, founding: founding,
             acknowledgements: acknowledgements)
-        try reader.sections { (tag, content) throws(FrameFailure) in
-            if tag == HeartbeatOrigin.tag { try HeartbeatOrigin.read(&content, into: &heartbeat) }
-        }
+        try readSections(&reader, into: &heartbeat)
         return heartbeat
+    }
+
+    // MARK: - Sections
+
+    private static func writeSections(of heartbeat: Heartbeat, to writer: inout FrameWriter) {
+        writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
+        writer.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+    }
+
+    private static func readSections(
+        _ reader: inout FrameReader, into heartbeat: inout Heartbeat
+    ) throws(FrameFailure) {
+        try reader.sections { (tag, content) throws(FrameFailure) in
+            switch tag {
+            case HeartbeatSection.endpoints: heartbeat.endpoints = try content.endpoints()
+            case HeartbeatOrigin.tag: try HeartbeatOrigin.read(&content, into: &heartbeat)
+            default: break
+            }
+        }
     }
 
     // MARK: - Parts
