@@ -57,24 +57,24 @@ package struct ChannelListing: Hashable, Sendable {
     }
 }
 
-/// The answer to `uuid_dump UUID`: the same headers as an event of the channel.
+/// The answer to `uuid_dump UUID json`: the same headers as an event of the channel.
+///
+/// It is asked for as JSON because the form without a format cannot be decoded: FreeSWITCH leaves a `%XX` that is part of a
+/// value as it is (switch_utils.c: switch_url_encode), so a reader would decode what was never encoded.
 package enum ChannelDump {
     /// The longest answer that is read.
     package static let byteLimit = 4 << 20
 
-    package static func command(_ uuid: String) -> String { "uuid_dump \(uuid)" }
+    package static func command(_ uuid: String) -> String { "uuid_dump \(uuid) json" }
 
     /// - Returns: nil when there is no such channel.
     /// - Throws: when the answer is neither.
     package static func read(_ bytes: [UInt8]) throws(SwitchFailure) -> SwitchEvent? {
         if bytes.starts(with: "-ERR".utf8) { return nil }
         if bytes.count > byteLimit { throw .tooLarge("uuid_dump", limit: byteLimit) }
-        // The command ends its answer with one more blank line than an event has.
-        let end = bytes.lastIndex { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-        let text = Array(bytes[..<((end ?? -1) + 1)]) + [UInt8(ascii: "\n"), UInt8(ascii: "\n")]
         let event: SwitchEvent
         do {
-            event = try EventCodec.decode(text, as: .plain)
+            event = try EventCodec.decode(bytes, as: .json)
         } catch {
             throw .unreadable("uuid_dump", reason: error.description)
         }
