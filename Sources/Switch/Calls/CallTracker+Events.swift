@@ -29,6 +29,7 @@ extension CallTracker {
         entries[event.uuid] = entry
         touch(event.uuid)
         if event.name == "CHANNEL_BRIDGE" { bridge(event, at: now) }
+        noteLook(event.uuid, at: now)
     }
 
     private mutating func entry(for event: ChannelEvent, at now: Instant) -> Entry? {
@@ -60,9 +61,11 @@ extension CallTracker {
         if let age = event.age(of: "Channel-Created-Time") { entry.started = now - age }
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
         entry.noteLimit(event)
+        entry.noteApplication(event)
         if event.variables.isEmpty { return }
         // What would not be replicated is not kept either.
         entry.leg.variables = entry.isTooLarge ? [] : event.variables + entry.limitVariables(beside: event)
+        entry.writeApplications()
         takePartner(event, into: &entry)
     }
 

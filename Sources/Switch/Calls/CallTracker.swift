@@ -34,6 +34,9 @@ package struct CallTracker: Sendable {
         var isBridged = false
         /// Keys of mod_hiredis that `limit` was run with.
         var limits: [LimitKey] = []
+        var progress = ExtensionProgress()
+        /// What the caller's profile was by the newest event with variables.
+        var place: CallerPlace?
         var sequence: UInt64 = 0
         var heard: Instant
         var started: Instant
@@ -52,6 +55,8 @@ package struct CallTracker: Sendable {
     var listingBegan: Instant?
     var rowsRead: Instant?
     var departures = Departures()
+    /// Legs of which the switch is to be asked more.
+    var looks: [String: Look] = [:]
     private var dirty: Set<String> = []
     private var order: [String] = []
     /// What replicas were told last.
@@ -120,6 +125,7 @@ package struct CallTracker: Sendable {
             departed = departed.filter { $0.value.at >= oldest }
         }
         departed[uuid] = (max(sequence, departed[uuid]?.sequence ?? 0), now)
+        looks[uuid] = nil
         guard let entry = entries.removeValue(forKey: uuid) else { return }
         touch(uuid)
         var isLast = true
@@ -145,6 +151,7 @@ package struct CallTracker: Sendable {
             for uuid in entries.keys.sorted() { touch(uuid) }
             entries = [:]
             departed = [:]
+            looks = [:]
             listingBegan = nil
             rowsRead = nil
         }
