@@ -79,14 +79,18 @@ extension CallTracker {
 }
 
 extension CallTracker.Entry {
-    private var isUp: Bool { isKnown && leg.phase != .ringing && !leg.profile.isEmpty && !leg.variables.isEmpty }
+    private var isUp: Bool {
+        isKnown && leg.phase != .ringing && !leg.profile.isEmpty && !leg.variables.isEmpty
+    }
     var lacksTag: Bool { isUp && SIPTag.repaired(leg) == nil }
     var lacksExtension: Bool { isUp && leg.partner == nil && progress.isWanted && place != nil }
 
     /// Puts what the leg has still to execute among its variables.
     mutating func writeApplications() {
         leg.variables.removeAll { ApplicationVariables.isOne($0.name) }
-        guard let place, !isTooLarge, let name = leg.variable("current_application"), !name.isEmpty else { return }
+        guard let place, !isTooLarge, let name = leg.variable("current_application"), !name.isEmpty else {
+            return
+        }
         let current = RecoveryMetadata.Application(
             name: name, data: leg.variable("current_application_data") ?? "")
         guard let rest = progress.rest(current: current, at: place) else { return }

@@ -79,7 +79,9 @@ struct ExtensionProgress: Hashable, Sendable {
         var index = at
         // Events may have been lost: a later application that is just this one is where the leg is.
         if index < 0 || !applications[index].isRun(as: current),
-            let found = applications.indices.first(where: { $0 > index && applications[$0].isRun(as: current) })
+            let found = applications.indices.first(where: {
+                $0 > index && applications[$0].isRun(as: current)
+            })
         {
             index = found
         }

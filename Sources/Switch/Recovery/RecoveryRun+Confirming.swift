@@ -139,7 +139,8 @@ extension RecoveryRun {
         if asked.isEmpty { finish(at: now, &effects) }
     }
 
-    private mutating func told(_ number: Int, _ output: [UInt8]?, at now: Instant, _ effects: inout [Effect]) {
+    private mutating func told(_ number: Int, _ output: [UInt8]?, at now: Instant, _ effects: inout [Effect])
+    {
         guard let uuid = asked.removeValue(forKey: number) else { return }
         if let output { noteSequence(LocalSwitch.line(output), of: uuid) }
         deadline = now + settings.commandTimeout

@@ -74,7 +74,8 @@ import Testing
         #expect(throws: SwitchFailure.self) { try ChannelDump.read(Array("no colon at all".utf8)) }
     }
 
-    @Test("what is percent-encoded in a contact or a user is so in the leg, and in the row made of it") func escapes()
+    @Test("what is percent-encoded in a contact or a user is so in the leg, and in the row made of it")
+    func escapes()
         throws
     {
         let contact = "a%40b@192.0.2.9:5070;fs_path=%3Csip%3A10.91.0.100%3A5070%3Blr%3E"

@@ -11,7 +11,8 @@ private let start = Instant.zero + .seconds(5000)
 @Suite final class ExtensionTests {
     private static let uuid = "819080fe-eb30-4c67-a85f-bd1581a53212"
     private static let runtime = "05046388-2e35-41e0-ba53-5ac97c0aef75"
-    private static let digits = "1 1 30 60000 # tone_stream://%(2000,100,500);loops=200 silence_stream://250 dig \\d"
+    private static let digits =
+        "1 1 30 60000 # tone_stream://%(2000,100,500);loops=200 silence_stream://250 dig \\d"
 
     private var sequence = 0
     private var tracker = CallTracker()
@@ -76,7 +77,10 @@ private let start = Instant.zero + .seconds(5000)
         #expect(try staged() == ["transfer ivr XML public"])
         // As recorded: the row was written while the digits were awaited, and marks what is next.
         read(Self.menu, next: 3)
-        #expect(try staged() == ["play_and_get_digits \(Self.digits)", "set step=two", "transfer menu2 XML public"])
+        #expect(
+            try staged() == [
+                "play_and_get_digits \(Self.digits)", "set step=two", "transfer menu2 XML public",
+            ])
         tell("CHANNEL_EXECUTE", "set", "step=two")
         #expect(try staged() == ["set step=two", "transfer menu2 XML public"])
     }
@@ -131,7 +135,8 @@ private let start = Instant.zero + .seconds(5000)
             .init("Event-Name", "CHANNEL_ANSWER"), .init("Core-UUID", Self.runtime),
             .init("Event-Sequence", "100"), .init("Unique-ID", "late"), .init("Call-Direction", "inbound"),
             .init("Answer-State", "answered"), .init("variable_recovery_profile_name", "alpha"),
-            .init("variable_sip_full_to", "<sip:park@192.0.2.1>"), .init("variable_current_application", "park"),
+            .init("variable_sip_full_to", "<sip:park@192.0.2.1>"),
+            .init("variable_current_application", "park"),
         ])
         tracker.handle(SwitchEvent(headers: headers), at: start)
         #expect(tracker.verdict(on: "late", serviceAddress: nil) == .risky(.unconfirmed))

@@ -174,7 +174,9 @@ import Testing
         #expect(try pretend.carry(&run).lost[0].reason == .notStaged("the database is locked"))
     }
 
-    @Test("a call counts as recovered when its peers answer, not when its channels are there") func silent() throws {
+    @Test("a call counts as recovered when its peers answer, not when its channels are there") func silent()
+        throws
+    {
         var run = run(call("a") + [RecoveryPlanTests.leg("p")])
         var pretend = PretendSwitch()
         pretend.weather.silent = 100

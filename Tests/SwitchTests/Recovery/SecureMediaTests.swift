@@ -18,10 +18,12 @@ import Testing
         return try RecoveryMetadata(reading: row).leg
     }
 
-    @Test("a called leg is offered the suite in use, not the last of the list, with a new key") func outbound() throws {
+    @Test("a called leg is offered the suite in use, not the last of the list, with a new key")
+    func outbound() throws {
         let leg = try leg("rows_srtp_outbound.json", .outbound)
         #expect(leg.variable("rtp_secure_media") == "mandatory")
-        #expect(leg.variable("rtp_last_audio_local_crypto_key")?.hasPrefix("11 AES_CM_128_NULL_AUTH ") == true)
+        #expect(
+            leg.variable("rtp_last_audio_local_crypto_key")?.hasPrefix("11 AES_CM_128_NULL_AUTH ") == true)
         let row = try staged(leg)
         #expect(row.variable("rtp_secure_media") == "mandatory:AES_256_CM_HMAC_SHA1_80")
         #expect(row.variables.count { $0.name == "rtp_secure_media" } == 1)
@@ -45,7 +47,8 @@ import Testing
         #expect(one.variable("srtp_remote_audio_crypto_key") == leg.variable("srtp_remote_audio_crypto_key"))
     }
 
-    @Test("over TLS our Contact names the transport, and no Via of the lost connection is sent") func connection() throws {
+    @Test("over TLS our Contact names the transport, and no Via of the lost connection is sent")
+    func connection() throws {
         var leg = try leg("rows_srtp_inbound.json", .inbound)
         #expect(leg.transport == "TLS")
         leg.variables.append(.init("sip_recover_via", "SIP/2.0/TLS 192.0.2.7:40000;branch=x"))

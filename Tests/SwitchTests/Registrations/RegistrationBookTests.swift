@@ -291,7 +291,8 @@ extension RegistrationBook {
         #expect(replica.sorted { $0.key < $1.key }.map(\.value) == book.registrations)
     }
 
-    @Test("a registration goes when its user has a newer one elsewhere, unless it is newer itself") func superseded()
+    @Test("a registration goes when its user has a newer one elsewhere, unless it is newer itself")
+    func superseded()
         throws
     {
         var book = book(.single)

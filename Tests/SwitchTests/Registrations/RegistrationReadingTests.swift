@@ -8,7 +8,8 @@ private let now = Instant.zero + .seconds(1000)
 
 /// Events and listings of registrations.
 @Suite struct RegistrationReadingTests {
-    @Test("a phone behind a proxy, and one with an escaped user, are told to other switches exactly") func escapes()
+    @Test("a phone behind a proxy, and one with an escaped user, are told to other switches exactly")
+    func escapes()
         throws
     {
         let told = try Recordings.events("events_registration_escaped_json.raw").compactMap {
