@@ -69,7 +69,8 @@ extension RegistrationSharing {
             if books[name] != nil {
                 retire(retired, at: now)
             } else {
-                replica.write(.node(me), [.put(retired.record(at: now))])
+                let record = retired.record(at: now)
+                if record.fault == nil { replica.write(.node(me), [.put(record)]) }
             }
         }
     }

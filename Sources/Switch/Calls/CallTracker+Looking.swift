@@ -9,13 +9,19 @@ struct Look: Hashable, Sendable {
     private static let first: Duration = .milliseconds(300)
     private static let longest: Duration = .seconds(4)
 
+    /// After so many times, some forty seconds, the switch itself has given up a caller without an ACK.
+    private static let times = 12
+
     private(set) var due: Instant
     private var pause = Look.first
+    private var count = 0
+    var isOver: Bool { count >= Self.times }
 
     init(at now: Instant) { due = now + Self.first }
 
     /// It was asked for: next time twice as late.
     mutating func asked(at now: Instant) {
+        count += 1
         pause = min(pause + pause, Self.longest)
         due = now + pause
     }
@@ -51,7 +57,7 @@ extension CallTracker {
         var count = 0
         for (uuid, look) in looks.sorted(by: { ($0.value.due, $0.key) < ($1.value.due, $1.key) }) {
             guard look.due <= now, count < limit else { break }
-            guard let entry = entries[uuid], entry.lacksTag || entry.lacksExtension else {
+            guard let entry = entries[uuid], !look.isOver, entry.lacksTag || entry.lacksExtension else {
                 looks[uuid] = nil
                 continue
             }
