@@ -17,6 +17,7 @@ import Testing
             ServiceAddress(name: "alpha", ip: try #require(IPAddress("10.77.0.50")), prefixLength: 24)
         ]
         file.nodeSwitches = []
+        file.settings.nodes = Array(file.settings.nodes.prefix(3))
         file.freeswitch = .eventSocket(access)
         let listener = ListenerSettings(endpoint: access.endpoint, passwordFile: "/nowhere")
         file.eventSocket = listener
