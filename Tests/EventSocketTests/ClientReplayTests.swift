@@ -21,7 +21,8 @@ import Testing
         var driver = ClientDriver(
             ClientSession(
                 configuration: .init(
-                    credentials: .password("ClueCon"), subscription: Subscription(names: ["BACKGROUND_JOB"])))
+                    credentials: .password("ClueCon"), format: .plain,
+                    subscription: Subscription(names: ["BACKGROUND_JOB"])))
         )
         var frames = try frames(of: conversation)[...]
         // Greeting and password are the recording's; setting up is the session's own.

@@ -87,7 +87,7 @@ import Testing
         #expect(
             driver.outputs == [
                 .disconnected(
-                    .subscriptionRefused(command: "event plain NO", reply: "-ERR no keywords supplied"))
+                    .subscriptionRefused(command: "event json NO", reply: "-ERR no keywords supplied"))
             ])
         driver = ClientDriver(ClientSession(configuration: .init(credentials: .password("a\nb"))))
         driver.handle(.connected)
@@ -253,7 +253,7 @@ import Testing
     func ready() {
         var pair = pair()
         let outputs = connect(&pair)
-        #expect(sent(outputs, .events).contains("event plain CHANNEL_ANSWER BACKGROUND_JOB\n\n"))
+        #expect(sent(outputs, .events).contains("event json CHANNEL_ANSWER BACKGROUND_JOB\n\n"))
         #expect(!sent(outputs, .commands).contains("event "))
         #expect(outputs.suffix(2) == [.restarted(from: "core-0", to: "core-1"), .ready(coreUUID: "core-1")])
         #expect(pair.coreUUID == "core-1")
@@ -304,7 +304,7 @@ import Testing
         _ = pair.handle(.connected(.events))
         let setup = sent(pair.handle(.received(.events, greeting + ok)), .events)
         #expect(
-            setup.contains("filter variable_a b\n\nfilter Event-Name BACKGROUND_JOB\n\nevent plain ALL\n\n"))
+            setup.contains("filter variable_a b\n\nfilter Event-Name BACKGROUND_JOB\n\nevent json ALL\n\n"))
     }
 
     @Test("Two connections to two processes are no pair")

@@ -56,4 +56,32 @@ import Testing
         let lines = lines(try pieces(), of: "dialplan/default.xml")
         #expect(lines.contains { $0.contains("sofia/${sofia_profile_name}/$1") })
     }
+
+    @Test("all phones of a user are called, and user/… leaves by a profile whose address is here")
+    func devices() throws {
+        let pieces = try pieces()
+        let lines = lines(pieces, of: "dialplan/default.xml")
+        #expect(lines.count { $0.contains("sofia/${sofia_profile_name}/$2") } == 5)
+        #expect(lines.contains { $0.contains(#"data="${fsdns_phones}""#) })
+        let directory = self.lines(pieces, of: "directory/default.xml")
+        #expect(directory.count == 1 && directory[0].contains("sofia/${global_getvar(fsdns_profile)}/%1"))
+    }
+
+    @Test("each machine has RTP ports of its own, and never gives away one that is in use") func mediaPorts()
+        throws
+    {
+        var ranges: [ClosedRange<Int>] = []
+        var pieces = try pieces()
+        for node in pieces.file.settings.nodes.map(\.name) {
+            pieces.node = node
+            let lines = lines(pieces, of: "autoload_configs/switch.conf.xml, in <settings>, instead")
+            #expect(lines.contains(#"<param name="rtp-port-usage-robustness" value="true"/>"#))
+            let numbers = lines.prefix(2).map { $0.filter(\.isNumber) }.compactMap { Int($0) }
+            #expect(numbers.count == 2 && numbers.allSatisfy { $0 % 2 == 0 })
+            let range = numbers[0]...numbers[1]
+            #expect(ranges.allSatisfy { !$0.overlaps(range) } && range.count > 1000)
+            ranges.append(range)
+        }
+        #expect(ranges.count >= 3)
+    }
 }

@@ -17,11 +17,21 @@ import Testing
             ServiceAddress(name: "alpha", ip: try #require(IPAddress("10.77.0.50")), prefixLength: 24)
         ]
         file.nodeSwitches = []
+        file.settings.nodes = Array(file.settings.nodes.prefix(3))
         file.freeswitch = .eventSocket(access)
         let listener = ListenerSettings(endpoint: access.endpoint, passwordFile: "/nowhere")
         file.eventSocket = listener
         file.limitService = listener
         return SwitchCheck(file: file, node: "fs1", path: "cluster.xml")
+    }
+
+    private static let fsdnsDrain = """
+        <extension name="fsdns-drain"><condition field="${fsdns_drain}" expression="^true$">
+        <action application="respond" data="503 Draining"></action></condition></extension>
+        """
+
+    private static func dialplan(_ context: String, _ extensions: String) -> String {
+        "<section name=\"dialplan\"><context name=\"\(context)\">\(extensions)</context></section>"
     }
 
     /// Every answer a healthy switch gives, but for the core database, which is not on this machine.
@@ -49,12 +59,19 @@ import Testing
         "xml_locate configuration configuration name sofia.conf": """
         <configuration name="sofia.conf"><profiles><profile name="alpha"><settings>
         <param name="sip-ip" value="10.77.0.50"></param><param name="rtp-ip" value="10.77.0.50"></param>
-        <param name="track-calls" value="true"></param>
+        <param name="track-calls" value="true"></param><param name="context" value="public"></param>
         <param name="multiple-registrations" value="false"></param>
         </settings></profile></profiles></configuration>
         """,
         "global_getvar db_dir": "/nonexistent/db",
-        "xml_locate dialplan": "<condition field=\"${fsdns_drain}\"/>",
+        "xml_locate dialplan": dialplan("public", fsdnsDrain),
+        "xml_locate configuration configuration name switch.conf": """
+        <configuration name="switch.conf"><settings>
+        <param name="rtp-start-port" value="16384"></param><param name="rtp-end-port" value="20478"></param>
+        <param name="rtp-port-usage-robustness" value="true"></param>
+        </settings></configuration>
+        """,
+        "hiredis_raw default ping": "PONG",
         "hash_remote list": "fsdns\t\t\tUp\n",
         "show aliases": "sticky,alias,command,hostname\n1,cluster,system fsdns,fs1\n\n1 total.\n",
     ]
@@ -92,7 +109,42 @@ import Testing
             ),
             ("hash_remote list", "fsdns\t\t\tDown\n", "mod_hash", "hash.conf.xml"),
             ("hash_remote list", "", "mod_hash", "hash.conf.xml"),
-            ("xml_locate dialplan", "<section/>", "dialplan", "dialplan/public.xml"),
+            ("xml_locate dialplan", "<section/>", "dialplan public", "dialplan/public.xml"),
+            // In another context it refuses nothing.
+            (
+                "xml_locate dialplan", dialplan("default", fsdnsDrain), "dialplan public",
+                "dialplan/public.xml"
+            ),
+            (
+                "xml_locate dialplan",
+                dialplan(
+                    "public",
+                    "<extension name=\"all\"><condition><action application=\"park\"/></condition></extension>"
+                        + fsdnsDrain), "dialplan public", "dialplan/public.xml"
+            ),
+            (
+                "xml_locate dialplan",
+                dialplan("public", "<!-- ${fsdns_drain} --><extension name=\"x\"></extension>"),
+                "dialplan public", "dialplan/public.xml"
+            ),
+            (
+                "hiredis_raw default ping", "-ERR hiredis_raw default ping Command not found!\n",
+                "mod_hiredis", "hiredis.conf.xml"
+            ),
+            (
+                "xml_locate configuration configuration name switch.conf",
+                """
+                <configuration><settings><param name="rtp-start-port" value="16384"/>
+                <param name="rtp-end-port" value="20478"/></settings></configuration>
+                """, "RTP ports", "switch.conf.xml"
+            ),
+            (
+                "xml_locate configuration configuration name switch.conf",
+                """
+                <configuration><settings>
+                <param name="rtp-port-usage-robustness" value="true"/></settings></configuration>
+                """, "RTP ports", "switch.conf.xml"
+            ),
             ("show aliases", "\n0 total.\n", "console", "fsdns freeswitch alias --config cluster.xml"),
         ])
     func wrong(_ question: String, _ answer: String, _ subject: String, _ fix: String) throws {
@@ -133,6 +185,33 @@ import Testing
         let finding = SwitchCheck.nonlocalBind("ipv4", value: "0", fix: { $0 })
         #expect(finding.level == .wrong)
         #expect(finding.fix == "/etc/sysctl.d/60-fsdns.conf, then: sysctl --system")
+    }
+
+    @Test("An extension that only goes on may stand before the one that refuses")
+    func continued() throws {
+        let first = "<extension name=\"vars\" continue=\"true\"><condition/></extension>"
+        let found = try Self.findings([
+            "xml_locate dialplan": Self.dialplan("public", first + Self.fsdnsDrain)
+        ])
+        #expect(found.contains { $0.level == .fine && $0.subject == "dialplan public" })
+    }
+
+    @Test("A wrong password is told as that, not as a module that is missing")
+    func password() throws {
+        let scripted = ScriptedSwitch { _, _ in "" }
+        let secret = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "switch-check-\(getpid()).secret")
+        try Data("not it\n".utf8).write(to: secret)
+        chmod(secret.path, 0o600)
+        defer { try? FileManager.default.removeItem(at: secret) }
+        var check = try Self.check()
+        check.file.freeswitch = .eventSocket(
+            SwitchAccess(endpoint: scripted.endpoint, passwordFile: secret.path))
+        let found = check.findings.filter { $0.subject == "switch" && $0.level == .wrong }
+            .filter { !$0.text.contains("nonlocal_bind") }
+        #expect(found.map(\.text) == ["\(scripted.endpoint) refuses the password in \(secret.path)"])
+        #expect(found.first?.fix?.contains("mod_event_socket.conf") == false)
+        #expect(found.first?.fix?.contains("start FreeSWITCH") == false)
     }
 
     @Test("A switch that is not there is one finding, not a heap of them")

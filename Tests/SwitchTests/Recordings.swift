@@ -42,7 +42,16 @@ enum Recordings {
     }
 
     static func dumps() throws -> [SwitchEvent] {
-        try answers("api_uuid_dump.txt").map { try #require(try ChannelDump.read($0.answer)) }
+        try dumpAnswers().map { try #require(try ChannelDump.read($0)) }
+    }
+
+    /// The recorded dumps in the form `uuid_dump UUID json` has; they were recorded in the other.
+    static func dumpAnswers() throws -> [[UInt8]] {
+        try answers("api_uuid_dump.txt").map { answer in
+            let text = String(decoding: answer.answer, as: UTF8.self).trimmingCharacters(in: .newlines)
+            let event = try EventCodec.decode(Array("\(text)\n\n".utf8), as: .plain)
+            return EventCodec.encode(event, as: .json)
+        }
     }
 
     /// What clients said in a recorded conversation, chunk by chunk.

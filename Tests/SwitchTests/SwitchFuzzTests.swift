@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test("damaged dumps and the events of them never trap, nor upset the tracker") func dumps() throws {
-        let dumps = try Recordings.answers("api_uuid_dump.txt").map(\.answer)
+        let dumps = try Recordings.dumpAnswers()
         let names = CallTracker.eventNames + ["CHANNEL_DATA"]
         var tracker = CallTracker()
         let rounds = fuzz { samples in

@@ -23,6 +23,7 @@ final class LimitLoop {
     private let listener: Int32
     private let alarm: Alarm
     private let log: EventLog
+    private let refused: @Sendable (String) -> Void
     private let changed: @Sendable ([LimitChange]) -> Void
     private var shared: LimitSession.Shared
     private var replies = RESPReplies()
@@ -45,7 +46,8 @@ final class LimitLoop {
 
     init(
         settings: LimitService.Settings, shared: LimitSession.Shared, mailbox: LimitMailbox, listener: Int32,
-        alarm: Alarm, log: EventLog, changed: @escaping @Sendable ([LimitChange]) -> Void
+        alarm: Alarm, log: EventLog, changed: @escaping @Sendable ([LimitChange]) -> Void,
+        refused: @escaping @Sendable (String) -> Void
     ) {
         self.settings = settings
         self.shared = shared
@@ -53,6 +55,7 @@ final class LimitLoop {
         self.listener = listener
         self.alarm = alarm
         self.log = log
+        self.refused = refused
         self.changed = changed
         // The switch is on this machine, and so is whoever crowds: addresses tell nothing apart.
         slots = ConnectionSlots(
@@ -262,6 +265,7 @@ final class LimitLoop {
             waits.append(Wait(until: now.boot + delay, connection: connection))
             let from = LimitListener.name(of: connection.descriptor, getpeername).map { "\($0.ip)" } ?? "?"
             log.stranger("limit-service", from, "a wrong password was given")
+            refused(from)
         }
     }
 

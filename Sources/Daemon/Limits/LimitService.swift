@@ -37,7 +37,8 @@ final class LimitService: Sendable {
     /// - Throws: `ServiceFailure` when the address cannot be listened at.
     init(
         settings: Settings, book: LimitBook, log: EventLog,
-        changed: @escaping @Sendable ([LimitChange]) -> Void
+        changed: @escaping @Sendable ([LimitChange]) -> Void,
+        refused: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(ServiceFailure) {
         let mailbox = try LimitMailbox()
         let alarm: Alarm
@@ -54,7 +55,7 @@ final class LimitService: Sendable {
                 book: book, passwords: PasswordGuard(password: settings.password))
             let loop = LimitLoop(
                 settings: settings, shared: shared, mailbox: mailbox, listener: listener.descriptor,
-                alarm: alarm, log: log, changed: changed)
+                alarm: alarm, log: log, changed: changed, refused: refused)
             loop.run()
         }
     }

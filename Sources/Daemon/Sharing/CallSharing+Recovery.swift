@@ -154,7 +154,8 @@ extension CallSharing {
     func finish(_ address: String, _ summary: RecoverySummary) {
         guard let entry = held[address] else { return }
         held[address]?.run = nil
-        for uuid in summary.recovered {
+        let waiting = summary.lost.filter { $0.reason == .unanswered }.map(\.uuid)
+        for uuid in summary.recovered + waiting {
             if let leg = tracker.leg(uuid) { revived?(leg) }
         }
         // What another switch might still revive stays.

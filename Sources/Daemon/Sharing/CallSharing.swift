@@ -19,6 +19,8 @@ final class CallSharing {
         var runtime: String?
     }
 
+    /// Legs looked at in one turn: a dump takes the switch a fraction of a millisecond.
+    private static let lookLimit = 64
     let link: SwitchLink
     let replica: ReplicaService
     let history: RecoveryHistory
@@ -187,6 +189,21 @@ final class CallSharing {
         }
     }
 
+    /// Asks the switch for what no event told: the tag of a caller whose ACK came late, and the extension of a leg alone.
+    func lookCloser() {
+        guard let runtime, isListed else { return }
+        let wanted = tracker.wanted(limit: Self.lookLimit, at: BootClock.now())
+        dump(wanted.dumps)
+        // The table is locked as long as the switch revives.
+        guard let table, !wanted.rows.isEmpty, !held.values.contains(where: { $0.run != nil }) else { return }
+        table.rows(of: wanted.rows, runtime: runtime, on: loop).assumeIsolated().whenComplete {
+            [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let rows) = result else { return }
+            tracker.noteExtensions(rows, at: BootClock.now())
+            flushSoon()
+        }
+    }
+
     func list() {
         tracker.beginListing(at: BootClock.now())
         isListing = true
@@ -267,7 +284,7 @@ extension RecoveryLoss {
     /// Whether no other switch could revive the leg either.
     var isFinal: Bool {
         switch self {
-        case .refused, .notStaged, .abandoned, .exists: false
+        case .refused, .notStaged, .abandoned, .exists, .unanswered: false
         case .impossible, .notRevived, .stuck, .ended, .vanished: true
         }
     }

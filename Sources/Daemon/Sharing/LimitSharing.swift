@@ -9,15 +9,8 @@ import Wire
 ///
 /// The book lives on the limit service's thread when there is one, so that a check waits for nothing else; otherwise here.
 final class LimitSharing {
-    /// A node that is out keeps its usage until its calls are elsewhere, or for so long.
-    private static let mourning: Duration = .seconds(15)
-
-    private struct Leaving {
-        var origin: LimitOrigin
-        /// Addresses whose calls are to come to other nodes.
-        var addresses: Set<String>
-        var until: Instant
-    }
+    /// A switch tries again with each call.
+    private static let passwordPause: Duration = .seconds(60)
 
     private let loop: any EventLoop
     private let replica: ReplicaService
@@ -25,9 +18,10 @@ final class LimitSharing {
     private let me: String
     private var service: LimitService?
     private var book: LimitBook
-    private var members: [Holder] = []
-    private var holders: [String: Holder] = [:]
-    private var leaving: [Leaving] = []
+    private var departed: DepartedUsage
+    private var passwordTold: Instant?
+    /// Told to operators.
+    var trouble: ((String) -> Void)?
     /// What our switch's mod_hash is told when it asks.
     private(set) var hashAnswer: [UInt8] = Array("-ERR no reply\n".utf8)
 
@@ -36,6 +30,7 @@ final class LimitSharing {
         loop: any EventLoop, log: EventLog
     ) throws(ServiceFailure) {
         self.me = me
+        departed = DepartedUsage(me: me)
         self.loop = loop
         self.replica = replica
         self.log = log
@@ -47,7 +42,19 @@ final class LimitSharing {
         let here = NIOLoopBound(self, eventLoop: loop)
         service = try LimitService(settings: settings, book: book, log: log) { changes in
             loop.execute { here.value.write(changes) }
+        } refused: { from in
+            loop.execute { here.value.refusedPassword(from) }
         }
+    }
+
+    /// With `ignore-connect-fail` the switch lets every call pass while its password is wrong.
+    private func refusedPassword(_ from: String) {
+        let now = BootClock.now()
+        if let told = passwordTold, now - told < Self.passwordPause { return }
+        passwordTold = now
+        trouble?(
+            "the limit service refuses the password \(from) gives: limits by mod_hiredis are not kept there; see "
+                + "autoload_configs/hiredis.conf.xml and: fsdns doctor")
     }
 
     // MARK: - The book, wherever it is
@@ -104,34 +111,19 @@ final class LimitSharing {
             reachable: survey.heard, nodes: max(1, survey.members.count),
             isSplit: !survey.hasLease || survey.heard.count < survey.members.count)
         update { book, _ in book.setReach(reach) }
-        let gone = members.filter { !survey.members.contains($0) && $0.name != me }
-        let now = BootClock.now()
-        for holder in gone {
-            let addresses = holders.filter { $0.value == holder }.keys
-            leaving.append(
-                Leaving(
-                    origin: LimitOrigin(node: holder.name, life: holder.incarnation),
-                    addresses: Set(addresses), until: now + (addresses.isEmpty ? .zero : Self.mourning)))
-        }
-        members = survey.members
-        for placement in survey.placements {
-            if let holder = placement.holder { holders[placement.address.name] = holder }
-        }
+        departed.surveyed(survey, at: BootClock.now())
         endMourning()
     }
 
     /// The calls of an address came to another switch, their usage with them.
     func recovered(_ address: String) {
-        for at in leaving.indices { leaving[at].addresses.remove(address) }
+        departed.recovered(address)
         endMourning()
     }
 
     /// Forgets whose calls are elsewhere, or over.
     func endMourning() {
-        let now = BootClock.now()
-        let ended = leaving.filter { $0.addresses.isEmpty || $0.until <= now }
-        leaving.removeAll { $0.addresses.isEmpty || $0.until <= now }
-        for one in ended { update { book, _ in book.forget(one.origin) } }
+        for origin in departed.takeEnded(at: BootClock.now()) { update { book, _ in book.forget(origin) } }
     }
 
     /// Another node's records.

@@ -29,6 +29,9 @@ extension SharingCore {
         return report
     }
 
+    /// What keeps calls from being revived here unharmed, for whoever chooses among slaves.
+    var mediaBlockers: [String] { mediaProblems.filter(\.isBlocking).map(\.description) }
+
     /// Looking at every call is not for every report.
     private func countRecoverable(_ calls: CallSharing) {
         let now = BootClock.now()

@@ -85,6 +85,8 @@ extension SharingCore {
             drains?.up()
             watchAddresses()
             askForCapacity()
+            askForMediaPorts()
+            tellProfile()
             watch?.up()
             missing(running)
         }
@@ -99,6 +101,33 @@ extension SharingCore {
                 UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
                     answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
             calls?.admit(sessions: capacity)
+        }
+    }
+
+    /// The variable names the profile by which phones of any address can be called from here, for `user/…`.
+    func tellProfile() {
+        guard let link, let runtime else { return }
+        let profile = survey.placements.first { $0.isHere }?.address.name ?? ""
+        if let told = toldProfile, told == (runtime, profile) { return }
+        toldProfile = (runtime, profile)
+        link.api("global_setvar fsdns_profile=\(profile)") { [weak self] result in
+            if case .failure = result { self?.toldProfile = nil }
+        }
+    }
+
+    /// Whether this switch's ports would collide with those of calls that are revived here.
+    func askForMediaPorts() {
+        guard let runtime else { return }
+        link?.api(MediaPorts.command) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            let problems = MediaPorts.problems(answer: answer.text, node: me.name, nodes: parts.nodes) ?? []
+            for problem in problems where problem.isBlocking && !mediaProblems.contains(problem) {
+                trouble(
+                    "the switch's settings would harm revived calls: \(problem); see: fsdns freeswitch config"
+                )
+            }
+            mediaProblems = problems
+            watch?.numbersChanged()
         }
     }
 

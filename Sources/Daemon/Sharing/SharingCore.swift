@@ -15,6 +15,8 @@ final class SharingCore {
     private static let capacityInterval: TimeAmount = .seconds(15)
     private static let rowInterval: TimeAmount = .seconds(2)
     private static let dumpInterval: TimeAmount = .milliseconds(250)
+    private static let settingsInterval: TimeAmount = .seconds(30)
+    private static let lookInterval: TimeAmount = .milliseconds(100)
     private static let mourningInterval: TimeAmount = .seconds(1)
 
     let links: ReplicaLinks
@@ -42,6 +44,10 @@ final class SharingCore {
     /// The process whose leftovers were cleaned up.
     var runtime: String?
     var isStopped = false
+    /// The process that was told the profile calls leave by, and which.
+    var toldProfile: (runtime: String, profile: String)?
+    /// Settings of the switch that would harm revived calls; empty while they are not known.
+    var mediaProblems: [MediaPorts.Problem] = []
     /// Profiles whose absence was told.
     var toldMissing: [String] = []
 
@@ -68,7 +74,7 @@ final class SharingCore {
             calls = CallSharing(
                 me: name, link: link, replica: replica, history: history, log: parts.log)
             registrations = RegistrationSharing(
-                mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
+                me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
                 replica: replica, log: parts.log)
             probe = OptionsProbe(loop: parts.loop, log: parts.log)
@@ -146,6 +152,7 @@ final class SharingCore {
             publish(event)
             limits.recovered(event.subject)
         }
+        limits.trouble = { [weak self] in self?.trouble($0) }
         calls?.revived = { [weak self] in self?.limits.adopt($0) }
         calls?.ended = { [weak self] in self?.limits.ended($0) }
     }
@@ -159,6 +166,8 @@ final class SharingCore {
         every(Self.capacityInterval) { $0.askForCapacity() }
         every(Self.rowInterval) { $0.calls?.readRows() }
         every(Self.dumpInterval) { $0.askForDump() }
+        every(Self.settingsInterval) { $0.askForMediaPorts() }
+        every(Self.lookInterval) { $0.calls?.lookCloser() }
         every(Self.mourningInterval) { $0.limits.endMourning() }
     }
 
@@ -205,6 +214,7 @@ final class SharingCore {
         drains?.surveyed(survey)
         let held = survey.placements.filter(\.isHere).map(\.address.name)
         if held != watched { watchAddresses() }
+        tellProfile()
         watch?.numbersChanged()
     }
 
@@ -215,9 +225,9 @@ final class SharingCore {
             guard name != me.name, let life = replica.life(of: stream) else { return }
             limits.changed(name, life: life, changes)
             for change in changes {
-                if case .put(let record) = change, let line = RecoveryHistory.line(record) {
-                    limits.recovered(line.address)
-                }
+                guard case .put(let record) = change else { continue }
+                if let line = RecoveryHistory.line(record) { limits.recovered(line.address) }
+                if let retired = RetiredRegistration(record) { registrations?.superseded(retired) }
             }
         }
     }

@@ -95,6 +95,29 @@ final class RecoveryTable: Sendable {
         }
     }
 
+    /// The whole rows of these legs, which this process runs.
+    func rows(
+        of uuids: [String], runtime: String, on loop: any EventLoop
+    ) -> EventLoopFuture<[RecoveryRow]> {
+        run(.deferred, on: loop) { database in
+            let statement = try database.makeStatement(
+                sql: """
+                    SELECT profile_name, hostname, metadata FROM recovery
+                    WHERE technology = ? AND runtime_uuid = ? AND uuid = ? AND length(metadata) <= ?
+                    """)
+            return try uuids.compactMap { uuid in
+                let row = try Row.fetchOne(
+                    statement,
+                    arguments: [Self.technology, runtime, uuid, RecoveryMetadata.byteLimit])
+                return row.map {
+                    RecoveryRow(
+                        runtimeUUID: runtime, profileName: $0[0] ?? "", hostname: $0[1] ?? "", uuid: uuid,
+                        metadata: $0[2] ?? "")
+                }
+            }
+        }
+    }
+
     /// In one transaction: rows of that profile that other processes left go, these come.
     func stage(
         _ rows: [RecoveryRow], profile: String, runtime: String, on loop: any EventLoop

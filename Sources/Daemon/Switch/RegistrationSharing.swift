@@ -8,6 +8,7 @@ import Switch
 /// Registrations between the local switch and the replicas: out of it for the addresses held here, into it for all others.
 final class RegistrationSharing {
     static let lateMargin: Duration = .seconds(60)
+    let me: String
     let mode: RegistrationMode
     private let identity: RegistrationIdentity
     let link: SwitchLink
@@ -21,6 +22,8 @@ final class RegistrationSharing {
     var pass: Pass?
     /// A slice of what takes long is due soon.
     var isSlicing = false
+    /// What was told of older registrations here, and is done.
+    var seen: Set<UInt64> = []
     /// Listings asked for; each has its own number.
     var listings: UInt64 = 0
     /// Profiles that run in the switch, or nil while they are not known.
@@ -55,9 +58,11 @@ final class RegistrationSharing {
     }
 
     init(
-        mode: RegistrationMode, perSecond: Int, origin: RegistrationInjection.Origin, link: SwitchLink,
+        me: String, mode: RegistrationMode, perSecond: Int, origin: RegistrationInjection.Origin,
+        link: SwitchLink,
         replica: ReplicaService, log: EventLog
     ) {
+        self.me = me
         self.mode = mode
         self.link = link
         self.replica = replica
@@ -175,6 +180,7 @@ final class RegistrationSharing {
             // Of before the address came here: the switch knows better by now.
             for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
+            for case .put(_, let registration, _) in changes { supersede(registration) }
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")
         }

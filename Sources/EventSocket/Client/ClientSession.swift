@@ -21,6 +21,7 @@ package struct ClientSession: Sendable {
 
     package struct Configuration: Hashable, Sendable {
         package var credentials: Credentials
+        /// JSON unless asked otherwise: values of the other two formats cannot be decoded (see `EventFormat`).
         package var format: EventFormat
         /// Empty on a connection for commands alone.
         package var subscription: Subscription
@@ -30,7 +31,7 @@ package struct ClientSession: Sendable {
         package var limits: FrameLimits
 
         package init(
-            credentials: Credentials, format: EventFormat = .plain,
+            credentials: Credentials, format: EventFormat = .json,
             subscription: Subscription = Subscription(),
             filters: [Filter] = [], maximumOutstanding: Int = 4096, limits: FrameLimits = FrameLimits()
         ) {

@@ -1,4 +1,7 @@
 /// The three ways FreeSWITCH writes an event.
+///
+/// Only JSON can be read back exactly. Plain and XML values are URL-encoded, but a `%XX` that is part of the value is left as
+/// it is (switch_utils.c: switch_url_encode), so `sip:a%40b@example.net` arrives as `sip:a@b@example.net`.
 package enum EventFormat: String, Hashable, Sendable, CaseIterable {
     case plain, json, xml
 
@@ -8,7 +11,7 @@ package enum EventFormat: String, Hashable, Sendable, CaseIterable {
 /// Events to bytes and back, in each format as FreeSWITCH writes it (switch_event.c: switch_event_serialize,
 /// switch_event_serialize_json, switch_event_xmlize).
 ///
-/// A decoded event is the same whatever format it came in: values are decoded, the `Content-Length` that only tells of the body
+/// A decoded event is the same whatever format it came in, unless a value has a `%XX` of its own: values are decoded, the `Content-Length` that only tells of the body
 /// is left out, an empty value (`_undef_` in plain) is empty, and a value that is a list stands in FreeSWITCH's own form
 /// `ARRAY::a|:b`. Bytes that are not UTF-8 are replaced by U+FFFD in headers and kept in bodies.
 package enum EventCodec {

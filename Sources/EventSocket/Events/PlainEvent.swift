@@ -76,7 +76,8 @@ enum PlainEvent {
             bytes.append(contentsOf: field.name.utf8)
             bytes.append(UInt8(ascii: ":"))
             bytes.append(UInt8(ascii: " "))
-            URLCoding.encode(field.value.isEmpty ? undefined : field.value, into: &bytes)
+            URLCoding.encode(
+                field.value.isEmpty ? undefined : field.value, keepsEscapes: true, into: &bytes)
             bytes.append(UInt8(ascii: "\n"))
         }
         if !event.body.isEmpty { bytes.append(contentsOf: "Content-Length: \(event.body.count)\n".utf8) }

@@ -7,14 +7,21 @@ package enum URLCoding {
     }()
     private static let hex = Array("0123456789ABCDEF".utf8)
 
-    /// Every `%` is encoded, so that decoding gives the value back. (FreeSWITCH leaves a `%` alone that two hexadecimal digits
-    /// follow, which a reader cannot tell from its own encoding.)
-    package static func encode(_ value: String, into bytes: inout [UInt8]) {
+    /// Every `%` is encoded, so that decoding gives the value back.
+    ///
+    /// - Parameter keepsEscapes: a `%` that two hexadecimal digits in capitals follow is left alone, as FreeSWITCH does, which
+    ///   a reader cannot tell from its own encoding.
+    package static func encode(_ value: String, keepsEscapes: Bool = false, into bytes: inout [UInt8]) {
         var value = value
         value.withUTF8 { value in
             isUnsafe.withUnsafeBufferPointer { isUnsafe in
                 var start = 0
                 for at in 0..<value.count where isUnsafe[Int(value[at])] {
+                    if keepsEscapes, value[at] == UInt8(ascii: "%"), value.count - at > 2,
+                        hex.contains(value[at + 1]), hex.contains(value[at + 2])
+                    {
+                        continue
+                    }
                     bytes.append(contentsOf: value[start..<at])
                     bytes.append(UInt8(ascii: "%"))
                     bytes.append(hex[Int(value[at] >> 4)])
@@ -26,9 +33,9 @@ package enum URLCoding {
         }
     }
 
-    package static func encode(_ value: String) -> String {
+    package static func encode(_ value: String, keepsEscapes: Bool = false) -> String {
         var bytes: [UInt8] = []
-        encode(value, into: &bytes)
+        encode(value, keepsEscapes: keepsEscapes, into: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 

@@ -79,7 +79,7 @@ enum XMLEvent {
                 bytes.append(contentsOf: "    <".utf8)
                 bytes.append(contentsOf: field.name.utf8)
                 bytes.append(UInt8(ascii: ">"))
-                URLCoding.encode(value, into: &bytes)
+                URLCoding.encode(value, keepsEscapes: true, into: &bytes)
                 bytes.append(contentsOf: "</".utf8)
                 bytes.append(contentsOf: field.name.utf8)
                 bytes.append(contentsOf: ">\n".utf8)

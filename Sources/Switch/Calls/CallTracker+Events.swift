@@ -29,6 +29,7 @@ extension CallTracker {
         entries[event.uuid] = entry
         touch(event.uuid)
         if event.name == "CHANNEL_BRIDGE" { bridge(event, at: now) }
+        noteLook(event.uuid, at: now)
     }
 
     private mutating func entry(for event: ChannelEvent, at now: Instant) -> Entry? {
@@ -59,6 +60,7 @@ extension CallTracker {
         if let age = event.age(of: "Channel-Created-Time") { entry.started = now - age }
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
         if let attempt = entry.noteLimit(event) { attempts.note(attempt, at: now) }
+        entry.noteApplication(event)
         if event.variables.isEmpty { return }
         let others = bytes - entry.size
         entry.isTooLarge = event.size > settings.legBytes || others + event.size > settings.allBytes
@@ -66,6 +68,7 @@ extension CallTracker {
         bytes = others + entry.size
         // What would not be replicated is not kept either.
         entry.leg.variables = entry.isTooLarge ? [] : event.variables + entry.limitVariables(beside: event)
+        entry.writeApplications()
         takePartner(event, into: &entry)
     }
 

@@ -40,6 +40,9 @@ package struct CallTracker: Sendable {
         var limits: [LimitKey] = []
         /// Keys of mod_hash that `limit` was run with, or that the switch's own variables name.
         var hashKeys: Set<String> = []
+        var progress = ExtensionProgress()
+        /// What the caller's profile was by the newest event with variables.
+        var place: CallerPlace?
         var sequence: UInt64 = 0
         var heard: Instant
         var started: Instant
@@ -63,6 +66,8 @@ package struct CallTracker: Sendable {
     var rowsRead: Instant?
     var departures = Departures()
     var attempts = LimitAttempts()
+    /// Legs of which the switch is to be asked more.
+    var looks: [String: Look] = [:]
     private var dirty: Set<String> = []
     private var order: [String] = []
     /// What replicas were told last.
@@ -141,6 +146,7 @@ package struct CallTracker: Sendable {
             departed = departed.filter { $0.value.at >= oldest }
         }
         departed[uuid] = (max(sequence, departed[uuid]?.sequence ?? 0), now)
+        looks[uuid] = nil
         guard let entry = entries.removeValue(forKey: uuid) else { return }
         bytes -= entry.size
         touch(uuid)
@@ -168,6 +174,7 @@ package struct CallTracker: Sendable {
             entries = [:]
             bytes = 0
             departed = [:]
+            looks = [:]
             listingBegan = nil
             rowsRead = nil
         }

@@ -31,6 +31,8 @@ struct ChannelEvent {
     private static let usage = "limit_usage_".utf8
     /// Bytes of all of that.
     private(set) var size = 0
+    /// Of the caller profile: another one after a transfer.
+    private(set) var profileIndex = ""
     private var other: [String: String] = [:]
 
     /// Headers that are looked at by name.
@@ -61,6 +63,7 @@ struct ChannelEvent {
             } else if field.name.utf8.starts(with: "Caller-".utf8) {
                 let name = String(field.name.utf8.dropFirst(7)) ?? ""
                 if let place = Self.callerPlaces[name] { places.append((place, .init(name, field.value))) }
+                if name == "Profile-Index" { profileIndex = field.value }
             } else if Self.wanted.contains(field.name), other[field.name] == nil {
                 other[field.name] = field.value
             }

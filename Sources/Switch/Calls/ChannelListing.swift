@@ -59,8 +59,8 @@ package struct ChannelListing: Hashable, Sendable {
 
 /// The answer to `uuid_dump UUID json`: the same headers as an event of the channel.
 ///
-/// As JSON, because as text a variable's name goes out as it is: a caller of whose words a dialplan makes a name would
-/// write lines of his own, variables that FreeSWITCH executes where the call is revived.
+/// It is asked for as JSON because the form without a format cannot be decoded: FreeSWITCH leaves a `%XX` that is part of a
+/// value as it is (switch_utils.c: switch_url_encode), so a reader would decode what was never encoded.
 package enum ChannelDump {
     /// The longest answer that is read.
     package static let byteLimit = 4 << 20

@@ -2,11 +2,18 @@ import Replication
 
 /// Whether another node's switch could revive a leg, and if not, why not.
 package enum Recoverability: Hashable, Sendable, CustomStringConvertible {
+    /// The worst first.
     package enum Risk: Hashable, Sendable {
-        /// On hold: not tried with this version.
+        /// The dialog has no tag yet: the caller's ACK has not come, or was not heard of.
+        case unconfirmed
+        /// Over TCP or TLS, in capitals: the other node has to open a new connection to the peer.
+        case newConnection(String)
+        /// DTLS or ICE: FreeSWITCH keeps nothing of them, and negotiates anew.
+        case negotiatedMedia
+        /// SRTP: the peer must take a new key.
+        case newKey
+        /// On hold: the new switch does not know.
         case held
-        /// Over TCP: the other node has to open a new connection to the peer.
-        case newConnection
     }
 
     package enum Obstacle: Hashable, Sendable {
@@ -34,7 +41,8 @@ package enum Recoverability: Hashable, Sendable, CustomStringConvertible {
     }
 
     case recoverable
-    case risky(Risk)
+    /// - isPartners: it is the other leg that is at risk; with it both are.
+    case risky(Risk, isPartners: Bool = false)
     case impossible(Obstacle)
 
     /// By what replicas know.
@@ -47,6 +55,7 @@ package enum Recoverability: Hashable, Sendable, CustomStringConvertible {
             self = .impossible(obstacle)
             return
         }
+        var partners: Risk?
         if let name = leg.partner {
             guard let partner, partner.uuid == name, partner.partner == nil || partner.partner == leg.uuid
             else {
@@ -62,39 +71,75 @@ package enum Recoverability: Hashable, Sendable, CustomStringConvertible {
                 self = .impossible(.halfKnown(name))
                 return
             }
-        } else if leg.variable("current_application") ?? "" == "" {
+            partners = Self.risk(of: partner)
+        } else if ApplicationVariables.read(leg).isEmpty {
             self = .impossible(.noApplication)
             return
         }
-        if leg.phase == .held {
-            self = .risky(.held)
-        } else if leg.transport == "TCP" {
-            self = .risky(.newConnection)
+        let own = Self.risk(of: leg)
+        if let partners, own.map({ partners.weight > $0.weight }) ?? true {
+            self = .risky(partners, isPartners: true)
+        } else if let own {
+            self = .risky(own)
         } else {
             self = .recoverable
         }
+    }
+
+    private static func risk(of leg: CallLeg) -> Risk? {
+        if SIPTag.repaired(leg) == nil { return .unconfirmed }
+        if leg.transport != "UDP" { return .newConnection(leg.transport) }
+        if leg.isTrue("media_webrtc") || leg.isTrue("rtp_use_dtls") || leg.isTrue("add_ice_candidates") {
+            return .negotiatedMedia
+        }
+        if leg.hasSecureMedia { return .newKey }
+        return leg.phase == .held ? .held : nil
     }
 
     private static func obstacle(of leg: CallLeg, serviceAddress: String?) -> Obstacle? {
         if leg.phase == .ringing { return .ringing }
         if leg.profile.isEmpty { return .notSIP }
         if leg.variables.isEmpty { return .notKnownYet }
-        if leg.transport != "UDP", leg.transport != "TCP" { return .connectionBound(leg.transport) }
+        if !movable.contains(leg.transport) { return .connectionBound(leg.transport) }
         if let serviceAddress, let media = leg.variable("local_media_ip"), !media.isEmpty,
             media != serviceAddress
         {
             return .mediaElsewhere(media)
         }
-        if SIPTag.repaired(leg) == nil { return .noTag }
         return nil
     }
+
+    /// Transports by which the switch itself can reach the peer anew; of a WebSocket the peer must open it.
+    private static let movable: Set<String> = ["UDP", "TCP", "TLS"]
 
     package var description: String {
         switch self {
         case .recoverable: "recoverable"
-        case .risky(.held): "on hold, which may be lost"
-        case .risky(.newConnection): "over TCP, needs a new connection to the peer"
+        case .risky(let risk, false): risk.description
+        case .risky(let risk, true): "its other leg is \(risk)"
         case .impossible(let obstacle): obstacle.description
+        }
+    }
+}
+
+extension Recoverability.Risk: CustomStringConvertible {
+    fileprivate var weight: Int {
+        switch self {
+        case .unconfirmed: 5
+        case .newConnection: 4
+        case .negotiatedMedia: 3
+        case .newKey: 2
+        case .held: 1
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .unconfirmed: "not confirmed by its peer yet, as far as is known; the switch is asked again"
+        case .newConnection(let transport): "over \(transport), needs a new connection to the peer"
+        case .negotiatedMedia: "with DTLS or ICE media, which are negotiated anew"
+        case .newKey: "with SRTP, for which the peer must take a new key"
+        case .held: "on hold, which the new switch does not know"
         }
     }
 }
@@ -109,7 +154,8 @@ extension Recoverability.Obstacle: CustomStringConvertible {
         case .mediaElsewhere(let address):
             "its media are bound to \(address), which is not the service address"
         case .halfKnown(let uuid): "its other leg \(uuid) cannot be revived"
-        case .otherProfile(let profile): "its other leg is on profile \(profile.isEmpty ? "none" : profile)"
+        case .otherProfile(""): "its other leg goes through a channel that is not SIP, such as loopback"
+        case .otherProfile(let profile): "its other leg is on profile \(profile)"
         case .noTag: "the peer has not confirmed the answer yet"
         case .noApplication: "nothing tells what it was doing"
         case .tooLarge: "its variables are too large to be replicated"
@@ -130,6 +176,17 @@ extension CallLeg {
         }
         return "UDP"
     }
+}
+
+extension CallLeg {
+    /// switch_utils.h: switch_true.
+    fileprivate func isTrue(_ name: String) -> Bool {
+        ["yes", "on", "true", "t", "enabled", "active", "allow", "1"].contains(
+            variable(name)?.lowercased() ?? "")
+    }
+
+    /// SRTP with keys in SDP.
+    fileprivate var hasSecureMedia: Bool { !(variable("srtp_remote_audio_crypto_key") ?? "").isEmpty }
 }
 
 /// The tag of a dialog's far end in `sip_full_to`, which an inbound leg has only after the ACK.

@@ -18,6 +18,10 @@ package struct RecoveryMetadata: Hashable, Sendable {
     package var leg: CallLeg
     /// The matched extension, all of which FreeSWITCH runs again for a leg alone.
     package var applications: [Application]
+    /// Which of them is executed next; nil when all have begun.
+    package var nextApplication: Int?
+    /// `Caller-Profile-Index` of the extension.
+    package var profileIndex: String
 
     /// The largest metadata that are read: 1 MiB; a leg has some 10 KB.
     package static let byteLimit = 1 << 20
@@ -59,9 +63,14 @@ package struct RecoveryMetadata: Hashable, Sendable {
             variables: variables.children.map { .init($0.name, URLCoding.decode($0.text)) },
             caller: Self.caller(callflow), flags: flags.isEmpty ? nil : flags)
         leg.partner = leg.variable("signal_bond")
-        applications = (callflow?.child("extension")?.children(named: "application") ?? []).map {
+        let extensionApplications = callflow?.child("extension")?.children(named: "application") ?? []
+        applications = extensionApplications.map {
             Application(name: $0.value("app_name") ?? "", data: $0.value("app_data") ?? "")
         }
+        // FreeSWITCH moves on before it executes, so what it calls the last executed is the next (switch_core_state_machine.c:
+        // switch_core_standard_on_execute).
+        nextApplication = extensionApplications.firstIndex { $0.value("last_executed") == "true" }
+        profileIndex = callflow?.value("profile_index") ?? ""
     }
 
     private static func caller(_ callflow: Element?) -> [CallLeg.Field] {

@@ -33,6 +33,8 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
     case ended(String)
     /// It began, and then was gone without a word.
     case vanished
+    /// It is there, and its peer has not taken the re-INVITE so far.
+    case unanswered
     /// The recovery was given up: why.
     case abandoned(String)
 
@@ -46,6 +48,7 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
         case .stuck: "its other leg did not come back"
         case .ended(let cause): "the peer did not take it back (\(cause))"
         case .vanished: "it came back and was gone"
+        case .unanswered: "its peer has not answered the new switch yet"
         case .abandoned(let reason): "the recovery was given up: \(reason)"
         }
     }
@@ -110,6 +113,11 @@ package struct RecoveryPlan: Hashable, Sendable {
                 of: leg, partner: partner, serviceAddress: settings.serviceAddress)
             {
                 left.append(Left(uuid: leg.uuid, reason: .impossible(obstacle)))
+            } else if SIPTag.repaired(leg) == nil {
+                // Its re-INVITE would be answered 481.
+                left.append(Left(uuid: leg.uuid, reason: .impossible(.noTag)))
+            } else if let partner, SIPTag.repaired(partner) == nil {
+                left.append(Left(uuid: leg.uuid, reason: .impossible(.halfKnown(partner.uuid))))
             } else if leg.profile != profile {
                 left.append(Left(uuid: leg.uuid, reason: .impossible(.otherProfile(leg.profile))))
             } else if let partner {

@@ -16,6 +16,7 @@ extension RecoveryRun {
                 return overdue(at: now, &effects)
             }
             sweep(listing, at: now, &effects)
+        case .asking: told(number, output, at: now, &effects)
         default: break
         }
     }
@@ -42,12 +43,15 @@ extension RecoveryRun {
             if fate == .staged || fate == .waiting || fate == .lost(.notRevived) {
                 fates[uuid] = .alive
                 lastRevival = now
+                answered.remove(uuid)
             }
         case "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY":
             guard fate == .alive || fate == .staged else { return }
             let cause = event["Hangup-Cause"] ?? ""
             fates[uuid] = cause == "NORMAL_CLEARING" ? .ended(cause) : .lost(.ended(cause))
-        default: return
+        default:
+            if fate == .alive { noteSequence(event["variable_\(Self.sequence)"], of: uuid) }
+            return
         }
         if phase == .confirming { confirmed(at: now) }
     }
@@ -106,7 +110,41 @@ extension RecoveryRun {
             }
         }
         if !stuck.isEmpty { effects.append(.report(.stuck(stuck))) }
-        finish(at: now, &effects)
+        unasked = legs.map(\.uuid).filter { fates[$0] == .alive && !answered.contains($0) }
+        phase = .asking
+        deadline = now + settings.commandTimeout
+        askNext(at: now, &effects)
+    }
+
+    // MARK: - Peers
+
+    /// The variable with the number of the dialog's newest request: the answer to the re-INVITE changes it (sofia.c: extract_vars).
+    private static let sequence = "sip_cseq"
+    private static let questions = 64
+
+    /// A channel is there before its peer has said anything.
+    private mutating func noteSequence(_ value: String?, of uuid: String) {
+        guard let value, !value.isEmpty, value.utf8.allSatisfy({ (48...57).contains($0) }) else { return }
+        let before = legs.first { $0.uuid == uuid }?.variable(Self.sequence)
+        if value != before { answered.insert(uuid) }
+    }
+
+    private mutating func askNext(at now: Instant, _ effects: inout [Effect]) {
+        while asked.count < Self.questions, let uuid = unasked.popLast() {
+            number += 1
+            asked[number] = uuid
+            effects.append(
+                .command(number: number, "uuid_getvar \(uuid) \(Self.sequence)", isBackground: false))
+        }
+        if asked.isEmpty { finish(at: now, &effects) }
+    }
+
+    private mutating func told(_ number: Int, _ output: [UInt8]?, at now: Instant, _ effects: inout [Effect])
+    {
+        guard let uuid = asked.removeValue(forKey: number) else { return }
+        if let output { noteSequence(LocalSwitch.line(output), of: uuid) }
+        deadline = now + settings.commandTimeout
+        askNext(at: now, &effects)
     }
 
     /// The time of the phase is over.
@@ -137,6 +175,7 @@ extension RecoveryRun {
             if sweeps >= settings.sweeps { return finish(at: now, &effects) }
             phase = .settling
             deadline = now + .seconds(1)
+        case .asking: finish(at: now, &effects)
         case .finished: break
         }
     }

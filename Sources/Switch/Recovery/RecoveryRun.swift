@@ -87,6 +87,8 @@ package struct RecoveryRun: Sendable {
         case settling
         /// `show channels`, to see what hangs.
         case sweeping(command: Int)
+        /// Whether peers answered, of legs of which no event told.
+        case asking
         case finished
     }
 
@@ -112,6 +114,11 @@ package struct RecoveryRun: Sendable {
     var deadline: Instant?
     var refusal: RecoveryRefusal?
     var fates: [String: Fate] = [:]
+    /// Legs whose peers answered the re-INVITE.
+    var answered: Set<String> = []
+    /// Legs that are asked about, by the number of the command.
+    var asked: [Int: String] = [:]
+    var unasked: [String] = []
     var batches: [[RecoverableCall]] = []
     /// The batch that is being staged or revived.
     var current: [RecoverableCall] = []
@@ -195,6 +202,9 @@ package struct RecoveryRun: Sendable {
         for (uuid, fate) in fates where fate == .staged || fate == .alive || fate == .existed {
             fates[uuid] = .waiting
         }
+        answered = []
+        asked = [:]
+        unasked = []
         local = nil
         batches = []
         current = []

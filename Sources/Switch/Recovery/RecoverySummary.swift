@@ -9,7 +9,7 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var profile: String
-    /// Legs that are up again, or were until somebody hung up; sorted.
+    /// Legs whose peers answered the new switch, and those that were up again until somebody hung up; sorted.
     package var recovered: [String]
     /// Legs the switch had already; sorted.
     package var existed: [String]
@@ -30,6 +30,8 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
         let legs = run.legs.sorted { $0.uuid < $1.uuid }
         for leg in legs {
             switch run.fates[leg.uuid] {
+            case .alive where !run.answered.contains(leg.uuid):
+                lost.append(Lost(uuid: leg.uuid, reason: .unanswered))
             case .alive, .ended: recovered.append(leg.uuid)
             case .existed: existed.append(leg.uuid)
             case .lost(let reason): lost.append(Lost(uuid: leg.uuid, reason: reason))

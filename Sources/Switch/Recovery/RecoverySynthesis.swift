@@ -79,7 +79,7 @@ struct RecoverySynthesis {
         xml += "<caps>1=1;2=1;3=1;4=1;5=1;6=1;8=1;9=1;10=1</caps></channel_data><variables>"
         for field in variables { xml += "<\(field.name)>\(URLCoding.encode(field.value))</\(field.name)>" }
         xml += "</variables><callflow dialplan=\"XML\" profile_index=\"1\">"
-        if partner == nil { xml += application }
+        if partner == nil { xml += applications }
         xml += "<caller_profile>"
         for (element, header) in Self.profileFields { xml += field(element, header) }
         xml += "</caller_profile><times>"
@@ -102,10 +102,16 @@ struct RecoverySynthesis {
         var fields: [CallLeg.Field] = []
         fields.reserveCapacity(leg.variables.count + 1)
         var hasBond = false
-        for field in leg.variables where Self.isName(field.name) {
+        let media = SecureMedia(leg)
+        let hasConnection = leg.transport != "UDP"
+        for field in leg.variables where Self.isName(field.name) && !ApplicationVariables.isOne(field.name) {
+            if media?.replaces(field.name) == true { continue }
             switch field.name {
             // With it a `limit` that runs again would never give its place back.
             case "limit_backend": continue
+            // Sent as our Via, it would tell the peer to answer over the connection that is gone.
+            case "sip_recover_via" where hasConnection: continue
+            case "sip_transport" where hasConnection: continue
             case "signal_bond":
                 if let partner, !hasBond { fields.append(.init(field.name, partner)) }
                 hasBond = true
@@ -114,6 +120,9 @@ struct RecoverySynthesis {
             }
         }
         if let partner, !hasBond { fields.append(.init("signal_bond", partner)) }
+        // Without it our Contact would name no transport, and the peer's BYE would go out by UDP.
+        if hasConnection { fields.append(.init("sip_transport", leg.transport.lowercased())) }
+        if let media { fields += media.fields }
         return fields
     }
 
@@ -134,12 +143,12 @@ struct RecoverySynthesis {
         }
     }
 
-    /// What a leg alone goes on with; it begins anew.
-    private var application: String {
-        let name = leg.variable("current_application") ?? ""
-        let data = leg.variable("current_application_data") ?? ""
-        return "<extension name=\"r\" number=\"r\"><application app_name=\"\(escaped(name))\" "
-            + "app_data=\"\(escaped(data))\"/></extension>"
+    /// What a leg alone goes on with: the current application begins anew, and the rest of its extension follows.
+    private var applications: String {
+        let applications = ApplicationVariables.read(leg).map {
+            "<application app_name=\"\(escaped($0.name))\" app_data=\"\(escaped($0.data))\"/>"
+        }
+        return "<extension name=\"r\" number=\"r\">\(applications.joined())</extension>"
     }
 
     private func field(_ element: String, _ header: String) -> String {

@@ -42,6 +42,8 @@ package struct RegistrationBook: Sendable {
         case absent
         /// Neither an event nor a listing told of its end, and it is long over.
         case overdue
+        /// The user registered at another address since.
+        case superseded
     }
 
     private struct Entry {
@@ -128,6 +130,17 @@ package struct RegistrationBook: Sendable {
         forgetDeparted(at: now)
         departed[key] = now
         return [.removed(key, entry.registration, reason)]
+    }
+
+    /// The user has registered at another address, and has one registration only.
+    ///
+    /// - Parameter older: what that registration replaces; one that came here meanwhile stays.
+    package mutating func supersede(by older: RegistrationName, at now: Instant) -> [Change] {
+        let key = RegistrationKey(older, mode: settings.mode)
+        guard settings.mode == .single, let entry = entries[key], entry.registration.callID == older.callID,
+            entry.registration.contact == older.contact
+        else { return [] }
+        return remove(key, .superseded, at: now)
     }
 
     private mutating func unregistered(_ name: RegistrationName, at now: Instant) -> [Change] {

@@ -24,7 +24,7 @@ extension Leg {
         xml.close("channel_data")
         writeCallStatistics(&xml)
         xml.open("variables")
-        for item in variables.items { xml.leaf(item.name, URLCoding.encode(item.value)) }
+        for item in variables.items { xml.leaf(item.name, URLCoding.encode(item.value, keepsEscapes: true)) }
         xml.close("variables")
         if !log.isEmpty {
             xml.open("app_log")

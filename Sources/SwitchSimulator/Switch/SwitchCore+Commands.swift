@@ -53,7 +53,7 @@ extension SwitchCore {
         case "fsctl": return control(call)
         case "global_getvar": return getGlobal(call.arguments)
         case "global_setvar": return setGlobal(call.arguments)
-        case "uuid_dump", "uuid_kill", "uuid_exists", "hupall": return channelCommand(call)
+        case "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_exists", "hupall": return channelCommand(call)
         case "limit_usage", "limit_hash_usage", "hash_dump", "hash", "hash_remote": return limitCommand(call)
         case "alias", "complete", "console_complete": return consoleCommand(call)
         case "system", "bg_system":
@@ -131,6 +131,10 @@ extension SwitchCore {
             guard !uuid.isEmpty else { return "-USAGE: <uuid> [format]\n" }
             guard let channel = channels[uuid] else { return "-ERR No such channel!\n" }
             return dump(channel, format: call.words.count > 1 ? call.words[1] : "txt")
+        case "uuid_getvar":
+            guard call.words.count > 1 else { return "-USAGE: <uuid> <var>\n" }
+            guard let channel = channels[uuid] else { return "-ERR No such channel!\n" }
+            return channel.variables[call.words[1]] ?? "_undef_"
         case "uuid_kill":
             guard !uuid.isEmpty else { return "-USAGE: <uuid> [cause]\n" }
             guard channels[uuid] != nil else { return "-ERR No such channel!\n" }

@@ -21,13 +21,14 @@ struct CallsCommand: ParsableCommand {
     @Flag(help: "The longest calls first.")
     var oldest = false
 
-    @Option(help: "Only calls on this address, by its name in the cluster file.")
+    @Option(
+        help: ArgumentHelp("Only calls on these addresses: a name, IP, seat or node.", valueName: "address"))
     var address: String?
 
     mutating func run() throws {
-        let wanted = address
+        let wanted = try control.client.addresses(address)
         var lines = try control.client.calls().filter {
-            (!doubtful || !$0.isRecoverable || $0.reason != nil) && $0.address == wanted ?? $0.address
+            (!doubtful || !$0.isRecoverable || $0.reason != nil) && wanted?.contains($0.address) != false
         }
         if oldest { lines.sort { $0.seconds > $1.seconds } }
         switch format {
@@ -51,11 +52,18 @@ struct RegistrationsCommand: ParsableCommand {
     @Option(help: "Only users whose user@host contains this.")
     var user: String?
 
+    @Option(
+        help: ArgumentHelp("Only phones on these addresses: a name, IP, seat or node.", valueName: "address"))
+    var address: String?
+
     mutating func run() throws {
         let wanted = user
+        let addresses = try control.client.addresses(address)
         let lines = try control.client.shared(.registrations).flatMap { part in
             if case .registrations(let lines) = part { lines } else { [RegistrationLine]() }
-        }.filter { line in wanted.map { line.user.contains($0) } ?? true }
+        }.filter { line in
+            wanted.map { line.user.contains($0) } ?? true && addresses?.contains(line.address) != false
+        }
         switch format {
         case .table:
             Output.lines(RegistrationsText(paint: .standard, width: Output.size?.columns).lines(lines))
@@ -115,6 +123,12 @@ struct LimitsAuditCommand: ParsableCommand {
 }
 
 extension ControlClient {
+    /// Names of the addresses an option means; nil without the option.
+    func addresses(_ word: String?) throws(CommandFailure) -> Set<String>? {
+        guard let word else { return nil }
+        return try AddressNames(report: try status()).named(word)
+    }
+
     func calls() throws(CommandFailure) -> [CallLine] {
         try shared(.calls).flatMap { part in
             if case .calls(let lines) = part { lines } else { [CallLine]() }

@@ -1,6 +1,7 @@
 import Cluster
 import Config
 import Daemon
+import EventSocket
 @preconcurrency import Glibc
 import XML
 
@@ -62,6 +63,15 @@ struct SwitchCheck {
             let client = try SwitchClient(
                 access.endpoint, password: String(decoding: password, as: UTF8.self))
             return try findings(access) { line throws(SwitchClient.Failure) in try client.api(line) }
+        } catch .ended(_, .passwordRefused) {
+            return [
+                .wrong(
+                    "switch",
+                    "\(access.endpoint) refuses the password in \(access.passwordFile)",
+                    fix:
+                        "make that file and the param password of autoload_configs/event_socket.conf.xml the same; "
+                        + "FreeSWITCH reads it anew with: reload mod_event_socket")
+            ]
         } catch {
             return [
                 .wrong(
@@ -78,10 +88,11 @@ struct SwitchCheck {
             Finding.fine("switch", "\(access.endpoint) answers: \(Self.line(try ask("version")))")
         ]
         findings.append(identity(Self.line(try ask("switchname"))))
+        var loaded: Set<String> = []
         for (module, place) in modules {
-            findings.append(
-                Self.module(
-                    module, isThere: Self.line(try ask("module_exists \(module)")) == "true", fix(place)))
+            let isThere = Self.line(try ask("module_exists \(module)")) == "true"
+            if isThere { loaded.insert(module) }
+            findings.append(Self.module(module, isThere: isThere, fix(place)))
         }
         let states = Self.profileStates(try ask("sofia xmlstatus"))
         let parameters = Self.profileParameters(
@@ -91,7 +102,12 @@ struct SwitchCheck {
                 address, access, state: states[address.name], parameters: parameters[address.name])
         }
         findings.append(database(Self.line(try ask("global_getvar db_dir"))))
-        findings.append(drain(try ask("xml_locate dialplan")))
+        findings += mediaPorts(try ask(MediaPorts.command))
+        findings += DialplanCheck(contexts: contexts(parameters), fix: fix("dialplan/public.xml")).findings(
+            try ask("xml_locate dialplan"))
+        if section.limitService != nil, loaded.contains("mod_hiredis") {
+            findings.append(limits(try ask("hiredis_raw default ping")))
+        }
         if section.eventSocket != nil { findings.append(remote(try ask("hash_remote list"))) }
         findings.append(alias(try ask("show aliases")))
         return findings
@@ -187,11 +203,40 @@ struct SwitchCheck {
                 + "autoload_configs/switch.conf.xml")
     }
 
-    private func drain(_ dialplan: String) -> Finding {
-        if dialplan.contains("fsdns_drain") { return .fine("dialplan", "refuses new calls while drained") }
-        return .notice(
-            "dialplan", "does not ask ${fsdns_drain}: a drained node would go on taking new calls",
-            fix: fix("dialplan/public.xml"))
+    private func mediaPorts(_ answer: String) -> [Finding] {
+        let fix =
+            fix("autoload_configs/switch.conf.xml, in <settings>, instead of the lines of the same names")
+            + ", then restart FreeSWITCH"
+        let problems = MediaPorts.problems(
+            answer: answer, node: node, nodes: file.settings.nodes.map(\.name))
+        guard let problems else { return [] }
+        if problems.isEmpty { return [.fine("RTP ports", "are this machine's own, and none is used twice")] }
+        return problems.map { problem in
+            problem.isBlocking
+                ? .wrong("RTP ports", problem.description, fix: fix)
+                : .notice("RTP ports", problem.description, fix: fix)
+        }
+    }
+
+    /// Contexts that take new calls on our addresses; a profile without one has FreeSWITCH's `default`.
+    private func contexts(_ parameters: [String: [String: String]]) -> [String] {
+        let used = file.settings.addresses.compactMap { address in
+            parameters[address.name].map { $0["context"] ?? "default" }
+        }
+        return Set(used).sorted()
+    }
+
+    /// mod_hiredis.c: raw_api.
+    private func limits(_ text: String) -> Finding {
+        let line = Self.line(text)
+        if line.uppercased().contains("PONG") {
+            return .fine("mod_hiredis", "reaches the limit service with the right password")
+        }
+        return .wrong(
+            "mod_hiredis",
+            "does not reach the limit service with its password: its limits let every call pass",
+            fix: "start the node service; if it runs, the password is another: "
+                + fix("autoload_configs/hiredis.conf.xml, in <profiles>"))
     }
 
     /// mod_hash.c: hash_remote list.

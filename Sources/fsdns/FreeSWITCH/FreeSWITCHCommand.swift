@@ -7,7 +7,9 @@ struct FreeSWITCHCommand: ParsableCommand {
         commandName: "freeswitch",
         abstract:
             "Print what a stock FreeSWITCH needs beside fsdns, or give its console the cluster's words.",
-        subcommands: [FreeSWITCHConfigCommand.self, FreeSWITCHAliasCommand.self])
+        subcommands: [
+            FreeSWITCHConfigCommand.self, FreeSWITCHAliasCommand.self, FreeSWITCHLeaveCommand.self,
+        ])
 }
 
 struct FreeSWITCHConfigCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import Cluster
 import Config
+import Daemon
 
 /// The pieces of a stock FreeSWITCH's configuration that a cluster file asks for, ready to be copied.
 struct FreeSWITCHPieces {
@@ -25,8 +26,8 @@ struct FreeSWITCHPieces {
     }
 
     var pieces: [Piece] {
-        [nonlocalBind] + modules + [switchName, domain] + eventSocket
-            + file.settings.addresses.map(profile) + [drain, phones] + hashRemote + hiredis
+        [nonlocalBind] + modules + [switchName] + mediaPorts + [domain] + eventSocket
+            + file.settings.addresses.map(profile) + [drain, phones, directory] + hashRemote + hiredis
     }
 
     private var section: SwitchSection { file.switchSection(of: node) }
@@ -47,6 +48,23 @@ struct FreeSWITCHPieces {
             place: "autoload_configs/switch.conf.xml, in <settings>",
             why: "The name this switch has in events and in its recovery table: that of the node.",
             lines: [#"<param name="switchname" value="\#(node)"/>"#])
+    }
+
+    private var mediaPorts: [Piece] {
+        guard let ports = MediaPorts(of: node, among: file.settings.nodes.map(\.name)) else { return [] }
+        return [
+            Piece(
+                place:
+                    "autoload_configs/switch.conf.xml, in <settings>, instead of the lines of the same names",
+                why:
+                    "A revived call keeps the RTP port it had on the other machine, so each machine has ports of its own, "
+                    + "and none is given away that is in use. Another range will do if no other machine uses any of it.",
+                lines: [
+                    #"<param name="\#(MediaPorts.start)" value="\#(ports.first)"/>"#,
+                    #"<param name="\#(MediaPorts.end)" value="\#(ports.last)"/>"#,
+                    #"<param name="\#(MediaPorts.robustness)" value="true"/>"#,
+                ])
+        ]
     }
 
     private var modules: [Piece] {
@@ -129,19 +147,49 @@ struct FreeSWITCHPieces {
             ])
     }
 
+    /// Devices of one user that are called at once.
+    private static let devices = 6
+
     private var phones: Piece {
-        Piece(
-            place: "dialplan/default.xml, where phones are called",
+        let contacts = "${sofia_contact(*/${destination_number}@$${domain})}"
+        // Each condition takes one more contact; a user with fewer of them fails there, and is called all the same.
+        let others = (1..<Self.devices).flatMap { number in
+            [
+                ##"  <condition field="\##(contacts)" expression="^([^,]+,){\##(number)}sofia/[^/]+/([^,]+)" break="never">"##,
+                ##"    <action application="set" data="fsdns_phones=${fsdns_phones},sofia/${sofia_profile_name}/$2"/>"##,
+                "  </condition>",
+            ]
+        }
+        return Piece(
+            place: "dialplan/default.xml, before Local_Extension, which takes the same numbers",
             why:
                 "A phone is called from whichever machine has the call: its contact is known on all of them, but only "
-                + "the profiles of the addresses that are there may call. Fit the first condition to your numbers.",
+                + "the profiles of the addresses that are there may call. Fit the first condition to your numbers. Up to "
+                + "\(Self.devices) phones of one user ring at once.",
             lines: [
                 #"<extension name="fsdns-phone">"#,
                 ##"  <condition field="destination_number" expression="^(10[01][0-9])$"/>"##,
-                ##"  <condition field="${sofia_contact(*/${destination_number}@$${domain})}" expression="^sofia/[^/]+/([^,]+)">"##,
-                ##"    <action application="bridge" data="sofia/${sofia_profile_name}/$1"/>"##,
+                ##"  <condition field="\##(contacts)" expression="^sofia/[^/]+/([^,]+)">"##,
+                ##"    <action application="set" data="fsdns_phones=sofia/${sofia_profile_name}/$1"/>"##,
+                "  </condition>",
+            ] + others + [
+                ##"  <condition field="destination_number" expression="^">"##,
+                ##"    <action application="bridge" data="${fsdns_phones}"/>"##,
                 "  </condition>",
                 "</extension>",
+            ])
+    }
+
+    private var directory: Piece {
+        Piece(
+            place: "directory/default.xml, instead of the param dial-string",
+            why:
+                "So that user/… (ring groups, voicemail, queues, originate) calls by a profile whose address is there. The "
+                + "node service keeps fsdns_profile: the first of the addresses that are on this machine.",
+            lines: [
+                #"<param name="dial-string" value="{^^:sip_invite_domain=${dialed_domain}:presence_id=${dialed_user}@"#
+                    + #"${dialed_domain}}${regex(${sofia_contact(*/${dialed_user}@${dialed_domain})}"#
+                    + #"|^sofia/[^/]+/([^,]+)|sofia/${global_getvar(fsdns_profile)}/%1)}"/>"#
             ])
     }
 

@@ -15,6 +15,8 @@ import Wire
 /// One machine without its heart: a stand-in FreeSWITCH and what its node shares; the test says how the cluster stands.
 final class SharedSite {
     static let profile = "alpha"
+    /// A second address, which the first site may have too.
+    static let other = "beta"
     let me: Holder
     let directory = TemporaryDirectory()
     let place: Endpoint
@@ -37,7 +39,9 @@ final class SharedSite {
             profiles: [
                 SwitchSettings.Profile(
                     name: Self.profile, ip: "127.83.7.200", port: place.port + UInt16(number), isStandby: true
-                )
+                ),
+                SwitchSettings.Profile(
+                    name: Self.other, ip: "127.83.7.201", port: place.port + UInt16(number), isStandby: true),
             ])
         options = SwitchOptions(settings: settings, eventSocket: SIPEndpoint(ip: "\(own)", port: 0))
         let endings = endings
@@ -90,6 +94,20 @@ final class SharedSite {
                 seats: ["master1"]))
     }
 
+    /// Each of the two addresses is with its holder.
+    func told(alpha: Holder, beta: Holder, epoch: Index, members: [Holder]) throws {
+        let placements = try [(Self.profile, "127.83.7.200", alpha), (Self.other, "127.83.7.201", beta)].map {
+            Placement(
+                address: ServiceAddress(name: $0, ip: try #require(IPAddress($1)), prefixLength: 8),
+                holder: $2,
+                epoch: Epoch(term: 1, index: epoch), isHere: $2 == me)
+        }
+        sharing.surveyed(
+            Survey(
+                placements: placements, members: members, heard: members.map(\.name), expected: members.count,
+                hasLease: true, seats: ["master1", "master2"]))
+    }
+
     /// What the switch prints; the command line's own client is not at hand here.
     func api(_ line: String) throws -> String {
         let answers = Mailbox<String>()
@@ -98,16 +116,23 @@ final class SharedSite {
     }
 
     /// The switch's phones register; only its events tell, its own tables are none the wiser.
-    func registered(_ users: Range<Int>) throws { try fire("sofia::register", users) }
+    func registered(
+        _ users: Range<Int>, at profile: String = SharedSite.profile, host: String = "192.0.2.7"
+    ) throws {
+        try fire("sofia::register", users, profile, host)
+    }
 
     func unregistered(_ users: Range<Int>) throws { try fire("sofia::unregister", users) }
 
-    private func fire(_ subclass: String, _ users: Range<Int>) throws {
+    private func fire(
+        _ subclass: String, _ users: Range<Int>, _ profile: String = SharedSite.profile,
+        _ host: String = "192.0.2.7"
+    ) throws {
         let events = users.map { user in
             var headers = Headers()
             for (name, value) in [
-                ("Event-Name", "CUSTOM"), ("Event-Subclass", subclass), ("profile-name", Self.profile),
-                ("from-user", "\(user)"), ("from-host", "h"), ("contact", "<sip:\(user)@192.0.2.7>"),
+                ("Event-Name", "CUSTOM"), ("Event-Subclass", subclass), ("profile-name", profile),
+                ("from-user", "\(user)"), ("from-host", "h"), ("contact", "<sip:\(user)%40x@\(host)>"),
                 ("call-id", "c\(user)"), ("expires", "3600"), ("status", "Registered(UDP)"),
             ] { headers.append(name, value) }
             return SwitchEvent(headers: headers)

@@ -83,4 +83,35 @@ struct SharingTests {
         try two.unregistered(0..<10)
         #expect(try eventually { try one.registrations().count == count - 10 })
     }
+
+    @Test("a phone that comes to another address has its older registration taken out of every switch")
+    func newest() throws {
+        let one = try SharedSite("fs1", number: 3)
+        let two = try SharedSite("fs2", number: 4)
+        one.meet(two)
+        for site in [one, two] {
+            #expect(site.reports.next { $0.health == .healthy } != nil)
+            try site.told(alpha: one.me, beta: two.me, epoch: 1, members: [one.me, two.me])
+        }
+        try one.registered(0..<3)
+        #expect(try eventually { try two.api("sofia_contact */1@h").contains("sofia/alpha/") })
+        // What is escaped in a contact comes as it is.
+        #expect(try two.api("sofia_contact */1@h").contains("1%40x@192.0.2.7"))
+        // A switch's own registrations are events only here: its table tells of the others'.
+        try two.registered(1..<2, at: SharedSite.other, host: "192.0.2.9")
+        #expect(try eventually { try one.api("sofia_contact */1@h").contains("192.0.2.9") })
+        #expect(try eventually { try !two.api("sofia_contact */1@h").contains("192.0.2.7") })
+        #expect(
+            try eventually {
+                try one.registrations().map { "\($0.user) \($0.address)" }.sorted() == [
+                    "0@h alpha", "1@h beta", "2@h alpha",
+                ]
+            })
+        // It comes back to where it was, with the very contact it had there.
+        try one.registered(1..<2)
+        #expect(try eventually { try two.api("sofia_contact */1@h").contains("192.0.2.7") })
+        #expect(try eventually { try !one.api("sofia_contact */1@h").contains("192.0.2.9") })
+        #expect(try eventually { try two.api("global_getvar fsdns_profile").hasPrefix("beta") })
+    }
+
 }

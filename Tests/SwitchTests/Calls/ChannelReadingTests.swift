@@ -68,10 +68,30 @@ import Testing
     @Test("a channel that is gone has no dump, and nonsense is no dump") func noDump() throws {
         #expect(try ChannelDump.read(Array("-ERR No such channel!\n".utf8)) == nil)
         #expect(throws: SwitchFailure.missing("Unique-ID", in: "uuid_dump")) {
-            try ChannelDump.read(Array("Event-Name: CHANNEL_DATA\n\n".utf8))
+            try ChannelDump.read(Array(#"{"Event-Name":"CHANNEL_DATA"}"#.utf8))
         }
         #expect(throws: SwitchFailure.self) { try ChannelDump.read([]) }
         #expect(throws: SwitchFailure.self) { try ChannelDump.read(Array("no colon at all".utf8)) }
+    }
+
+    @Test("what is percent-encoded in a contact or a user is so in the leg, and in the row made of it")
+    func escapes()
+        throws
+    {
+        let contact = "a%40b@192.0.2.9:5070;fs_path=%3Csip%3A10.91.0.100%3A5070%3Blr%3E"
+        var event = try #require(try Recordings.dumps().last)
+        event.headers["variable_sip_contact_uri"] = contact
+        let dump = try #require(
+            try ChannelDump.read(EventCodec.encode(event, as: .json)))
+        #expect(ChannelDump.command("u") == "uuid_dump u json")
+        let leg = try #require(RecoveryRowTests.legs(of: [dump]).first)
+        #expect(leg.variable("sip_contact_uri") == contact)
+        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave").first)
+        #expect(row.metadata.contains("a%2540b%40192.0.2.9%3A5070%3Bfs_path%3D%253Csip%253A"))
+        #expect(try RecoveryMetadata(reading: row).leg.variable("sip_contact_uri") == contact)
+        // The form without a format loses it.
+        let plain = try EventCodec.decode(EventCodec.encode(event, as: .plain), as: .plain)
+        #expect(plain["variable_sip_contact_uri"] != contact)
     }
 
     @Test("sofia status tells the profiles and their states") func profiles() throws {

@@ -29,12 +29,18 @@ import Testing
     @Test("each obstacle is told") func obstacles() {
         let bridged = Recordings.bridged
         #expect(verdict(bridged) { $0.phase = .ringing } == "not answered yet")
-        #expect(verdict(bridged) { $0.phase = .held } == "on hold, which may be lost")
+        #expect(verdict(bridged) { $0.phase = .held } == "on hold, which the new switch does not know")
         #expect(verdict(bridged) { $0.profile = "" } == "not a SIP call")
         #expect(verdict(bridged) { $0.variables = [] } == "not known yet")
         #expect(
             verdict(bridged) { $0.set("sip_via_protocol", "tls") }
-                == "over TLS, whose connection cannot be moved")
+                == "over TLS, needs a new connection to the peer")
+        #expect(
+            verdict(bridged) { $0.set("srtp_remote_audio_crypto_key", "1 AES_CM_128_HMAC_SHA1_80 inline:k") }
+                == "with SRTP, for which the peer must take a new key")
+        #expect(
+            verdict(bridged) { $0.set("media_webrtc", "true") }
+                == "with DTLS or ICE media, which are negotiated anew")
         #expect(
             verdict(bridged) { $0.set("sip_via_protocol", "tcp") }
                 == "over TCP, needs a new connection to the peer")
@@ -52,7 +58,7 @@ import Testing
             verdict(Recordings.parked) {
                 $0.set("sip_full_to", "<sip:park@10.77.0.50:5060>")
                 $0.set("sip_to_tag", "")
-            } == "the peer has not confirmed the answer yet")
+            } == "not confirmed by its peer yet, as far as is known; the switch is asked again")
     }
 
     @Test("a leg is as lost as its partner") func partners() throws {

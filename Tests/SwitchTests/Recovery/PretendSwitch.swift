@@ -14,6 +14,8 @@ struct PretendSwitch {
         var dropped = 0
         /// Revived legs whose peer refuses.
         var refused = 0
+        /// Revived legs whose peer says nothing.
+        var silent = 0
         /// A restart before each thing done.
         var restarts = 0
     }
@@ -94,7 +96,7 @@ struct PretendSwitch {
             log.append("stage " + stage.rows.map(\.uuid).joined(separator: " "))
             return [.staged(stage.number, failure: nil)]
         case .command(let number, let text, _):
-            log.append(text)
+            if !text.hasPrefix("uuid_getvar ") { log.append(text) }
             var inputs: [RecoveryRun.Input] = []
             let answer = answer(text, &inputs)
             inputs.append(.answered(number, happens(weather.lostAnswers) ? nil : Array(answer.utf8)))
@@ -113,6 +115,11 @@ struct PretendSwitch {
         if command == ChannelListing.command {
             let rows = channels.keys.sorted().map { "{\"uuid\":\"\($0)\",\"state\":\"\(channels[$0]!)\"}" }
             return "{\"row_count\":\(rows.count),\"rows\":[\(rows.joined(separator: ","))]}"
+        }
+        if command.hasPrefix("uuid_getvar ") {
+            let uuid = String(command.dropFirst(12).prefix { $0 != " " })
+            if channels[uuid] == nil { return "-ERR No such channel!\n" }
+            return happens(weather.silent) ? "_undef_" : "123073903"
         }
         if !state.hasPrefix("RUNNING") { return "Invalid Profile [svcA]\n" }
         let selected = rows.filter { $0.runtimeUUID != core && $0.profileName == "svcA" }

@@ -290,4 +290,25 @@ extension RegistrationBook {
         #expect(book.registrations.map(\.callID) == listed.map(\.callID))
         #expect(replica.sorted { $0.key < $1.key }.map(\.value) == book.registrations)
     }
+
+    @Test("a registration goes when its user has a newer one elsewhere, unless it is newer itself")
+    func superseded()
+        throws
+    {
+        var book = book(.single)
+        _ = try book.handle(event("register"), at: start)
+        let older = RegistrationName(try #require(book.registrations.first))
+        _ = try book.handle(event("register", contact: "<sip:1001@192.0.2.8>"), at: start)
+        #expect(book.supersede(by: older, at: start) == [])
+        let newer = RegistrationName(try #require(book.registrations.first))
+        let changes = book.supersede(by: newer, at: start)
+        guard case .removed(_, _, .superseded) = try #require(changes.first) else {
+            Issue.record("\(changes)")
+            return
+        }
+        #expect(book.count == 0)
+        var several = self.book(.contact)
+        _ = try several.handle(event("register"), at: start)
+        #expect(several.supersede(by: older, at: start) == [])
+    }
 }

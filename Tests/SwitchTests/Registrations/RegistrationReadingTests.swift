@@ -8,6 +8,27 @@ private let now = Instant.zero + .seconds(1000)
 
 /// Events and listings of registrations.
 @Suite struct RegistrationReadingTests {
+    @Test("a phone behind a proxy, and one with an escaped user, are told to other switches exactly")
+    func escapes()
+        throws
+    {
+        let told = try Recordings.events("events_registration_escaped_json.raw").compactMap {
+            try RegistrationEvent($0, at: now)
+        }
+        let contacts = told.map { told in
+            guard case .registered(let registration) = told else { return "" }
+            let injection = RegistrationInjection.register(
+                registration, at: now, origin: .init(address: "127.0.0.1", switchname: "fs1"),
+                lateMargin: .seconds(60))
+            return injection?["orig-contact"] ?? ""
+        }
+        #expect(
+            contacts == [
+                #""" <sip:2001@10.92.0.1:5070;fs_path=%3Csip%3A10.92.0.1%3A5070%3Blr%3E>"#,
+                #""" <sip:33%40x%23@10.92.0.1:5071>"#,
+            ])
+    }
+
     @Test("recorded events tell four registrations, a withdrawal and an expiry, in either format")
     func recorded() throws {
         for file in ["events_registration_plain.raw", "events_registration_json.raw"] {
