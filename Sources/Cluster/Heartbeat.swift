@@ -32,6 +32,8 @@ package struct Heartbeat: Hashable, Sendable {
     /// Of the newest entry in the sender's log; zero when not told. See `LogView`.
     package var logTerm: Term = 0
     package var machine = MachineID.unknown
+    /// Why the sender could not serve, and whom it reaches; nil from an earlier release, which does not tell.
+    package var service: ServiceView?
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

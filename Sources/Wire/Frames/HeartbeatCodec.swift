@@ -52,6 +52,9 @@ package enum HeartbeatCodec {
         var end = FrameWriter()
         write(heartbeat.load, to: &end)
         end.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+        if let view = heartbeat.service {
+            end.write(section: HeartbeatService.tag) { HeartbeatService.write(view, to: &$0) }
+        }
         let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
@@ -90,6 +93,7 @@ package enum HeartbeatCodec {
             acknowledgements: acknowledgements)
         try reader.sections { (tag, content) throws(FrameFailure) in
             if tag == HeartbeatOrigin.tag { try HeartbeatOrigin.read(&content, into: &heartbeat) }
+            if tag == HeartbeatService.tag { heartbeat.service = try HeartbeatService.read(&content) }
         }
         return heartbeat
     }
