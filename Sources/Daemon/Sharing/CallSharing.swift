@@ -73,6 +73,8 @@ final class CallSharing {
     /// How many calls of an address another switch could revive now.
     func recoverableCount(on placement: Placement) -> Int { lines(placement).count(where: \.isRecoverable) }
     var isReviving: Bool { held.values.contains { $0.run != nil } }
+    /// Whether calls of that address are being revived here.
+    func isReviving(_ address: String) -> Bool { held[address]?.run != nil || recovering[address] != nil }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
 
