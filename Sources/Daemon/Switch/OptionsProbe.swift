@@ -67,6 +67,8 @@ final class OptionsProbe {
     private var timer: Scheduled<Void>?
     private let token = UInt32.random(in: .min ... .max)
     private var isStopped = false
+    /// When the next turn is due.
+    private var due: Instant?
     /// Until then it asks eagerly: something happened to what answers.
     private var suspectUntil = Instant.zero
     /// An address answers that did not, or the other way round.
@@ -115,16 +117,31 @@ final class OptionsProbe {
     private func tick() {
         timer?.cancel()
         timer = nil
-        guard !isStopped, !targets.isEmpty else { return }
+        guard !isStopped, !targets.isEmpty else {
+            due = nil
+            return
+        }
         let now = BootClock.now()
+        excuse(at: now)
         for name in targets.keys.sorted() {
             ask(name, at: now)
             tell(name, at: now)
         }
         let isCalm = now >= suspectUntil && targets.values.allSatisfy { $0.answeredAt != nil }
         let wait = isCalm ? interval : min(Self.eager, interval)
+        due = now + wait
         timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
             self?.tick()
+        }
+    }
+
+    /// While this process was not run, answers waited unread: that is no silence of others.
+    private func excuse(at now: Instant) {
+        guard let due, now - due > Self.eager else { return }
+        for name in targets.keys {
+            if let heardAt = targets[name]?.heardAt {
+                targets[name]?.heardAt = min(now, heardAt + (now - due))
+            }
         }
     }
 
