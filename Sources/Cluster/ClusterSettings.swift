@@ -133,6 +133,8 @@ package struct Policy: Hashable, Sendable, Codable {
     package var takeoversPerHour: Int
     /// How late a scheduled playbook may still start; nil is a quarter of an hour.
     package var playbookLateness: Duration?
+    /// How long others cannot reach a seat's holder before the seat moves; nil is a second.
+    package var unservedAfter: Duration?
 
     package init(
         noQuorum: NoQuorum = .release, onExhaustion: OnExhaustion = .withdraw, takeoversPerHour: Int = 20

@@ -78,6 +78,8 @@ package struct Move: Hashable, Sendable, Codable {
     package var from: Holder
     package var to: Holder
     package var reason: String
+    /// Nobody asked for it: anti-flap counts it. Nil, as from an earlier release, is no.
+    package var isAutomatic: Bool?
 
     package init(address: String, from: Holder, to: Holder, reason: String) {
         self.address = address

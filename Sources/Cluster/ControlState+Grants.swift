@@ -97,6 +97,7 @@ extension ControlState {
             address: move.address, holder: move.to, epoch: epoch,
             conditions: old.conditions + [.released(by: move.from, epoch: old.epoch)], reason: move.reason)
         followDrain(move)
+        if move.isAutomatic == true { takeovers.append(time) }
         return .done(
             ClusterEvent(
                 .seatMoving, seat(at: move.address)?.name ?? move.address,

@@ -20,6 +20,8 @@ package enum Event: Hashable, Sendable {
     /// The keeper died; its addresses are gone or going by their kernel lifetime.
     case keeperLost
     case switchReported(SwitchReport)
+    /// What the kernel says about the networks of all service addresses.
+    case networkSeen([NetworkSight])
     case zoneRead(id: UInt64, [ServerReading])
     case zoneUpdated(id: UInt64, ZoneUpdateOutcome)
     case operatorAsked(id: UInt64, OperatorRequest)

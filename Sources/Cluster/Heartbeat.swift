@@ -35,6 +35,8 @@ package struct Heartbeat: Hashable, Sendable {
     /// Where the sender's own links are called, one for each of its rings; empty from a release that does not tell.
     /// The service fills it in when it sends.
     package var endpoints: [Endpoint] = []
+    /// Why the sender could not serve, and whom it reaches; nil from an earlier release, which does not tell.
+    package var service: ServiceView?
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

@@ -39,6 +39,17 @@ struct Leadership: Hashable, Sendable {
     private var returns: [Return] = []
     /// Applicants of whom the operator was told that their heartbeats do not arrive.
     private(set) var unheardTold: [Holder] = []
+    /// Holders whom callers could not reach at an address, as others saw it: not chosen for it again so soon.
+    private(set) var shunning: [Shunning] = []
+    /// When it was last said that automatic moves are withheld.
+    var withheldTold: Instant?
+
+    struct Shunning: Hashable, Sendable {
+        var holder: Holder
+        var address: String
+        var until: Instant
+    }
+    static let shunned: Duration = .seconds(60)
     var pace = DrainPace()
 
     private struct Return: Hashable, Sendable {
@@ -140,6 +151,16 @@ struct Leadership: Hashable, Sendable {
         admissions.removeAll { $0.last < instant }
         unheardTold.removeAll { told in !admissions.contains { $0.wish.holder.name == told.name } }
         relinquishments.removeAll { $0.last < instant }
+    }
+
+    mutating func shun(_ holder: Holder, _ address: String, until: Instant) {
+        shunning.removeAll { $0.holder == holder && $0.address == address }
+        if shunning.count >= Limits.addresses { shunning.removeFirst() }
+        shunning.append(Shunning(holder: holder, address: address, until: until))
+    }
+
+    func isShunned(_ holder: Holder, _ address: String, at now: Instant) -> Bool {
+        shunning.contains { $0.holder == holder && $0.address == address && now < $0.until }
     }
 
     mutating func proposed(_ epoch: Epoch) {

@@ -20,6 +20,7 @@ extension Node {
             admit(&scratch, at: now)
             coverSeats(&scratch, at: now)
             relieve(&scratch, at: now)
+            relieveUnserved(&scratch, at: now)
             advanceDrain(&scratch, at: now)
             endMaintenance(&scratch, at: now)
             activateConfiguration(&scratch, at: now)
@@ -97,11 +98,9 @@ extension Node {
                 "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
             return []
         }
-        var spares = spares(in: scratch, at: now).filter { $0 != lost }
-        var grants: [Succession] = []
-        for address in seats where !spares.isEmpty {
-            grants.append(Succession(address: address, to: spares.removeFirst()))
-        }
+        let free = spares(in: scratch, at: now).filter { $0 != lost }
+        var grants = assign(seats, to: free, in: scratch, at: now)
+        let spares = free.filter { spare in !grants.contains { $0.to == spare } }
         if let own = returning(of: lost, in: scratch, at: now), seats.contains(own.address),
             !grants.contains(where: { $0.address == own.address })
         {
@@ -109,19 +108,19 @@ extension Node {
         }
         for address in left {
             let to =
-                spares.first ?? grants.first?.to
-                ?? takersOfLeftCalls(besides: lost, in: scratch, at: now).first
+                takers(for: address, in: scratch, at: now).first { spares.contains($0) } ?? grants.first?.to
+                ?? takersOfLeftCalls(of: address, besides: lost, in: scratch, at: now).first
             if let to { grants.append(Succession(address: address, to: to)) }
         }
         return grants.sorted { $0.address < $1.address }
     }
 
     /// Nobody comes by DNS to what carries calls of a drain, so it may be a second address of whoever is at hand.
-    private func takersOfLeftCalls(
-        besides lost: Holder, in scratch: ControlState, at now: Instant
+    func takersOfLeftCalls(
+        of address: String, besides lost: Holder, in scratch: ControlState, at now: Instant
     ) -> [Holder] {
         let participants = [scratch.drain?.to, scratch.drain?.from].compactMap { $0 }
-        return spares(in: scratch, at: now).filter { $0 != lost }
+        return takers(for: address, in: scratch, at: now).filter { $0 != lost }
             + participants.filter { holder in
                 holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil
             }
@@ -309,7 +308,11 @@ extension Node {
     private mutating func coverSeats(_ scratch: inout ControlState, at now: Instant) {
         guard isSettled(scratch, at: now) else { return }
         for seat in scratch.seats where scratch.grant(of: seat.address) == nil {
-            var spares = spares(in: scratch, at: now)
+            var spares = takers(for: seat.address, in: scratch, at: now)
+            if let first = spares.first {
+                let best = readiness(of: first, for: seat.address, at: now).readiness
+                spares.removeAll { readiness(of: $0, for: seat.address, at: now).readiness != best }
+            }
             // A node another empty seat prefers is left to it, as long as somebody else is free.
             let prefer = scratch.settings.seats.first { $0.name == seat.name }?.prefer
             let wanted = scratch.settings.seats.filter { rule in
@@ -351,8 +354,10 @@ extension Node {
                 let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
                 let to =
                     isLeft
-                    ? takersOfLeftCalls(besides: wish.holder, in: scratch, at: now).first
-                    : spares(in: scratch, at: now).first { $0 != wish.holder }
+                    ? takersOfLeftCalls(of: grant.address, besides: wish.holder, in: scratch, at: now).first
+                    : takers(
+                        for: grant.address, upTo: wish.leaving ? .unserving : .degraded, in: scratch, at: now
+                    ).first { $0 != wish.holder }
                 if isSeat || isLeft, let to {
                     propose(
                         .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),

@@ -113,6 +113,7 @@ extension Node {
     }
 
     mutating func keeperHeld(_ address: String, _ epoch: Epoch) {
+        keeperTroubles.forget(address)
         if holdings.held(address, epoch: epoch) {
             report(.addressHeld, address, "\(name) holds \(address)", epoch: epoch)
         }
@@ -134,6 +135,10 @@ extension Node {
     mutating func switchReported(_ report: SwitchReport, at now: Instant) {
         let before = load
         load = report
+        // What moves a seat is told at once.
+        if before.blockers != report.blockers || before.complaints != report.complaints {
+            nextBeat = min(nextBeat, now)
+        }
         // Unknown is no trouble: it holds what it holds, and only takes nothing more.
         guard report.health == .unhealthy, before.health != .unhealthy else { return }
         if before.isFit { self.report(.trouble, name, "FreeSWITCH is \(report.health.rawValue)") }
@@ -164,6 +169,7 @@ extension Node {
             load: load, founding: foundingDigest(at: now), acknowledgements: acknowledgements(at: now))
         heartbeat.logTerm = raft.lastEpoch.term
         heartbeat.machine = machine
+        heartbeat.service = serviceView(at: now)
         effects.append(.beat(heartbeat))
     }
 

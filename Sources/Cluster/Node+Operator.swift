@@ -173,12 +173,15 @@ extension Node {
             reasons.append("\(drain.owner) is draining \(drain.seat)")
         }
         if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seatName) is moving already") }
-        var to = spares(in: state, at: now).first
+        var to = readySpares(for: seat.address, in: state, at: now).first
         if let target {
             let holder = state.member(target)?.holder
             to = holder
             if let holder {
-                if let reason = unreadiness(of: holder, in: state, at: now) { reasons.append(reason) }
+                let reason =
+                    unreadiness(of: holder, in: state, at: now)
+                    ?? blocker(of: holder, for: seat.address, in: state, at: now)
+                if let reason { reasons.append(reason) }
             } else {
                 reasons.append("no node \(target)")
             }
@@ -207,7 +210,8 @@ extension Node {
         at now: Instant
     ) {
         guard let state else { return }
-        let ready = spares(in: state, at: now)
+        // With nobody there to be worse than: whoever could hold it at all.
+        let ready = takers(for: seat.address, in: state, at: now)
         guard let to = target == nil ? ready.first : ready.first(where: { $0.name == target }) else {
             answer(asker, .refused(["no slave is ready for \(seat.name): " + whyNoSpare(in: state, at: now)]))
             return

@@ -63,7 +63,8 @@ extension Node {
             voter: raft.membership.voters.contains { $0.name == node },
             incarnation: "\((isMe ? me : neighbour?.holder ?? member?.holder ?? me).incarnation >> 32)",
             configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
-            note: note)
+            note: note, ready: member.flatMap { isReady($0, at: now) },
+            blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil })
     }
 
     private func seatLines(at now: Instant) -> [StatusReport.SeatLine] {
@@ -85,7 +86,9 @@ extension Node {
             return StatusReport.SeatLine(
                 name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
                 addressName: seat.address, holder: grant?.holder.name, state: condition,
-                published: isPublished(seat.address, in: state), epoch: grant.map { "\($0.epoch)" })
+                published: isPublished(seat.address, in: state), epoch: grant.map { "\($0.epoch)" },
+                trouble: trouble(at: seat, in: state, at: now),
+                seen: grant.map { sightLines(of: $0, at: now) })
         }
     }
 
@@ -164,6 +167,7 @@ extension Node {
         if raft.leader == nil {
             warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
         }
+        warnings += serviceWarnings(in: state, at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
         if have <= raft.membership.majority {
             warnings.append(

@@ -25,6 +25,9 @@ package struct Node: Sendable, Equatable {
     var fences = FenceLog()
     var holdings = Holdings()
     var load: SwitchReport
+    var network = NetworkView()
+    var keeperTroubles = KeeperTroubles()
+    var strangers: [Stranger] = []
 
     let startedAt: Instant
     var generator: SeededGenerator
@@ -156,6 +159,7 @@ package struct Node: Sendable, Equatable {
             holdings.keeperLost()
             report(.trouble, name, "the keeper died; its addresses are gone or going")
         case .switchReported(let report): switchReported(report, at: now)
+        case .networkSeen(let sights): networkSeen(sights, at: now)
         case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
         case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)
@@ -191,6 +195,8 @@ package struct Node: Sendable, Equatable {
         watchLease(at: now)
         hold(at: now)
         if isBeat {
+            watchKeeper(at: now)
+            contradict(at: now)
             form(at: now)
             endWaiting(at: now)
             endAsking(at: now)

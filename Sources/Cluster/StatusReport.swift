@@ -25,6 +25,10 @@ package struct StatusReport: Hashable, Sendable, Codable {
         /// Whether its cluster file differs from the agreed one.
         package var configurationDiffers: Bool
         package var note: String?
+        /// Whether it could take any address now with its calls; nil from a node that does not tell.
+        package var ready: Bool?
+        /// Why it could not, each as part of a sentence; nil from a node that does not tell.
+        package var blockers: [String]?
     }
     package struct SeatLine: Hashable, Sendable, Codable {
         package enum State: String, Hashable, Sendable, Codable {
@@ -37,6 +41,26 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var state: State
         package var published: Bool
         package var epoch: String?
+        /// Why callers are served by nobody there, or nobody can take it; nil when nothing is wrong.
+        package var trouble: String?
+        /// What others see who ask the address by SIP; nil from a node that does not tell.
+        package var seen: [SightLine]?
+    }
+    package struct SightLine: Hashable, Sendable, Codable {
+        package enum Verdict: String, Hashable, Sendable, Codable {
+            case served, silent, refused
+        }
+        /// Who asks.
+        package var node: String
+        package var verdict: Verdict
+        /// Hardware address that answers for it in the asker's network.
+        package var station: String?
+
+        package init(node: String, verdict: Verdict, station: String? = nil) {
+            self.node = node
+            self.verdict = verdict
+            self.station = station
+        }
     }
     package struct MaintenanceLine: Hashable, Sendable, Codable {
         package var addresses: [String]

@@ -16,6 +16,8 @@ package struct Survey: Hashable, Sendable {
     package var seats: [String]
     /// What a drain asks of the switch on this node; nil asks nothing.
     package var duty: DrainDuty?
+    /// Addresses of other holders that this node asks by SIP whether they are served.
+    package var asks: [Ask] = []
 
     package init(
         placements: [Placement] = [], members: [Holder] = [], heard: [String] = [], expected: Int = 1,
@@ -40,6 +42,8 @@ package struct Placement: Hashable, Sendable {
     package var epoch: Epoch
     /// Whether the keeper of this very node holds it now.
     package var isHere: Bool
+    /// Why no other node could bring the address's calls back now, in words; nil when one stands ready.
+    package var uncovered: String?
 
     package init(address: ServiceAddress, holder: Holder?, epoch: Epoch, isHere: Bool) {
         self.address = address
@@ -54,13 +58,15 @@ extension Node {
     mutating func survey(at now: Instant) {
         surveyedAt = applied
         guard let state else { return }
-        let survey = Survey(
+        var survey = Survey(
             placements: state.settings.addresses.map { address in
                 let grant = state.grant(of: address.name)
                 let holder = grant.flatMap { $0.revoked ? nil : $0.holder }
-                return Placement(
+                var placement = Placement(
                     address: address, holder: holder, epoch: grant?.epoch ?? .zero,
                     isHere: holder == me && holdings[address.name]?.condition == .held)
+                placement.uncovered = uncovered(address.name, holder, in: state, at: now)
+                return placement
             },
             members: state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder).sorted(),
             heard: state.members.filter { member in
@@ -69,9 +75,26 @@ extension Node {
             expected: max(state.members.count(where: \.isActive), state.settings.expect),
             hasLease: leaseValidSince != nil, seats: state.seats.map(\.name),
             duty: duty(in: state, at: now))
+        survey.asks = asks(in: state, at: now)
         guard survey != surveyed else { return }
         surveyed = survey
         effects.append(.surveyed(survey))
+    }
+
+    /// Why nobody but its holder could bring the calls of an address back; nil when somebody could.
+    private func uncovered(
+        _ address: String, _ holder: Holder?, in state: ControlState, at now: Instant
+    ) -> String? {
+        guard let holder else { return nil }
+        var takers = readySpares(for: address, in: state, at: now)
+        // Of a drain's calls whoever takes part in it may take care.
+        if state.addressesWithLeftCalls.contains(address) {
+            takers += takersOfLeftCalls(of: address, besides: holder, in: state, at: now).filter {
+                readiness(of: $0, for: address, at: now).readiness == .ready
+            }
+        }
+        return takers.contains { $0 != holder }
+            ? nil : "no slave stands ready: " + whyNoSpare(in: state, at: now)
     }
 
     private func duty(in state: ControlState, at now: Instant) -> DrainDuty? {

@@ -66,7 +66,7 @@ package struct ClusterTime: Hashable, Comparable, Sendable, Codable {
 }
 
 /// What the switch link last said of the FreeSWITCH on this machine.
-package struct SwitchReport: Hashable, Sendable, Codable {
+package struct SwitchReport: Hashable, Sendable {
     package enum Health: String, Hashable, Sendable, Codable, CaseIterable {
         /// Nothing was heard from it yet, or it still ends calls that are elsewhere: it takes nothing now.
         case unknown
@@ -111,12 +111,21 @@ package struct SwitchReport: Hashable, Sendable, Codable {
     package var isRefusing = false
     /// Whether every phone a drain wants to move was told, or cannot be.
     package var arePhonesTold = false
+    /// What keeps this switch from serving callers or from bringing calls back; others are told of it beside the load.
+    package var blockers: [Blocker] = []
+    /// What it sees of addresses that others hold.
+    package var sights: [Sight] = []
+    /// Addresses held here whose calls are being revived, sorted.
+    package var reviving: [String] = []
 
     package init(health: Health, calls: UInt32 = 0, registrations: UInt32 = 0) {
         self.health = health
         self.calls = calls
         self.registrations = registrations
     }
+
+    /// What it sees that is not served.
+    var complaints: [Sight] { sights.filter { $0.verdict != .served } }
 
     package func load(of address: String) -> AddressLoad? { addresses.first { $0.address == address } }
 

@@ -109,7 +109,8 @@ struct ClusterReader {
 
     private mutating func readPolicy(_ element: Element, into draft: inout Draft) {
         check(
-            element, required: [], optional: ["no-quorum", "on-exhaustion", "takeovers-per-hour"])
+            element, required: [],
+            optional: ["no-quorum", "on-exhaustion", "takeovers-per-hour", "unserved-after"])
         allow(element, children: [])
         var policy = Policy()
         policy.noQuorum =
@@ -123,6 +124,8 @@ struct ClusterReader {
         if element.value("takeovers-per-hour") != nil {
             policy.takeoversPerHour = number(element, "takeovers-per-hour", in: 0...1000) ?? 0
         }
+        policy.unservedAfter = duration(
+            element, "unserved-after", in: .milliseconds(500) ... .seconds(60))
         draft.policy = Placed(value: policy, place: element.place)
     }
 }

@@ -143,6 +143,7 @@ enum ClusterSchema {
                   </data>
                 </attribute>
               </optional>
+              <optional><attribute name="unserved-after"><ref name="duration"/></attribute></optional>
             </element>
           </define>
 

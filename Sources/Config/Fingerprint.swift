@@ -53,6 +53,8 @@ struct Fingerprint {
         let policy = settings.policy
         add(
             "policy", policy.noQuorum.rawValue, policy.onExhaustion.rawValue, "\(policy.takeoversPerHour)")
+        // Only when it is given: a file without it means the same to an earlier release.
+        if let after = policy.unservedAfter { add("unserved-after", text(after)) }
         guard let dns = settings.dns else { return }
         add("dns", dns.zone, text(dns.ttl), "\(dns.floor)", "\(dns.seatNames)")
         for server in dns.servers {

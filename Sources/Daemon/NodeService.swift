@@ -143,7 +143,7 @@ package enum NodeService {
                 passwords: setting.passwords, limitRules: setting.file.limitRules,
                 program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath,
                 nodes: setting.file.settings.nodes.map(\.name), log: log,
-                journal: journal, historyPath: directory.historyFile,
+                journal: journal, asking: setting.asking, historyPath: directory.historyFile,
                 report: { inbox.put(.switchReported($0)) }, tell: { inbox.put(.noticed($0)) }))
     }
 
@@ -205,8 +205,11 @@ package enum NodeService {
                     kind: setting.kind, settings: setting.file.settings, restored: start.restored,
                     seed: .random(in: .min ... .max), machine: MachineIdentity.read(), at: BootClock.now())
                 let loop = NodeLoop(
-                    node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper, doers: doers,
-                    isSwitchWatched: setting.isSwitchWatched, warnings: warnings)
+                    node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper,
+                    network: setting.watchesNetwork
+                        ? NetworkWatch(setting.file.settings.addresses, at: BootClock.now(), log: doers.log)
+                        : nil,
+                    doers: doers, isSwitchWatched: setting.isSwitchWatched, warnings: warnings)
                 ending.put(.success(loop.run()))
             } catch {
                 ending.put(.failure(error))

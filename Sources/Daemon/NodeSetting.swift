@@ -19,6 +19,19 @@ struct NodeSetting: Sendable {
     var section: SwitchSection
     var passwords: Sharing.Passwords
 
+    /// Whether the networks of service addresses are looked at: on real interfaces, by who may hold them.
+    var watchesNetwork: Bool { kind == .full && file.addressMode == .kernel }
+
+    /// How addresses are asked whether they are served.
+    var asking: Sharing.Asking {
+        var asking = Sharing.Asking()
+        let patience = file.settings.policy.unservedAfter ?? asking.patience
+        asking.watchesNetwork = watchesNetwork
+        asking.patience = patience
+        asking.interval = min(asking.interval, patience / 4)
+        return asking
+    }
+
     /// - Throws: `ServiceFailure` with file and line, or with the file to mend.
     init(_ options: NodeOptions) throws(ServiceFailure) {
         do throws(ConfigFailure) {

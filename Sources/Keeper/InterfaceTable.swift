@@ -7,6 +7,7 @@ struct InterfaceTable: Equatable, Sendable {
         /// IFF_ bits.
         var flags: UInt32
         var hardwareAddress: [UInt8]
+        var name = ""
 
         var isRunning: Bool {
             flags & UInt32(IFF_UP) != 0 && flags & UInt32(IFF_RUNNING) != 0
@@ -77,8 +78,10 @@ struct InterfaceTable: Equatable, Sendable {
             return nil
         }
         let hardware = message.attribute(Int(IFLA_ADDRESS), after: Self.linkHeaderBytes)
+        let name = message.attribute(Int(IFLA_IFNAME), after: Self.linkHeaderBytes)
         let now = Interface(
-            index: index, flags: flags, hardwareAddress: hardware ?? known?.hardwareAddress ?? [])
+            index: index, flags: flags, hardwareAddress: hardware ?? known?.hardwareAddress ?? [],
+            name: name.map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } ?? known?.name ?? "")
         guard let known else {
             interfaces.insert(now, at: position)
             return nil

@@ -72,6 +72,15 @@ package struct KeeperAddress: Hashable, Comparable, Sendable {
         family == other.family && high == other.high && low == other.low
     }
 
+    /// The same address as a network of its own.
+    var host: KeeperAddress {
+        guard
+            let host = KeeperAddress(
+                family: family, bytes: bytes, prefixLength: UInt8(family.length * 8))
+        else { preconditionFailure("an address has its own length") }
+        return host
+    }
+
     package static func < (a: KeeperAddress, b: KeeperAddress) -> Bool {
         (a.family.rawValue, a.high, a.low, a.prefixLength) < (
             b.family.rawValue, b.high, b.low, b.prefixLength

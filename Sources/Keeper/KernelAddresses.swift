@@ -109,7 +109,9 @@ final class KernelAddresses: AddressPlace {
 
     func remove(_ address: KeeperAddress) -> Holdings.Event {
         let found = table.placements.filter { $0.address.isSameHost(as: address) }
-        let known = placed.filter { $0.address == address && !found.contains($0) }
+        let known = placed.filter { $0.address == address }.map {
+            InterfaceTable.Placement(address: address.host, interface: $0.interface)
+        }.filter { !found.contains($0) }
         // Muted first: nothing leaves from it after it is gone, and routes that sockets remember from before
         // are looked up anew when it goes.
         let mute = managed.contains(address) ? rules.requestToMute(address) : nil
@@ -225,11 +227,14 @@ final class KernelAddresses: AddressPlace {
         _ address: KeeperAddress, on interface: Int32, _ flags: Int32
     ) -> NetlinkRequest {
         NetlinkRequest(type: Int(RTM_NEWADDR), flags: flags) { writer in
-            writer.appendAddressHeader(address, interface: interface)
+            // As a host of its own, not as one more of the interface's network: otherwise, when the machine's own
+            // address goes, ours would be the network's first, and when its own comes back (`netplan apply`, a new
+            // DHCP lease) that would be second to ours and get no connected route.
+            writer.appendAddressHeader(address.host, interface: interface)
             writer.append(attribute: Int(IFA_LOCAL), address.bytes)
             writer.append(attribute: Int(IFA_ADDRESS), address.bytes)
             // No duplicate detection: it would take a second. No prefix route: the interface's own address
-            // has it, and a route shared with ours would get our lifetime and expire with it.
+            // has it.
             writer.append(attribute: Int(IFA_FLAGS), words: [UInt32(IFA_F_NODAD | IFA_F_NOPREFIXROUTE)])
             // struct ifa_cacheinfo: preferred, valid, and two stamps that the kernel ignores.
             writer.append(attribute: Int(IFA_CACHEINFO), words: [Self.lifetime, Self.lifetime, 0, 0])

@@ -85,6 +85,8 @@ enum Occurrence: Sendable {
     case switchTick(machine: Int)
     case switchRecovered(machine: Int)
     case diskQuickens(machine: Int)
+    case cardReturns(machine: Int)
+    case networkReturns(String)
     case updateArrives(ZoneUpdate, Asker, isAnswered: Bool)
     case secondaryRefreshes(Int)
     case serverRecovers(Int)

@@ -11,6 +11,7 @@ struct Machine: Sendable {
     var disk: PretendDisk
     var keeper = PretendKeeper()
     var phones: PretendSwitch
+    var card = PretendCard()
     var commands = PretendCommands()
     var service: Service?
     /// Counts starts of the node service; what was meant for one life does not reach the next.

@@ -37,6 +37,10 @@ struct PretendKeeper: Hashable, Sendable {
     var ignoresExpiry = false
     /// The kernel refuses to add addresses until then.
     var refusesUntil = Moment.zero
+    /// Addresses in whose network it has no interface.
+    var refuses: Set<String> = [] {
+        didSet { held.removeAll { refuses.contains($0.address.name) } }
+    }
 
     var isAwake: Bool { condition == .awake }
 
@@ -135,6 +139,7 @@ struct PretendKeeper: Hashable, Sendable {
             guard let i = held.firstIndex(where: { $0.address.name == address.name }) else {
                 if until <= now { return .refused("the hold ended before it was read") }
                 if moment < refusesUntil { return .refused("the kernel does not add the address") }
+                if refuses.contains(address.name) { return .refused("no interface has its network") }
                 let position = held.firstIndex { address.name < $0.address.name } ?? held.endIndex
                 let new = Held(address: address, epoch: epoch, until: until, lifetimeEnd: nil)
                 held.insert(new, at: position)

@@ -7,6 +7,8 @@ struct PretendSwitch: Hashable, Sendable {
     /// What its node last told it to be there, sorted.
     var addresses: [String] = []
     var duty: DrainDuty?
+    /// Addresses of others that the node asks.
+    var asks: [Ask] = []
     var isRefusing = false
     var arePhonesTold = false
     /// What was told last.
@@ -19,6 +21,7 @@ struct PretendSwitch: Hashable, Sendable {
     mutating func surveyed(_ survey: Survey) {
         addresses = survey.placements.filter(\.isHere).map(\.address.name).sorted()
         duty = survey.duty
+        asks = survey.asks
         if duty?.movesRegistrations != true { arePhonesTold = false }
     }
 

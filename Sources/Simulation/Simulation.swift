@@ -87,6 +87,10 @@ package enum Simulation {
         world.awaitRest()
         var takeover: Duration?
         if world.violation == nil { world.stayQuiet(for: .milliseconds(500)) }
+        if world.violation == nil {
+            world.cutOneService()
+            if world.violation == nil { world.awaitRest() }
+        }
         let isWhole = !world.machines.contains { $0.staysDown }
         if world.violation == nil, isWhole || world.machines.count > 3 {
             takeover = world.loseOneMaster()

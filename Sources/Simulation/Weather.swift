@@ -14,6 +14,8 @@ package enum Fault: Int, Hashable, Sendable, CaseIterable {
     case serverTrouble, primaryTrouble
     // People.
     case operators
+    // The network of the service addresses, which heartbeats do without.
+    case serviceCut, serviceFilter, noNetwork
 }
 
 /// How often each fault comes in one world: whole classes are off, so that the others are seen alone.
@@ -89,6 +91,10 @@ extension World {
         network.damage = 0
         network.delay = 60 * microsecond...300 * microsecond
         for server in nameServers?.servers.indices ?? 0..<0 { setServer(server, .well) }
+        for address in blueprint.settings.addresses.map(\.name)
+        where machines.contains(where: { $0.card.unplaceable.contains(address) }) {
+            place(address, isPlaceable: true)
+        }
         for machine in machines.indices { mend(machine) }
         // What was due in the storm and not begun is due no more.
         if calendar.isUsed { for machine in machines.indices { readCalendar(machine) } }
@@ -99,6 +105,8 @@ extension World {
         machines[machine].disk.isFailing = false
         machines[machine].keeper.refusesUntil = .zero
         machines[machine].service?.stall = nil
+        plug(machine, true)
+        filter(machine, false)
         setSwitch(machine, .healthy)
         if machines[machine].keeper.condition == .asleep { wakeKeeper(machine) }
         if machines[machine].service?.isAsleep == true { wakeService(machine) }
@@ -117,12 +125,26 @@ extension World {
     private mutating func strike(_ fault: Fault) {
         switch fault {
         case .loss, .duplication, .reordering, .damage, .distance, .operators: break
+        case .serviceCut, .serviceFilter, .noNetwork: strikeService(fault)
         case .oneWayCut, .partition, .isolation, .brokenLink, .slowLink: strikeNetwork(fault)
         case .serverTrouble, .primaryTrouble: strikeServers(fault)
         case .serviceSleep, .keeperSleep, .machineSleep, .stall, .crash, .kill, .keeperDeath, .diskLoss,
             .shutdown, .slowDisk, .diskFailure, .switchFailure, .kernelRefusal:
             strike(fault, machine: chance.weather.draw(0...(machines.count - 1)))
         }
+    }
+
+    private mutating func strikeService(_ fault: Fault) {
+        let end = now.after(nanoseconds: chance.weather.drawSpan(50 * millisecond...4000 * millisecond))
+        if fault == .noNetwork {
+            let address = chance.weather.pick(blueprint.settings.addresses.map(\.name))
+            place(address, isPlaceable: false)
+            agenda.add(.networkReturns(address), at: end)
+            return
+        }
+        let machine = chance.weather.draw(0...(machines.count - 1))
+        if fault == .serviceCut { plug(machine, false) } else { filter(machine, true) }
+        agenda.add(.cardReturns(machine: machine), at: end)
     }
 
     private mutating func strikeNetwork(_ fault: Fault) {

@@ -52,9 +52,13 @@ extension World {
         if machines[machine].phones != before { tellSwitch(machine) }
     }
 
-    private func report(of machine: Int) -> SwitchReport {
+    private mutating func report(of machine: Int) -> SwitchReport {
         let phones = machines[machine].phones
         var report = SwitchReport(health: phones.health)
+        // All is well unless something is done to a network.
+        if machines.contains(where: { !$0.card.isWell || !$0.card.unanswered.isEmpty }) {
+            report.sights = sights(of: machine)
+        }
         guard phones.health != .none else { return report }
         let held = machines[machine].keeper.held.map(\.address.name)
         for address in phones.addresses {

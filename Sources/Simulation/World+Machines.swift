@@ -35,7 +35,9 @@ extension World {
         machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)
         machines[machine].phones.told = nil
         machines[machine].tickDue = now
+        machines[machine].card.told = []
         tellSwitch(machine)
+        tellNetwork(machine)
         startKeeper(of: machine, life: life, after: chance.machines.draw(1...5) * millisecond)
     }
 

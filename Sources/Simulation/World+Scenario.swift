@@ -26,6 +26,17 @@ extension World {
         case "crash", "kill", "wipe", "restart", "stop", "pause", "resume", "keeper-dies":
             try playOnMachine(act)
         case "isolate", "cut", "heal": try playOnNetwork(act, &cuts)
+        case "unplug": plug(try machine(act, 1), false)
+        case "plug": plug(try machine(act, 1), true)
+        case "filter": filter(try machine(act, 1), true)
+        case "unfilter": filter(try machine(act, 1), false)
+        case "no-network": place(try act.word(1), isPlaceable: false)
+        case "network": place(try act.word(1), isPlaceable: true)
+        case "switches":
+            for number in machines.indices where machines[number].kind == .full {
+                machines[number].phones.health = .healthy
+                passSwitchNow(number)
+            }
         case "drain", "abort", "undrain", "switchover": try playOperator(act)
         case "calls":
             let number = try machine(act, 1)
@@ -177,6 +188,9 @@ extension World {
         case "drain":
             let phase = state.drain?.phase.rawValue ?? "none"
             return try act.word(2) == phase ? nil : "the drain is \(phase)"
+        case "moves":
+            let count = state.takeovers.count
+            return "\(count)" == (try act.word(2)) ? nil : "\(count) moves count"
         case "slaves": return state.slaves == rest ? nil : "the slaves are \(state.slaves)"
         default: throw Scenario.Failure(line: act.line, text: "nothing like that can be expected")
         }

@@ -131,6 +131,10 @@ package struct World: Sendable {
         case .reconnect(let link): reconnect(link)
         case .switchTick(let machine): passSwitch(machine)
         case .switchRecovered(let machine): setSwitch(machine, .healthy)
+        case .cardReturns(let machine):
+            plug(machine, true)
+            filter(machine, false)
+        case .networkReturns(let address): place(address, isPlaceable: true)
         case .diskQuickens(let machine): machines[machine].disk.slowness = 0
         case .updateArrives(let update, let asker, let isAnswered):
             updateArrives(update, from: asker, isAnswered: isAnswered)

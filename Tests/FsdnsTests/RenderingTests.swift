@@ -38,6 +38,24 @@ import Wire
                 """)
     }
 
+    @Test("status shows who stands ready, who does not and why, and who reaches whom") func readiness() throws
+    {
+        var report = try StatusFixture.report()
+        report.nodes[3].ready = true
+        report.nodes[4].ready = false
+        report.nodes[4].blockers = ["eth1 has no carrier"]
+        report.seats[0].trouble = "fs2 and fs4 cannot reach alpha at fs1"
+        report.seats[0].seen = [.init(node: "fs2", verdict: .silent), .init(node: "fs4", verdict: .served)]
+        let text = StatusText(paint: .off, width: nil).lines(report)
+        #expect(text.contains { $0.hasPrefix("fs4") && $0.contains("yes") })
+        #expect(text.contains { $0.hasPrefix("fs5") && $0.contains("no: eth1 has no carrier") })
+        #expect(text.contains { $0.hasPrefix("master1") && $0.contains("unserved") })
+        #expect(text.contains { $0.hasPrefix("master1") && $0.hasSuffix("fs2 silent, fs4 yes") })
+        let json = JSONText.pretty(StatusDocument(report, now: Date(timeIntervalSince1970: 0)))
+        #expect(json.contains("\"ready\" : false") && json.contains("\"trouble\" : null"))
+        #expect(json.contains("\"verdict\" : \"silent\""))
+    }
+
     @Test("no line of status is wider than the terminal", arguments: [20, 40, 61])
     func narrow(width: Int) throws {
         let text = StatusText(paint: .off, width: width).lines(try StatusFixture.report())

@@ -101,7 +101,8 @@ struct KeeperServiceTests {
         }
 
         func isThere(_ address: KeeperAddress) throws -> Bool {
-            try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" \(address) ")
+            let bare = address.description.prefix { $0 != "/" }
+            return try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" \(bare)/")
         }
 
         /// As systemd does: the listening socket is descriptor 3, and LISTEN_PID names who gets it.

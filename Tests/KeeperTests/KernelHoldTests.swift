@@ -7,8 +7,13 @@ struct KernelHoldTests {
     private static let v4 = KeeperAddress("10.99.0.7/24")
     private static let v6 = KeeperAddress("2001:db8:99::7/64")
 
+    /// As the keeper puts it: a host of its own.
+    private static func host(_ address: KeeperAddress) -> String {
+        "\(address.description.prefix { $0 != "/" })/\(address.family == .v4 ? 32 : 128)"
+    }
+
     private static func isThere(_ address: KeeperAddress, in namespace: String) throws -> Bool {
-        try NetworkNamespaces.ip("-n \(namespace) -o addr show").contains(" \(address) ")
+        try NetworkNamespaces.ip("-n \(namespace) -o addr show").contains(" \(host(address)) ")
     }
 
     /// Looks again and again until it is so; false after `milliseconds`.
@@ -137,7 +142,7 @@ struct KernelHoldTests {
             guard case .held(address, 3, let first, _) = try keeper.report() else {
                 Issue.record("not held"); return
             }
-            try NetworkNamespaces.ip("-n \(lan.near) addr del \(address) dev near0")
+            try NetworkNamespaces.ip("-n \(lan.near) addr del \(Self.host(address)) dev near0")
             guard case .held(address, 3, let second, _) = try keeper.report() else {
                 Issue.record("not held again")
                 return
@@ -177,6 +182,24 @@ struct KernelHoldTests {
         var isHeld = false
         for _ in 0..<4 where !isHeld { if case .held = try keeper.report() { isHeld = true } }
         #expect(isHeld)
+    }
+
+    @Test("the machine's own address goes and comes back: its route does too, and the held address stays")
+    func ownAddress() throws {
+        let lan = try NetworkNamespaces("own")
+        let address = try #require(Self.v4)
+        let keeper = try KeeperUnderTest(in: lan.near)
+        _ = try keeper.configure(.kernel, [address])
+        try keeper.hold(address, for: 20_000, token: 1)
+        guard case .held = try keeper.report() else { Issue.record("not held"); return }
+        // As systemd sets it up: another address of the network becomes its first.
+        try NetworkNamespaces.ip(
+            "netns exec \(lan.near) sysctl -q -w net.ipv4.conf.all.promote_secondaries=1")
+        try NetworkNamespaces.ip("-n \(lan.near) addr del 10.99.0.1/24 dev near0")
+        try NetworkNamespaces.ip("-n \(lan.near) addr add 10.99.0.1/24 dev near0")
+        let routes = try NetworkNamespaces.ip("-n \(lan.near) route show dev near0")
+        #expect(routes.contains("10.99.0.0/24"))
+        #expect(try Self.isThere(address, in: lan.near))
     }
 
     @Test("a dead predecessor's addresses are removed before the keeper says ready")

@@ -106,7 +106,7 @@ struct MuteTests {
         try hold(address, keeper, token: 1)
         #expect(try Self.rules(in: lan.near) == [])
         // Held still, though somebody deletes it: it is added again, and not muted.
-        try NetworkNamespaces.ip("-n \(lan.near) addr del \(address) dev near0")
+        try NetworkNamespaces.ip("-n \(lan.near) addr del \(Self.bare(address)) dev near0")
         guard case .held = try keeper.report() else { Issue.record("not held again"); return }
         #expect(try Self.rules(in: lan.near) == [])
         keeper.hangUp()

@@ -42,10 +42,10 @@ package final class Network {
         try machine.check(["ip", "-batch", "-"], input: cards)
     }
 
-    /// Takes every port of the machine down, or up again.
-    package func setLink(of machine: Machine, up: Bool) throws {
+    /// Takes every port of the machine down, or up again, or that of one ring.
+    package func setLink(of machine: Machine, up: Bool, ring only: Int? = nil) throws {
         var batch = ""
-        for ring in machine.addresses.indices {
+        for ring in machine.addresses.indices where only == nil || ring == only {
             batch += "link set \(Self.port(machine.name, ring)) \(up ? "up" : "down")\n"
         }
         try Launch.check(["ip", "-batch", "-"], inside: [room], input: batch)

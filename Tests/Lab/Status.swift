@@ -18,6 +18,8 @@ package struct Status: Decodable, Sendable {
         package var freeswitch: String
         package var calls: Int
         package var registrations: Int
+        package var ready: Bool?
+        package var blockers: [String]
     }
     package struct SeatLine: Decodable, Sendable {
         package var name: String
@@ -25,6 +27,7 @@ package struct Status: Decodable, Sendable {
         package var holder: String?
         package var state: String
         package var published: Bool
+        package var trouble: String?
     }
     package struct Maintenance: Decodable, Sendable {
         package struct Drain: Decodable, Sendable {

@@ -64,7 +64,10 @@ extension Node {
         }
         let newAddress = state.maintenanceAddresses.first { state.grant(of: $0.name) == nil }
         if newAddress == nil { preflight.refusals.append("no maintenance address is free") }
-        let to = chooseTaker(grant.holder, request, &preflight, in: state, at: now)
+        let to = chooseTaker(
+            grant.holder, of: [seat.address, newAddress?.name].compactMap { $0 }, request, &preflight,
+            in: state,
+            at: now)
         checkQuorum(without: grant.holder, request, &preflight, at: now)
         if let obstacle = zoneObstacle { preflight.refusals.append("the zone is not in order: \(obstacle)") }
         guard preflight.refusals.isEmpty, let newAddress, let to else { return preflight }
@@ -84,10 +87,12 @@ extension Node {
 
     /// The first ready slave that can carry the seat's calls.
     private func chooseTaker(
-        _ from: Holder, _ request: DrainRequest, _ preflight: inout DrainPreflight, in state: ControlState,
-        at now: Instant
+        _ from: Holder, of addresses: [String], _ request: DrainRequest, _ preflight: inout DrainPreflight,
+        in state: ControlState, at now: Instant
     ) -> Holder? {
-        let ready = spares(in: state, at: now)
+        let ready = spares(in: state, at: now).filter { holder in
+            addresses.allSatisfy { readiness(of: holder, for: $0, at: now).readiness == .ready }
+        }
         guard let first = ready.first else {
             preflight.refusals.append("no slave is ready: " + whyNoSpare(in: state, at: now))
             return nil
@@ -132,8 +137,9 @@ extension Node {
 
     func whyNoSpare(in state: ControlState, at now: Instant) -> String {
         if state.slaves.isEmpty { return "there is none" }
-        return state.slaves.compactMap { state.member($0)?.holder }
-            .compactMap { unreadiness(of: $0, in: state, at: now) }.joined(separator: "; ")
+        return state.slaves.compactMap { state.member($0)?.holder }.compactMap { holder in
+            unreadiness(of: holder, in: state, at: now) ?? blocker(of: holder, for: nil, in: state, at: now)
+        }.joined(separator: "; ")
     }
 
     private func describe(_ drain: Drain, in state: ControlState) -> [String] {

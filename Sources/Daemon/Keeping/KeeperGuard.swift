@@ -294,7 +294,7 @@ final class KeeperGuard {
 }
 
 extension KeeperAddress {
-    fileprivate init?(_ address: ServiceAddress) {
+    init?(_ address: ServiceAddress) {
         guard let length = UInt8(exactly: address.prefixLength) else { return nil }
         self.init(
             family: address.ip.family == .v4 ? .v4 : .v6, bytes: address.ip.bytes, prefixLength: length)

@@ -38,6 +38,8 @@ final class NodeLoop {
     private let heartbeats: Heartbeats
     private let keeper: KeeperGuard
     private let doers: Doers
+    /// Nil where addresses are not on real interfaces, or nobody is served.
+    private let network: NetworkWatch?
     private let expected: [String]
     private let isSwitchWatched: Bool
     private var readiness = Readiness()
@@ -52,9 +54,10 @@ final class NodeLoop {
     ///   - isSwitchWatched: whether somebody reports on a FreeSWITCH; without one there is none.
     ///   - warnings: what this process could not arm so far.
     init(
-        node: Node, inbox: Inbox, heartbeats: Heartbeats, keeper: KeeperGuard, doers: Doers,
-        isSwitchWatched: Bool, warnings: [String]
+        node: Node, inbox: Inbox, heartbeats: Heartbeats, keeper: KeeperGuard, network: NetworkWatch?,
+        doers: Doers, isSwitchWatched: Bool, warnings: [String]
     ) {
+        self.network = network
         self.node = node
         self.inbox = inbox
         self.heartbeats = heartbeats
@@ -76,6 +79,7 @@ final class NodeLoop {
             tend(at: now)
             waitForSomething()
             readHeartbeats()
+            readNetwork()
             if let descriptor = keeper.descriptor, readiness.isReady(descriptor) { readKeeper() }
             if readiness.isReady(inbox.descriptor) { readInbox() }
             // Last: what waited while this process did not run is news older than the deadline.
@@ -87,6 +91,7 @@ final class NodeLoop {
         readiness.clear()
         readiness.add(inbox.descriptor)
         if let descriptor = keeper.descriptor { readiness.add(descriptor) }
+        if let network { readiness.add(network.descriptor) }
         for port in heartbeats.ports {
             for descriptor in port.descriptors { readiness.add(descriptor) }
         }
@@ -100,6 +105,7 @@ final class NodeLoop {
             nextKeeperTend = now + Self.keeperTendInterval
             keeper.tend(at: now)
             if let end = keeper.end { reason = reason ?? .fatal(end) }
+            tellNetwork(at: now)
         }
         guard now >= nextTend else { return }
         nextTend = now + Self.tendInterval
@@ -125,9 +131,21 @@ final class NodeLoop {
         }
     }
 
+    private func readNetwork() {
+        guard let network, readiness.isReady(network.descriptor) else { return }
+        network.read()
+        tellNetwork(at: BootClock.now())
+    }
+
+    private func tellNetwork(at now: Instant) {
+        let locals = heartbeats.ports.compactMap { $0.local?.ip }
+        if let news = network?.news(locals, at: now) { feed(.networkSeen(news)) }
+    }
+
     private func tell(_ heard: Heartbeats.Heard) {
         guard heard.heartbeat.sender.member != node.me.member else { return }
         let now = BootClock.now()
+        network?.heard(from: heard.from.ip, at: now)
         let sighting = heartbeats.sighting(of: heard, at: now)
         if let place = told.firstIndex(where: { $0.sighting == sighting }) {
             guard now - told[place].at >= Self.tellInterval else { return }

@@ -77,6 +77,9 @@ final class ReplicaService {
         for placement in survey.placements {
             let stream = StreamID.address(placement.address.name)
             let former = placed[placement.address.name]
+            var placement = placement
+            // Who else could take it is no matter of the copies.
+            placement.uncovered = nil
             guard former != placement else { continue }
             placed[placement.address.name] = placement
             let epoch = max(placement.epoch, former?.epoch ?? .zero)

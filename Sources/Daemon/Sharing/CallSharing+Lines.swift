@@ -44,6 +44,10 @@ extension CallLine {
             isRecoverable = false
             reason = verdict.description
         }
+        if isRecoverable, let uncovered = placement.uncovered {
+            isRecoverable = false
+            reason = uncovered
+        }
         self.init(
             uuid: leg.uuid, otherUUID: leg.partner, address: placement.address.name,
             node: placement.holder?.name, from: caller("Caller-ID-Number"), to: caller("Destination-Number"),

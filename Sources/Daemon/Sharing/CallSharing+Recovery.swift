@@ -48,6 +48,18 @@ extension CallSharing {
         gather(address)
     }
 
+    /// Says `recover` once more for an address held here whose calls are not being revived: no row is staged, so no call
+    /// comes of it, and the profile leaves its standby.
+    ///
+    /// - Returns: false when the switch cannot be told now, or is busy with that address.
+    func release(_ address: String) -> Bool {
+        guard let runtime, let entry = held[address], entry.run == nil, entry.runtime == runtime,
+            recovering[address] == nil
+        else { return false }
+        letOn(address, runtime)
+        return true
+    }
+
     /// Without calls to revive: the profile stops waiting and takes new ones.
     private func letOn(_ address: String, _ runtime: String) {
         guard let table else {

@@ -79,6 +79,8 @@ final class CallSharing {
     func admit(sessions: UInt32) { tracker.admit(sessions: sessions) }
     /// How much of each limit of mod_hash the legs here can have in use.
     var limitAllowances: [String: LimitAllowance] { tracker.hashAllowances(at: BootClock.now()) }
+    /// Whether calls of that address are being revived here.
+    func isReviving(_ address: String) -> Bool { held[address]?.run != nil || recovering[address] != nil }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
 

@@ -28,12 +28,23 @@ final class Sharing: Sendable {
         var nodes: [String]
         var log: EventLog
         var journal: EventJournal
+        /// How held addresses are asked by SIP.
+        var asking = Asking()
         /// Of what became of calls.
         var historyPath: String
         /// What the node must know of the switch.
         var report: @Sendable (SwitchReport) -> Void
         /// What operators should read: a link that is missing.
         var tell: @Sendable (ClusterEvent) -> Void = { _ in }
+    }
+
+    struct Asking: Sendable {
+        /// Between two questions at one address.
+        var interval: Duration = .milliseconds(250)
+        /// How long the addresses of other nodes are unanswered before they count as unserved.
+        var patience: Duration = .seconds(1)
+        /// Whether it is looked at who answers for them by ARP and neighbour discovery.
+        var watchesNetwork = false
     }
 
     struct Passwords: Sendable {

@@ -2,6 +2,8 @@ import Cluster
 import Consensus
 import EventSocket
 import NIOCore
+import NIOPosix
+import Replication
 import Switch
 
 // What the node is told of its switch, and others by its heartbeats.
@@ -19,18 +21,96 @@ extension SharingCore {
         report.isRefusing = drains?.isRefusing ?? false
         report.arePhonesTold = drains?.arePhonesTold ?? false
         countRecoverable(calls)
+        report.blockers = blockers(calls)
+        report.sights = outside.sights
+        report.reviving = calls.heldAddresses.filter { calls.isReviving($0) }
         report.addresses = calls.heldAddresses.map { address in
             SwitchReport.AddressLoad(
                 address: address, calls: UInt32(clamping: calls.callCount(on: address, of: counts)),
                 recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
                 registrations: UInt32(clamping: registrations.count(at: address)),
-                isAnswering: probe?.isAnswering(address) ?? false)
+                isAnswering: service?.probe.isAnswering(address) ?? false)
         }
         return report
     }
 
-    /// What keeps calls from being revived here unharmed, for whoever chooses among slaves.
-    var mediaBlockers: [String] { mediaProblems.filter(\.isBlocking).map(\.description) }
+    /// What keeps this switch from serving callers at an address that is here or may come here, or from bringing their
+    /// calls back.
+    private func blockers(_ calls: CallSharing) -> [Blocker] {
+        guard runtime != nil, areProfilesKnown else { return [] }
+        var blockers: [Blocker] = []
+        if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
+        blockers += mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+        let now = BootClock.now()
+        for placement in survey.placements {
+            let name = placement.address.name
+            if !profiles.contains(where: { $0.name == name && $0.isRunning }) {
+                blockers.append(Blocker(.profile, name, "FreeSWITCH does not run profile \(name)"))
+            } else if placement.isHere, let trouble = service?.trouble(name) {
+                blockers.append(Blocker(.unanswered, name, trouble))
+            }
+            if let since = outOfStep(placement, at: now), now - since >= Self.stepPatience {
+                blockers.append(
+                    Blocker(
+                        .replica, name,
+                        "its copy of the calls of \(name) is not in step with \(holder(placement))"))
+            }
+        }
+        return blockers
+    }
+
+    private func holder(_ placement: Placement) -> String { placement.holder?.name ?? "its writer" }
+
+    /// Since when the copy of an address that is elsewhere is not complete, or comes from nobody.
+    private func outOfStep(_ placement: Placement, at now: Instant) -> Instant? {
+        let name = placement.address.name
+        let status = replica.status(of: .address(name))
+        let isInStep = status.map { $0.isOwned || ($0.isComplete && $0.source != nil) } ?? false
+        guard !isInStep, !placement.isHere, let holder = placement.holder, holder.name != me.name,
+            survey.heard.contains(holder.name)
+        else {
+            outOfStep[name] = nil
+            return nil
+        }
+        if outOfStep[name] == nil { outOfStep[name] = now }
+        return outOfStep[name]
+    }
+
+    private static let stepPatience: Duration = .seconds(5)
+
+    /// Writes what a recovery would write and takes it back; opens the table when it could not be opened before.
+    func rehearse() {
+        guard let calls, let path = databasePath, let runtime, !isRehearsing, !calls.isReviving else {
+            return
+        }
+        isRehearsing = true
+        guard let table = calls.table else {
+            let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+                try RecoveryTable(path: path)
+            }
+            opened.assumeIsolated().whenComplete { [weak self] result in
+                guard let self else { return }
+                isRehearsing = false
+                guard self.runtime == runtime, case .success(let table) = result else { return }
+                calls.table = table
+                rehearse()
+            }
+            return
+        }
+        table.rehearse(on: loop).assumeIsolated().whenComplete { [weak self] result in
+            guard let self else { return }
+            isRehearsing = false
+            guard self.runtime == runtime else { return }
+            var problem: String?
+            if case .failure(let failure) = result { problem = "\(failure)" }
+            guard problem != databaseProblem else { return }
+            databaseProblem = problem
+            trouble(
+                problem.map { "calls cannot be recovered here: \($0)" } ?? "calls can be recovered here again"
+            )
+            watch?.serviceChanged()
+        }
+    }
 
     /// Looking at every call is not for every report.
     private func countRecoverable(_ calls: CallSharing) {
@@ -53,6 +133,17 @@ extension SharingCore {
             }
             targets[address.name] = try? SocketAddress(ipAddress: "\(address.ip)", port: Int(profile.port))
         }
-        probe?.watch(targets)
+        service?.watch(targets)
+    }
+
+    var serviceAccess: ProfileService.Access {
+        ProfileService.Access(
+            release: { [weak self] in self?.calls?.release($0) ?? false },
+            isReviving: { [weak self] in self?.calls?.isReviving($0) ?? false },
+            isDrained: { [weak self] address in
+                self?.survey.duty.map { $0.refusesCalls && $0.address == address } ?? false
+            },
+            changed: { [weak self] in self?.watch?.serviceChanged() },
+            trouble: { [weak self] in self?.trouble($0) })
     }
 }

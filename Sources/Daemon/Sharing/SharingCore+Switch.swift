@@ -1,4 +1,5 @@
 import Cluster
+import Consensus
 import EventSocket
 import NIOCore
 import NIOPosix
@@ -34,6 +35,7 @@ extension SharingCore {
         _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
     ) {
         let path = directory + "/core.db"
+        databasePath = path
         let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
             try RecoveryTable(path: path)
         }
@@ -42,6 +44,7 @@ extension SharingCore {
             switch result {
             case .success(let table): cleanUp(table, runtime, switchname, isNew, isRestarted)
             case .failure(let failure):
+                databaseProblem = "\(failure)"
                 trouble("calls cannot be recovered here: \(failure)")
                 ready(runtime, switchname, nil, isRestarted)
             }
@@ -63,6 +66,7 @@ extension SharingCore {
                 }
                 ready(runtime, switchname, table, isRestarted)
             case .failure(let failure):
+                databaseProblem = "\(failure)"
                 trouble("calls cannot be recovered here: \(failure)")
                 ready(runtime, switchname, nil, isRestarted)
             }
@@ -87,6 +91,7 @@ extension SharingCore {
             askForCapacity()
             askForMediaPorts()
             tellProfile()
+            rehearse()
             watch?.up()
             missing(running)
         }
@@ -138,6 +143,7 @@ extension SharingCore {
         guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
         else { return nil }
         self.profiles = profiles
+        areProfilesKnown = true
         return Set(profiles.filter(\.isRunning).map(\.name))
     }
 
@@ -156,7 +162,31 @@ extension SharingCore {
             guard let self, self.runtime == runtime, let running = read(result) else { return }
             registrations?.profilesChanged(running)
             watchAddresses()
+            outside.ask(survey.asks, profiles)
+            watch?.serviceChanged()
             missing(running)
+        }
+    }
+
+    /// Profiles come, go, or read their configuration again: looked at closely for some seconds, by `sofia status`, which
+    /// tells of a profile that ends, and by OPTIONS, which tells of standby.
+    private func suspectProfiles() {
+        suspectUntil = BootClock.now() + Self.suspicion
+        service?.probe.suspect()
+        guard !isSuspecting else { return }
+        isSuspecting = true
+        suspect()
+    }
+
+    private func suspect() {
+        lookAtProfiles()
+        loop.assumeIsolated().scheduleTask(in: Self.suspicionInterval) { [weak self] in
+            guard let self else { return }
+            if !isStopped, runtime != nil, BootClock.now() < suspectUntil {
+                suspect()
+            } else {
+                isSuspecting = false
+            }
         }
     }
 
@@ -185,9 +215,10 @@ extension SharingCore {
         if watch?.handle(event) == true { return }
         switch event.name {
         case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
+        case "CUSTOM" where event.subclass == Self.profileStart: suspectProfiles()
         case "CUSTOM": registrations?.handle(event)
         // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
-        case "PUBLISH", "UNPUBLISH", "FAILURE": lookAtProfiles()
+        case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML": suspectProfiles()
         default: calls?.handle(event)
         }
         watch?.numbersChanged()

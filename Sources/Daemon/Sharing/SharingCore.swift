@@ -13,6 +13,7 @@ final class SharingCore {
     private static let profileInterval: TimeAmount = .seconds(5)
     /// Operators may tell the switch another number of sessions while it runs.
     private static let capacityInterval: TimeAmount = .seconds(15)
+    private static let rehearsalInterval: TimeAmount = .seconds(10)
     private static let rowInterval: TimeAmount = .seconds(2)
     private static let dumpInterval: TimeAmount = .milliseconds(250)
     private static let settingsInterval: TimeAmount = .seconds(30)
@@ -30,9 +31,11 @@ final class SharingCore {
     let calls: CallSharing?
     let registrations: RegistrationSharing?
     let drains: DrainSharing?
-    let probe: OptionsProbe?
+    let service: ProfileService?
     /// How many channels the switch takes at most; 0 while it is not known.
     var capacity: UInt32 = 0
+    /// Whether the switch has listed them since this node started.
+    var areProfilesKnown = false
     /// As the switch last listed them.
     var profiles: [SofiaProfile] = []
     /// Addresses held here when the probe was last told.
@@ -48,6 +51,19 @@ final class SharingCore {
     var toldProfile: (runtime: String, profile: String)?
     /// Settings of the switch that would harm revived calls; empty while they are not known.
     var mediaProblems: [MediaPorts.Problem] = []
+    let outside: OutsideView
+    /// Where the switch keeps its core database; nil before it was reached.
+    var databasePath: String?
+    /// Why calls could not be written into it; nil when they could.
+    var databaseProblem: String?
+    var isRehearsing = false
+    /// Since when copies of addresses are not in step.
+    var outOfStep: [String: Instant] = [:]
+    /// Until then profiles are looked at again and again.
+    var suspectUntil = Instant.zero
+    var isSuspecting = false
+    static let suspicion: Duration = .seconds(3)
+    static let suspicionInterval: TimeAmount = .milliseconds(100)
     /// Profiles whose absence was told.
     var toldMissing: [String] = []
 
@@ -63,6 +79,7 @@ final class SharingCore {
         limits = try LimitSharing(
             me: name, listener: parts.section.limitService, password: parts.passwords.limitService,
             rules: parts.limitRules, replica: replica, loop: parts.loop, log: parts.log)
+        outside = OutsideView(loop: parts.loop, asking: parts.asking, log: parts.log)
         if case .eventSocket(let access) = parts.section.freeswitch {
             let link = SwitchLink(
                 loop: parts.loop, endpoint: access.endpoint, password: parts.passwords.freeswitch,
@@ -77,7 +94,9 @@ final class SharingCore {
                 me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
                 replica: replica, log: parts.log)
-            probe = OptionsProbe(loop: parts.loop, log: parts.log)
+            service = ProfileService(
+                loop: parts.loop, interval: parts.asking.interval, patience: access.failedAfter,
+                log: parts.log)
             drains = Self.drains(access, link, calls, registrations, watch, parts.log)
         } else {
             link = nil
@@ -85,7 +104,7 @@ final class SharingCore {
             calls = nil
             registrations = nil
             drains = nil
-            probe = nil
+            service = nil
         }
         let names = NamesBox()
         if let listener = parts.section.eventSocket {
@@ -125,10 +144,14 @@ final class SharingCore {
     /// For the switch's own listeners, who see what our own event socket tells.
     private var translation: EventTranslation
 
+    static let profileStart = "sofia::profile_start"
+
     private static var subscription: Subscription {
         Subscription(
-            names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE"],
-            subclasses: RegistrationEvent.subclasses + [Pulse.subclass, "fsdns::request"])
+            names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML"],
+            subclasses: RegistrationEvent.subclasses + [
+                Pulse.subclass, "fsdns::request", Self.profileStart,
+            ])
     }
 
     private func wire() {
@@ -142,7 +165,8 @@ final class SharingCore {
             down: { [weak self] in self?.down($0) },
             event: { [weak self] in self?.handle($0) })
         watch?.figures = { [weak self] in self?.figures() ?? SwitchReport(health: .unknown) }
-        probe?.changed = { [weak self] in self?.watch?.drainChanged() }
+        service?.access = serviceAccess
+        outside.changed = { [weak self] in self?.watch?.serviceChanged() }
         watch?.isSettled = { [weak self] in self?.calls?.isSettled ?? true }
         watch?.isReviving = { [weak self] in self?.calls?.isReviving ?? false }
         calls?.told = { [weak self] event in
@@ -168,6 +192,7 @@ final class SharingCore {
         every(Self.dumpInterval) { $0.askForDump() }
         every(Self.settingsInterval) { $0.askForMediaPorts() }
         every(Self.lookInterval) { $0.calls?.lookCloser() }
+        every(Self.rehearsalInterval) { $0.rehearse() }
         every(Self.mourningInterval) { $0.limits.endMourning() }
     }
 
@@ -186,7 +211,8 @@ final class SharingCore {
         calls?.stop()
         registrations?.stop()
         drains?.stop()
-        probe?.stop()
+        service?.stop()
+        outside.stop()
         link?.stop()
         replica.stop()
         limits.stop()
@@ -215,6 +241,7 @@ final class SharingCore {
         let held = survey.placements.filter(\.isHere).map(\.address.name)
         if held != watched { watchAddresses() }
         tellProfile()
+        outside.ask(survey.asks, profiles)
         watch?.numbersChanged()
     }
 

@@ -1,23 +1,65 @@
+import Consensus
 import NIOCore
 import NIOPosix
 import Wire
 
-/// Asks SIP addresses of this machine whether they answer: OPTIONS over UDP, again and again (RFC 3261 §11).
+/// Asks SIP addresses whether they answer: OPTIONS over UDP, again and again (RFC 3261 §11).
 ///
 /// Lives on one event loop. An answer of 5xx is none: that is what a FreeSWITCH in standby says.
 final class OptionsProbe {
+    /// What is known of one address.
+    enum Condition: Hashable {
+        /// Not asked often enough to tell.
+        case unknown
+        case answering
+        /// It answers 5xx, since then: the status line's code and words.
+        case refusing(String, since: Instant, isLasting: Bool)
+        /// Nothing comes back; when it answered last, or when it was asked first.
+        case silent(since: Instant)
+    }
+
     private struct Target {
         var address: SocketAddress
         var sent: UInt64 = 0
-        var answeredAt: NIODeadline?
+        var askedAt: Instant?
+        var answeredAt: Instant?
+        /// Questions since anything came back.
+        var unanswered = 0
+        var refusal: (words: String, since: Instant)?
+        /// When anything came back, or the first question went out.
+        var heardAt: Instant?
+        /// What was told last.
+        var told = Condition.unknown
+
+        func isAnswering(at now: Instant) -> Bool {
+            refusal == nil && answeredAt.map { now - $0 < OptionsProbe.memory } ?? false
+        }
+
+        /// Asked questions count as well as time: a process that was not run has asked nothing meanwhile.
+        func condition(patience: Duration, at now: Instant) -> Condition {
+            guard let heardAt else { return .unknown }
+            if unanswered >= OptionsProbe.leastUnanswered, now - heardAt >= patience {
+                return .silent(since: heardAt)
+            }
+            if let refusal {
+                return .refusing(
+                    refusal.words, since: refusal.since, isLasting: now - refusal.since >= patience)
+            }
+            return answeredAt == nil ? .unknown : .answering
+        }
     }
 
-    private static let eager: TimeAmount = .milliseconds(100)
-    private static let calm: TimeAmount = .seconds(1)
-    /// Three questions in a row without an answer.
-    private static let memory: TimeAmount = .seconds(4)
+    private static let eager: Duration = .milliseconds(100)
+    /// Three questions in a row without an answer, at the slowest pace there was.
+    private static let memory: Duration = .seconds(4)
+    private static let leastUnanswered = 3
+    /// A FreeSWITCH with all its sessions in use says so, where `sip-options-respond-503-on-busy` is set: it serves.
+    private static let busy = "Maximum Calls In Progress"
     private let loop: any EventLoop
     private let log: EventLog
+    private let interval: Duration
+    /// How long an address is unanswered before it is called silent.
+    private let patience: Duration
     /// One for each family that is asked.
     private var channels: [SocketAddress.Family: any Channel] = [:]
     private var opening: Set<SocketAddress.Family> = []
@@ -25,16 +67,23 @@ final class OptionsProbe {
     private var timer: Scheduled<Void>?
     private let token = UInt32.random(in: .min ... .max)
     private var isStopped = false
-    /// An address answers that did not.
-    var changed: (() -> Void)?
+    /// When the next turn is due.
+    private var due: Instant?
+    /// Until then it asks eagerly: something happened to what answers.
+    private var suspectUntil = Instant.zero
+    /// An address answers that did not, or the other way round.
+    var changed: ((String) -> Void)?
 
-    init(loop: any EventLoop, log: EventLog) {
+    init(loop: any EventLoop, interval: Duration, patience: Duration, log: EventLog) {
         self.loop = loop
+        self.interval = interval
+        self.patience = patience
         self.log = log
     }
 
     /// Exactly these are asked from now on.
     func watch(_ addresses: [String: SocketAddress]) {
+        guard addresses != targets.mapValues(\.address) else { return }
         for name in targets.keys.sorted() where addresses[name] != targets[name]?.address {
             targets[name] = nil
         }
@@ -44,19 +93,64 @@ final class OptionsProbe {
         tick()
     }
 
-    func isAnswering(_ name: String) -> Bool {
-        targets[name]?.answeredAt.map { NIODeadline.now() - $0 < Self.memory } ?? false
+    /// The address is another holder's now: what was seen there before says nothing.
+    func startOver(_ name: String) {
+        guard let address = targets[name]?.address else { return }
+        targets[name] = Target(address: address)
+        tick()
+    }
+
+    var names: [String] { targets.keys.sorted() }
+
+    func isAnswering(_ name: String) -> Bool { targets[name]?.isAnswering(at: BootClock.now()) ?? false }
+
+    func condition(_ name: String) -> Condition {
+        targets[name]?.condition(patience: patience, at: BootClock.now()) ?? .unknown
+    }
+
+    /// Something happened to what answers: looked at closely for a while.
+    func suspect() {
+        suspectUntil = BootClock.now() + .seconds(3)
+        tick()
     }
 
     private func tick() {
         timer?.cancel()
         timer = nil
-        guard !isStopped, !targets.isEmpty else { return }
-        for name in targets.keys.sorted() { ask(name) }
-        let isCalm = targets.keys.allSatisfy { isAnswering($0) }
-        timer = loop.assumeIsolated().scheduleTask(in: isCalm ? Self.calm : Self.eager) { [weak self] in
+        guard !isStopped, !targets.isEmpty else {
+            due = nil
+            return
+        }
+        let now = BootClock.now()
+        excuse(at: now)
+        for name in targets.keys.sorted() {
+            ask(name, at: now)
+            tell(name, at: now)
+        }
+        let isCalm = now >= suspectUntil && targets.values.allSatisfy { $0.answeredAt != nil }
+        let wait = isCalm ? interval : min(Self.eager, interval)
+        due = now + wait
+        timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
             self?.tick()
         }
+    }
+
+    /// While this process was not run, answers waited unread: that is no silence of others.
+    private func excuse(at now: Instant) {
+        guard let due, now - due > Self.eager else { return }
+        for name in targets.keys {
+            if let heardAt = targets[name]?.heardAt {
+                targets[name]?.heardAt = min(now, heardAt + (now - due))
+            }
+        }
+    }
+
+    private func tell(_ name: String, at now: Instant) {
+        guard let target = targets[name] else { return }
+        let condition = target.condition(patience: patience, at: now)
+        guard condition != target.told else { return }
+        targets[name]?.told = condition
+        changed?(name)
     }
 
     private func open(_ family: SocketAddress.Family) {
@@ -81,16 +175,17 @@ final class OptionsProbe {
         }
     }
 
-    private func ask(_ name: String) {
-        guard var target = targets[name], let ip = target.address.ipAddress, let to = target.address.port
-        else {
-            return
-        }
+    private func ask(_ name: String, at now: Instant) {
+        guard var target = targets[name], let ip = target.address.ipAddress, target.address.port != nil
+        else { return }
         let family: SocketAddress.Family = ip.contains(":") ? .v6 : .v4
         guard let channel = channels[family], let port = channel.localAddress?.port else {
             return open(family)
         }
         target.sent += 1
+        target.unanswered += 1
+        target.askedAt = now
+        if target.heardAt == nil { target.heardAt = now }
         targets[name] = target
         let request = SIPOptions.request(
             to: target.address, from: port, token: "\(token)-\(name)",
@@ -101,11 +196,20 @@ final class OptionsProbe {
 
     /// One datagram that came back.
     func received(_ bytes: ByteBuffer) {
-        guard let code = SIPOptions.code(of: bytes), code < 500 else { return }
+        guard let code = SIPOptions.code(of: bytes) else { return }
+        let now = BootClock.now()
         for name in targets.keys.sorted() where SIPOptions.isAnswer(bytes, to: "\(token)-\(name)") {
-            let wasAnswering = isAnswering(name)
-            targets[name]?.answeredAt = .now()
-            if !wasAnswering { changed?() }
+            targets[name]?.heardAt = now
+            targets[name]?.unanswered = 0
+            let words = SIPOptions.status(of: bytes)
+            if code < 500 || words.contains(Self.busy) {
+                targets[name]?.answeredAt = now
+                targets[name]?.refusal = nil
+            } else {
+                let since = targets[name]?.refusal?.since ?? now
+                targets[name]?.refusal = (words, since)
+            }
+            tell(name, at: now)
         }
     }
 

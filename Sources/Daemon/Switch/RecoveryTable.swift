@@ -139,6 +139,17 @@ final class RecoveryTable: Sendable {
         }
     }
 
+    /// Does what a recovery would do, and takes it back: nothing of it stays.
+    func rehearse(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        run(.immediate, keepsChanges: false, on: loop) { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO recovery (runtime_uuid, technology, profile_name, hostname, uuid, metadata)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """, arguments: ["fsdns", "fsdns", "fsdns", "fsdns", "fsdns", ""])
+        }
+    }
+
     /// What processes before this one left: an unlucky `sofia recover` would call people who talk elsewhere.
     ///
     /// - Returns: how many rows went.
@@ -152,7 +163,7 @@ final class RecoveryTable: Sendable {
     }
 
     private func run<Value: Sendable>(
-        _ kind: Database.TransactionKind, on loop: any EventLoop,
+        _ kind: Database.TransactionKind, keepsChanges: Bool = true, on loop: any EventLoop,
         _ work: @escaping @Sendable (Database) throws -> Value
     ) -> EventLoopFuture<Value> {
         let promise = loop.makePromise(of: Value.self)
@@ -164,10 +175,10 @@ final class RecoveryTable: Sendable {
                 try database.writeWithoutTransaction { database in
                     try database.inTransaction(kind) {
                         value = try work(database)
-                        return .commit
+                        return keepsChanges ? .commit : .rollback
                     }
                 }
-                guard let value else { preconditionFailure("a committed transaction has a result") }
+                guard let value else { preconditionFailure("a finished transaction has a result") }
                 promise.succeed(value)
             } catch {
                 promise.fail(Self.explain(error, path))

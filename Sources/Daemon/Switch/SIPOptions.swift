@@ -33,6 +33,13 @@ enum SIPOptions {
         return code
     }
 
+    /// Code and words of the status line, as far as they can be shown.
+    static func status(of bytes: ByteBuffer) -> String {
+        let text = bytes.getString(at: bytes.readerIndex, length: min(bytes.readableBytes, 80)) ?? ""
+        let line = text.prefix { $0 != "\r" && $0 != "\n" && $0 != "\r\n" }.dropFirst(8)
+        return String(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value < 0x7F })
+    }
+
     /// Whether an answer is to a question with that token.
     static func isAnswer(_ bytes: ByteBuffer, to token: String) -> Bool {
         bytes.getString(at: bytes.readerIndex, length: min(bytes.readableBytes, 4096))?

@@ -66,6 +66,9 @@ final class SwitchWatch {
     /// Calls here ended because their address went away, or the last of them is gone.
     func settledChanged() { tell() }
 
+    /// Whether callers are served somewhere changed: told at once.
+    func serviceChanged() { tell() }
+
     /// What a drain waits for changed: told at once.
     func drainChanged() { tell() }
 
@@ -142,7 +145,8 @@ final class SwitchWatch {
 extension SwitchReport {
     /// Whether somebody waits for what is new in it.
     fileprivate func isPressing(since told: SwitchReport) -> Bool {
-        isRefusing != told.isRefusing || arePhonesTold != told.arePhonesTold
+        blockers != told.blockers || sights != told.sights || reviving != told.reviving
+            || isRefusing != told.isRefusing || arePhonesTold != told.arePhonesTold
             || addresses.map(\.address) != told.addresses.map(\.address)
             || addresses.map(\.isAnswering) != told.addresses.map(\.isAnswering)
     }

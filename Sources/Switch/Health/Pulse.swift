@@ -66,6 +66,8 @@ package struct Pulse: Sendable {
     private var returned = 0
     /// When a pulse was seen to be late, the last time.
     private var late: Instant?
+    /// When the last pulse came back on this connection, however late it was.
+    private var lastReturn: Instant?
     private var isReviving = false
 
     /// - Parameter token: different for every process, one line without spaces at its ends.
@@ -81,6 +83,7 @@ package struct Pulse: Sendable {
         out = []
         returned = 0
         late = nil
+        lastReturn = nil
         nextSend = now
         verdict = .unhealthy(.unproven)
     }
@@ -138,19 +141,32 @@ package struct Pulse: Sendable {
         let time = now - out[place].sent
         out.removeFirst(place + 1)
         roundTrip = time
+        lastReturn = now
         returned = time < deadline ? returned + 1 : 0
         judge(at: now)
         return true
     }
 
     private mutating func judge(at now: Instant) {
-        if let oldest = out.first, now - oldest.sent >= deadline {
+        if let oldest = out.first, now >= silent(oldest.sent) {
             returned = 0
             late = now
             verdict = .unhealthy(.silent(now - oldest.sent))
         } else if verdict != .healthy, returned >= settings.returns, isCalm(at: now) {
             verdict = .healthy
         }
+    }
+
+    /// When the switch counts as stuck, if nothing more comes back; `sent` is when the oldest pulse that is out was sent.
+    ///
+    /// Answers that keep coming late prove that the switch lives: it is busy. A stuck event thread answers in time
+    /// until it answers nothing at all. So the deadline runs from the last return too, and is longer by the time that
+    /// the last pulse took; a lag of `patience` deadlines is as bad as none, whatever still comes back.
+    private func silent(_ sent: Instant) -> Instant {
+        let due = sent + deadline
+        guard let lastReturn, let roundTrip else { return due }
+        let busy = lastReturn + deadline + min(roundTrip, deadline)
+        return min(max(due, busy), sent + deadline * settings.patience)
     }
 
     private func isCalm(at now: Instant) -> Bool { late.map { now - $0 >= settings.calm } ?? true }
@@ -170,6 +186,6 @@ package struct Pulse: Sendable {
         guard isConnected else { return nil }
         // Once it is known to be silent only a return tells anything new.
         guard verdict.isHealthy, let oldest = out.first else { return nextSend }
-        return min(nextSend, oldest.sent + deadline)
+        return min(nextSend, silent(oldest.sent))
     }
 }

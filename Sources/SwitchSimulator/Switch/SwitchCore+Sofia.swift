@@ -49,7 +49,10 @@ extension SwitchCore {
             recover(.profile(name), ticket: call.ticket)
             return nil
         case "stop", "restart": return changeProfile(name, words[2])
-        case "rescan": return "+OK scan complete\n"
+        case "rescan":
+            // It reads the profile's parameters again, `profile-standby` among them (sofia.c: config_sofia).
+            profiles[index].isStandby = profiles[index].settings.isStandby
+            return "+OK scan complete\n"
         case "flush_inbound_reg":
             for row in registrations[name]?.all ?? [] { registrations[name]?.remove(address: row.address) }
             return "+OK flushing all registrations\n"

@@ -95,8 +95,11 @@ package enum HeartbeatCodec {
     // MARK: - Sections
 
     private static func writeSections(of heartbeat: Heartbeat, to writer: inout FrameWriter) {
-        writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
         writer.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+        if let view = heartbeat.service {
+            writer.write(section: HeartbeatService.tag) { HeartbeatService.write(view, to: &$0) }
+        }
+        writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
     }
 
     private static func readSections(
@@ -105,6 +108,7 @@ package enum HeartbeatCodec {
         try reader.sections { (tag, content) throws(FrameFailure) in
             switch tag {
             case HeartbeatSection.endpoints: heartbeat.endpoints = try content.endpoints()
+            case HeartbeatService.tag: heartbeat.service = try HeartbeatService.read(&content)
             case HeartbeatOrigin.tag: try HeartbeatOrigin.read(&content, into: &heartbeat)
             default: break
             }

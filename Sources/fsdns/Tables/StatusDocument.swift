@@ -30,6 +30,8 @@ struct StatusDocument: Encodable {
         var incarnation: String
         var configurationDiffers: Bool
         var note: Nullable<String>
+        var ready: Nullable<Bool>
+        var blockers: [String]
     }
 
     struct Seat: Encodable {
@@ -40,6 +42,16 @@ struct StatusDocument: Encodable {
         var state: StatusReport.SeatLine.State
         var published: Bool
         var epoch: Nullable<String>
+        /// Why nobody is served there, or nobody can take it.
+        var trouble: Nullable<String>
+        var seen: [Seen]
+    }
+
+    /// What a node that asks the address by SIP sees.
+    struct Seen: Encodable {
+        var node: String
+        var verdict: StatusReport.SightLine.Verdict
+        var station: Nullable<String>
     }
 
     struct Maintenance: Encodable {
@@ -144,6 +156,8 @@ extension StatusDocument.Node {
         incarnation = line.incarnation
         configurationDiffers = line.configurationDiffers
         note = .init(line.note)
+        ready = .init(line.ready)
+        blockers = line.blockers ?? []
     }
 }
 
@@ -156,6 +170,10 @@ extension StatusDocument.Seat {
         state = line.state
         published = line.published
         epoch = .init(line.epoch)
+        trouble = .init(line.trouble)
+        seen = (line.seen ?? []).map {
+            StatusDocument.Seen(node: $0.node, verdict: $0.verdict, station: .init($0.station))
+        }
     }
 }
 

@@ -38,6 +38,9 @@ struct StatusText {
             .init("NODE"), .init("ROLE"), .init("SEAT"), .init("ADDRESSES"), .init("LEASE"), .init("SWITCH"),
             .init("CALLS", .right), .init("REGS", .right), .init("HEARD", .right),
         ]
+        // A node of an earlier release does not tell.
+        let hasReadiness = report.nodes.contains { $0.ready != nil || $0.blockers != nil }
+        if hasReadiness { columns.append(.init("READY")) }
         let hasNotes = notes.contains { !$0.isEmpty }
         if hasNotes { columns.append(.init("NOTE")) }
         var table = Table(columns)
@@ -51,10 +54,21 @@ struct StatusText {
                 .init(node.calls), .init(node.registrations),
                 .init(heard(node, reporter: report.node)),
             ]
+            if hasReadiness { row.append(readiness(node)) }
             if hasNotes { row.append(.init(note, .warn)) }
             table.add(row)
         }
         return table
+    }
+
+    /// Of a spare, whether it stands ready; of any node, what is gravest when it does not.
+    private func readiness(_ node: StatusReport.NodeLine) -> Table.Cell {
+        let blocker = node.blockers?.first
+        guard let ready = node.ready else {
+            return blocker.map { Table.Cell($0, .warn) } ?? Table.Cell("-")
+        }
+        if ready { return .init("yes", .good) }
+        return .init("no" + (blocker.map { ": \($0)" } ?? ""), .warn)
     }
 
     private func style(_ role: Role) -> Paint.Style {
@@ -82,25 +96,41 @@ struct StatusText {
     }
 
     private func seats(_ report: StatusReport) -> Table {
-        var table = Table([
+        var columns: [Table.Column] = [
             .init("SEAT"), .init("ADDRESS"), .init("NAME"), .init("HOLDER"), .init("STATE"), .init("DNS"),
             .init("EPOCH"),
-        ])
+        ]
+        // A node of an earlier release does not tell.
+        let isSeen = report.seats.contains { $0.seen?.isEmpty == false }
+        if isSeen { columns.append(.init("SEEN BY")) }
+        var table = Table(columns)
         for seat in report.seats {
             let style: Paint.Style =
                 switch seat.state {
-                case .active: .good
+                case .active: seat.trouble == nil ? .good : .bad
                 case .draining, .moving: .warn
                 case .uncovered: .bad
                 }
-            table.add([
+            var row: [Table.Cell] = [
                 .init(seat.name, .bold), .init(seat.address), .init(seat.addressName),
-                .init(seat.holder ?? "-"), .init(seat.state.rawValue, style),
+                .init(seat.holder ?? "-"),
+                .init(seat.trouble == nil || seat.state != .active ? seat.state.rawValue : "unserved", style),
                 .init(seat.published ? "published" : "not published", seat.published ? .plain : .warn),
                 .init(seat.epoch ?? "-"),
-            ])
+            ]
+            if isSeen { row.append(seen(seat)) }
+            table.add(row)
         }
         return table
+    }
+
+    /// Who asks the seat's address by SIP, and what came back.
+    private func seen(_ seat: StatusReport.SeatLine) -> Table.Cell {
+        let lines = seat.seen ?? []
+        let text = lines.map { "\($0.node) \($0.verdict == .served ? "yes" : $0.verdict.rawValue)" }
+        return .init(
+            text.isEmpty ? "-" : text.joined(separator: ", "),
+            lines.allSatisfy { $0.verdict == .served } ? .plain : .warn)
     }
 
     private func maintenance(_ line: StatusReport.MaintenanceLine) -> [String] {

@@ -59,6 +59,32 @@ struct SharingTests {
         #expect(try two.calls().count { $0.isRecoverable } == 4)
     }
 
+    @Test(
+        "a profile that is put into standby while its address is here is let on at once, as often as it happens"
+    )
+    func rescan() throws {
+        let (one, _) = try pair()
+        // The switch answers a nobody who is dialled with the profile's state.
+        func isTaking() throws -> Bool {
+            try one.api("originate sofia/alpha/%nowhere &park").contains("USER_NOT_REGISTERED")
+        }
+        #expect(try eventually { try isTaking() })
+        for _ in 0..<3 {
+            #expect(try one.api("sofia profile alpha rescan").contains("+OK"))
+            #expect(try eventually(within: 5) { try isTaking() })
+        }
+    }
+
+    @Test("a profile that is in standby stays there while its address is elsewhere") func standby() throws {
+        let (_, two) = try pair()
+        #expect(try two.api("sofia profile alpha rescan").contains("+OK"))
+        // As long as it would have taken to be let on.
+        #expect(
+            try !eventually(within: 1) {
+                try two.api("originate sofia/alpha/%nowhere &park").contains("USER_NOT_REGISTERED")
+            })
+    }
+
     @Test("a switch whose event system is stuck is told to the node") func stuck() throws {
         let (one, _) = try pair(failedAfter: .seconds(1))
         #expect(try one.api("simulator events stuck").contains("+OK"))

@@ -10,6 +10,8 @@ package struct CallLine: Decodable, Hashable, Sendable {
     package var isRecoverable: Bool
     package var reason: String?
 
+    /// Whether another switch could bring it back, were there one that stands ready.
+    package var isRevivable: Bool { isRecoverable || reason?.hasPrefix("no slave stands ready") == true }
     package var legs: [String] { [uuid] + (otherUUID.map { [$0] } ?? []) }
 }
 

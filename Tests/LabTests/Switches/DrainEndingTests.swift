@@ -13,7 +13,7 @@ extension LabSuites {
             let calls = try site.lab.startCalls(to: site.ip("beta"), rate: 50, count: 500, seconds: 0)
             try calls.waitUntilUp(500)
             try wait(for: "all calls to be recoverable everywhere", atMost: 30, every: 200) {
-                try site.whole.allSatisfy { try $0.calls().count(where: \.isRecoverable) == 500 }
+                try site.whole.allSatisfy { try $0.calls().count(where: \.isRevivable) == 500 }
             }
             let probe = try site.lab.startProbe(of: site.ip("beta"))
             pause(milliseconds: 300)

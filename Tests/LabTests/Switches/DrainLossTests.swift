@@ -20,7 +20,7 @@ extension LabSuites {
             try new.waitUntilUp(20)
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls", atMost: 10, every: 100) {
-                    try host.calls().count(where: \.isRecoverable) == 70
+                    try host.calls().count(where: \.isRevivable) == 70
                 }
             }
 
@@ -81,7 +81,7 @@ extension LabSuites {
             try taker.freeswitch.api("simulator load stop")
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls", atMost: 10, every: 100) {
-                    try host.calls().count(where: \.isRecoverable) == 50
+                    try host.calls().count(where: \.isRevivable) == 50
                 }
             }
 

@@ -24,7 +24,7 @@ extension LabSuites {
             try connect(bob, alice, through: "alpha", site)
             for host in site.whole {
                 try wait(for: "\(host.name) to know the call as recoverable", atMost: 10, every: 100) {
-                    try host.calls().contains { $0.isRecoverable && $0.legs.count == 2 }
+                    try host.calls().contains { $0.isRevivable && $0.legs.count == 2 }
                 }
             }
             let lost = try site.host(of: "alpha")

@@ -73,7 +73,7 @@ struct SwitchCluster {
         }
         for host in whole {
             try wait(for: "\(host.name) to know all calls as recoverable", atMost: 30, every: 200) {
-                try host.calls().count { $0.isRecoverable && $0.legs.count == 2 } == count * addresses.count
+                try host.calls().count { $0.isRevivable && $0.legs.count == 2 } == count * addresses.count
             }
         }
         var calls: Calls = [:]
@@ -110,7 +110,7 @@ struct SwitchCluster {
                 let lines = try host.calls()
                 var known: Calls = [:]
                 for line in lines { known[line.address, default: []].formUnion(line.legs) }
-                let doubtful = lines.filter { !$0.isRecoverable || $0.node != owners[$0.address] }
+                let doubtful = lines.filter { !$0.isRevivable || $0.node != owners[$0.address] }
                 last = "\(known.mapValues(\.count)), doubtful: \(doubtful.prefix(3))"
                 return known == calls && doubtful.isEmpty
             }

@@ -23,7 +23,7 @@ extension LabSuites {
                 ], outputFile: "callers.log", errorsFile: "callers.log")
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls as recoverable", atMost: 15, every: 100) {
-                    try host.calls().count(where: \.isRecoverable) == Self.calls
+                    try host.calls().count(where: \.isRevivable) == Self.calls
                 }
             }
 

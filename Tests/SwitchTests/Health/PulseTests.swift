@@ -72,6 +72,25 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         #expect(run(&pulse, from: 0, to: 5000, delay: 600) == ["0 false"])
     }
 
+    @Test("late answers that keep coming prove life: a busy switch is not given up") func busy() {
+        var pulse = Pulse(token: "me")
+        pulse.connected(at: at(0))
+        _ = run(&pulse, from: 0, to: 1000, delay: 5)
+        // Its events take longer and longer, at last longer than the deadline, and come back.
+        #expect(run(&pulse, from: 1001, to: 3000, delay: 300) == ["1001 true"])
+        #expect(run(&pulse, from: 3001, to: 6000, delay: 700) == ["3001 true"])
+        // Then nothing comes back: that is a hang, and it is noticed within two deadlines of the last return.
+        let told = run(&pulse, from: 6001, to: 9000, delay: nil)
+        #expect(told.count == 2 && told[1].hasSuffix("false"))
+    }
+
+    @Test("a switch that lags without end is given up, though its answers keep coming") func lagging() {
+        var pulse = Pulse(token: "me")
+        pulse.connected(at: at(0))
+        _ = run(&pulse, from: 0, to: 1000, delay: 5)
+        #expect(run(&pulse, from: 1001, to: 9000, delay: 2600).last?.hasSuffix("false") == true)
+    }
+
     @Test("a closed socket and a refused command count at once") func immediate() {
         var pulse = Pulse(token: "me")
         pulse.connected(at: at(0))

@@ -63,6 +63,20 @@ struct FrameSamples {
 }
 
 extension FrameSamples {
+    mutating func service() -> ServiceView {
+        ServiceView(
+            blockers: list(0...5) {
+                Blocker($0.one(of: Blocker.Kind.allCases), $0.flag() ? $0.name() : nil, $0.name())
+            },
+            sights: list(0...5) {
+                Sight(
+                    address: $0.name(), epoch: $0.epoch(), verdict: $0.one(of: Sight.Verdict.allCases),
+                    isSure: $0.flag(), station: $0.flag() ? $0.number() >> 16 : nil)
+            },
+            stations: list(0...3) { Station(address: $0.name(), hardware: $0.number() >> 16) },
+            reviving: list(0...3) { $0.name() })
+    }
+
     mutating func load() -> SwitchReport {
         var load = SwitchReport(
             health: one(of: SwitchReport.Health.allCases), calls: number32(), registrations: number32())

@@ -52,6 +52,40 @@ struct HeartbeatTests {
         }
     }
 
+    @Test("sections that a later version adds at the end are left alone")
+    func laterSections() throws {
+        var samples = FrameSamples(seed: 8)
+        let heartbeat = samples.heartbeat()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat) + [250, 2, 3, 4]) == heartbeat)
+    }
+
+    @Test("readiness and what is seen of others come back as they were", arguments: [UInt64](1...100))
+    func service(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        var heartbeat = samples.heartbeat()
+        heartbeat.service = samples.service()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
+    }
+
+    @Test("a node of an earlier release tells nothing of its readiness, and one without trouble does")
+    func untold() throws {
+        var samples = FrameSamples(seed: 8)
+        var heartbeat = samples.heartbeat()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).service == nil)
+        heartbeat.service = ServiceView()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).service == ServiceView())
+    }
+
+    @Test("what a node tells of its readiness is bounded, the gravest first")
+    func abridged() {
+        var view = ServiceView(
+            blockers: (0..<50).map { Blocker(.replica, "a\($0)", String(repeating: "x", count: 500)) })
+        view.blockers.append(Blocker(.interface, nil, "no interface"))
+        let told = view.abridged
+        #expect(told.blockers.count == ServiceView.mostBlockers && told.blockers.first?.kind == .interface)
+        #expect(told.blockers.allSatisfy { $0.text.count <= ServiceView.longestText })
+    }
+
     @Test("another layout is refused by its version")
     func version() {
         #expect(throws: FrameFailure.version(9)) { try HeartbeatCodec.decode([9, 0, 0]) }

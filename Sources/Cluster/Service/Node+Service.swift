@@ -1,0 +1,287 @@
+import Consensus
+
+// Who could serve callers, who does, and what a leader does when nobody is served where a seat is.
+
+extension Node {
+    // MARK: - What this node knows of itself
+
+    /// As the heartbeat carries it.
+    func serviceView(at now: Instant) -> ServiceView {
+        guard kind == .full else { return ServiceView() }
+        let stations = holdings.held.compactMap { held in
+            network[held.address]?.hardware.map { Station(address: held.address, hardware: $0) }
+        }
+        var sights = load.sights
+        for at in sights.indices { sights[at].isSure = network[sights[at].address]?.company == .heard }
+        return ServiceView(
+            blockers: load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
+            sights: sights, stations: stations, reviving: load.reviving
+        ).abridged
+    }
+
+    mutating func networkSeen(_ sights: [NetworkSight], at now: Instant) {
+        let before = network.blockers(at: now).map(\.text)
+        guard network.seen(sights, at: now) else { return }
+        for sight in sights where sight.condition == .well { keeperTroubles.forget(sight.address) }
+        let blockers = network.blockers(at: now)
+        for blocker in blockers where blocker.kind != .unsettled && !before.contains(blocker.text) {
+            report(.trouble, name, blocker.text)
+        }
+        nextBeat = min(nextBeat, now)
+    }
+
+    /// What the keeper fails to hold for a while is asked of others.
+    mutating func watchKeeper(at now: Instant) {
+        for holding in holdings.all {
+            guard let since = holding.troubleSince, now - since > KeeperTroubles.patience else { continue }
+            keeperTroubles.failed(holding.address.name, holding.trouble ?? "", at: now)
+        }
+    }
+
+    /// Somebody else answers for an address that is held here: the network is told again whose it is.
+    mutating func contradict(at now: Instant) {
+        for held in holdings.held {
+            guard let own = network[held.address]?.hardware, let address = state?.address(held.address),
+                let (asker, other) = strangeStation(of: held, own: own, at: now)
+            else {
+                strangers.removeAll { $0.address == held.address }
+                continue
+            }
+            guard let at = strangers.firstIndex(where: { $0.address == held.address }) else {
+                strangers.append(Stranger(address: held.address, hardware: other, asker: asker, since: now))
+                continue
+            }
+            strangers[at].hardware = other
+            strangers[at].asker = asker
+            guard now - strangers[at].since >= Stranger.patience else { continue }
+            if strangers[at].told == nil { report(.trouble, held.address, strangers[at].text(address)) }
+            if strangers[at].told.map({ now - $0 >= Stranger.pause }) ?? true {
+                strangers[at].told = now
+                effects.append(.announce(address))
+            }
+        }
+        strangers.removeAll { stranger in !holdings.held.contains { $0.address == stranger.address } }
+    }
+
+    private func strangeStation(
+        of held: HeldAddress, own: UInt64, at now: Instant
+    ) -> (asker: String, UInt64)? {
+        for neighbour in neighbours.all where now - neighbour.received < timing.deadAfter {
+            let sight = neighbour.heartbeat.service?.sight(of: held.address, epoch: held.epoch)
+            if let station = sight?.station, station != own { return (neighbour.holder.name, station) }
+        }
+        return nil
+    }
+
+    /// Another machine answers for an address that is held here.
+    struct Stranger: Hashable, Sendable {
+        static let patience: Duration = .seconds(1)
+        static let pause: Duration = .seconds(2)
+        var address: String
+        var hardware: UInt64
+        /// Who sees it.
+        var asker: String
+        var since: Instant
+        var told: Instant?
+
+        func text(_ address: ServiceAddress) -> String {
+            "somebody else answers for \(address.ip): \(Station.text(hardware)) is what \(asker) finds in its network"
+        }
+    }
+
+    // MARK: - What it knows of others
+
+    /// Nil for a node of an earlier release, which tells nothing of it.
+    func view(of holder: Holder, at now: Instant) -> ServiceView? {
+        holder == me ? serviceView(at: now) : neighbours[holder]?.heartbeat.service
+    }
+
+    /// How well a node could serve callers at an address; one that tells nothing counts as ready.
+    func readiness(
+        of holder: Holder, for address: String, at now: Instant
+    ) -> (readiness: Readiness, text: String?) {
+        let (readiness, blocker) = view(of: holder, at: now)?.readiness(for: address) ?? (.ready, nil)
+        let text = blocker.map { "\(holder.name): \($0.text)" }
+        if readiness < .unsettled, leadership?.isShunned(holder, address, at: now) ?? false {
+            return (.unsettled, "\(holder.name): callers of \(address) could not reach it a moment ago")
+        }
+        return (readiness, text)
+    }
+
+    /// Spares for one address, those that could serve it best first, in the order of the slave list; whoever could not
+    /// even hold it is left out.
+    package func takers(
+        for address: String, upTo worst: Readiness = .unserving, in scratch: ControlState, at now: Instant
+    ) -> [Holder] {
+        let spares = spares(in: scratch, at: now).map { holder in
+            (holder, readiness(of: holder, for: address, at: now).readiness)
+        }
+        var ordered: [Holder] = []
+        for level in [Readiness.ready, .degraded, .unsettled, .unserving] where level <= worst {
+            ordered += spares.filter { $0.1 == level }.map(\.0)
+        }
+        return ordered
+    }
+
+    /// Spares that stand ready for one address, or for all there are.
+    func readySpares(for address: String?, in scratch: ControlState, at now: Instant) -> [Holder] {
+        spares(in: scratch, at: now).filter { blocker(of: $0, for: address, in: scratch, at: now) == nil }
+    }
+
+    /// What keeps a node from standing ready for one address, or for any there is, in words; nil when nothing does.
+    func blocker(
+        of holder: Holder, for address: String?, in scratch: ControlState, at now: Instant
+    ) -> String? {
+        let addresses = address.map { [$0] } ?? scratch.settings.addresses.map(\.name)
+        let found = addresses.map { readiness(of: holder, for: $0, at: now) }
+        return found.max { $0.readiness < $1.readiness }?.text
+    }
+
+    /// Everything that keeps a node from standing ready, in words, the gravest first.
+    func blockers(of holder: Holder, at now: Instant) -> [String] {
+        view(of: holder, at: now)?.abridged.blockers.map(\.text) ?? []
+    }
+
+    // MARK: - Who takes what
+
+    /// Which spare takes which address: the hardest to place first, each the one that could serve it best.
+    func assign(
+        _ addresses: [String], to free: [Holder], in scratch: ControlState, at now: Instant
+    ) -> [Succession] {
+        var free = free
+        func takers(_ address: String) -> [Holder] {
+            self.takers(for: address, in: scratch, at: now).filter { free.contains($0) }
+        }
+        func choices(_ address: String) -> Int {
+            takers(address).count { readiness(of: $0, for: address, at: now).readiness == .ready }
+        }
+        let counted = addresses.enumerated().map {
+            (place: $0.offset, address: $0.element, choices($0.element))
+        }
+        var successions: [Succession] = []
+        for (_, address, _) in counted.sorted(by: { ($0.2, $0.place) < ($1.2, $1.place) }) {
+            guard let to = takers(address).first else { continue }
+            successions.append(Succession(address: address, to: to))
+            free.removeAll { $0 == to }
+        }
+        return successions
+    }
+
+    // MARK: - Where nobody is served
+
+    /// A leader moves what is not served where it is, if somebody else stands ready: the holder lets go first, and nothing
+    /// is waited for. When nobody would be better, nothing moves.
+    mutating func relieveUnserved(_ scratch: inout ControlState, at now: Instant) {
+        for grant in scratch.grants where !grant.revoked && grant.conditions.allSatisfy(isMet) {
+            let isSeat = scratch.seat(at: grant.address) != nil
+            guard isSeat || scratch.addressesWithLeftCalls.contains(grant.address),
+                isHeard(grant.holder, at: now),
+                let cause = whyUnserved(grant, in: scratch, at: now),
+                let to = takers(for: grant.address, upTo: .degraded, in: scratch, at: now)
+                    .first(where: { $0 != grant.holder })
+            else { continue }
+            if scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour {
+                withhold(scratch, at: now)
+                return
+            }
+            if relieveDrain(of: grant.holder, cause.text, &scratch, at: now) { continue }
+            var move = Move(address: grant.address, from: grant.holder, to: to, reason: cause.text)
+            move.isAutomatic = true
+            if propose(.move(move), &scratch, at: now) != nil, cause.isSeenFromOutside {
+                leadership?.shun(grant.holder, grant.address, until: now + Leadership.shunned)
+            }
+        }
+    }
+
+    private mutating func withhold(_ scratch: ControlState, at now: Instant) {
+        guard leadership?.withheldTold.map({ now - $0 >= .seconds(60) }) ?? true else { return }
+        leadership?.withheldTold = now
+        report(
+            .takeoverWithheld, name,
+            "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+    }
+
+    struct Cause: Hashable {
+        var text: String
+        var isSeenFromOutside: Bool
+    }
+
+    /// Why callers at a granted address are served by nobody, by the holder's own word or by that of those who ask it;
+    /// nil when they are, or when that is not known.
+    func whyUnserved(_ grant: Grant, in scratch: ControlState, at now: Instant) -> Cause? {
+        guard let view = view(of: grant.holder, at: now) else { return nil }
+        let (readiness, blocker) = view.readiness(for: grant.address)
+        if readiness >= .unserving, let blocker {
+            return Cause(text: "\(grant.holder.name): \(blocker.text)", isSeenFromOutside: false)
+        }
+        guard holds(grant.holder, grant.address), !view.reviving.contains(grant.address),
+            load(of: grant.holder).map({ $0.health != .none }) ?? true
+        else { return nil }
+        let (unreached, asked, isSure) = unreached(grant, at: now)
+        guard unreached.count * 2 > asked, asked > 1 || isSure else { return nil }
+        return Cause(
+            text:
+                "\(unreached.joined(separator: " and ")) cannot reach \(grant.address) at \(grant.holder.name)",
+            isSeenFromOutside: true)
+    }
+
+    /// Those who ask an address over the network: who got no good answer, of how many, and whether that is beyond doubt.
+    func unreached(_ grant: Grant, at now: Instant) -> (names: [String], asked: Int, isSure: Bool) {
+        var names: [String] = []
+        var asked = 0
+        var isSure = false
+        for (holder, view) in askers(at: now) where holder != grant.holder && view.canJudge(grant.address) {
+            guard let sight = view.sight(of: grant.address, epoch: grant.epoch) else { continue }
+            asked += 1
+            guard sight.verdict != .served else { continue }
+            names.append(holder.name)
+            // Who was refused did reach it.
+            isSure = isSure || sight.isSure || sight.verdict == .refused
+        }
+        return (names, asked, isSure)
+    }
+
+    /// Everybody heard now who tells what it sees, sorted.
+    func askers(at now: Instant) -> [(Holder, ServiceView)] {
+        var askers = neighbours.all.compactMap { neighbour -> (Holder, ServiceView)? in
+            guard now - neighbour.received < timing.deadAfter else { return nil }
+            return neighbour.heartbeat.service.map { (neighbour.holder, $0) }
+        }
+        askers.append((me, serviceView(at: now)))
+        return askers.sorted { $0.0 < $1.0 }
+    }
+
+    // MARK: - Whom this node asks
+
+    /// Addresses of other holders that this node asks: each has two askers, chosen so that all have as much to do.
+    func asks(in state: ControlState, at now: Instant) -> [Ask] {
+        guard kind == .full, state.isActive(me) else { return [] }
+        let views = askers(at: now)
+        var asks: [Ask] = []
+        for (place, address) in state.settings.addresses.enumerated() {
+            guard let grant = state.grant(of: address.name), !grant.revoked, grant.holder != me,
+                holds(grant.holder, address.name)
+            else { continue }
+            let able = views.filter { holder, view in
+                holder != grant.holder
+                    && state.member(holder.name).map { $0.kind == .full && $0.isActive } ?? false
+                    && view.canJudge(address.name)
+            }.map(\.0)
+            guard let mine = able.firstIndex(of: me) else { continue }
+            let chosen = [2 * place % able.count, (2 * place + 1) % able.count]
+            if chosen.contains(mine) { asks.append(Ask(address: address, epoch: grant.epoch)) }
+        }
+        return asks
+    }
+}
+
+/// An address of another holder that is to be asked by SIP OPTIONS.
+package struct Ask: Hashable, Sendable {
+    package var address: ServiceAddress
+    package var epoch: Epoch
+
+    package init(address: ServiceAddress, epoch: Epoch) {
+        self.address = address
+        self.epoch = epoch
+    }
+}

@@ -1,0 +1,86 @@
+import Consensus
+
+// What status says of readiness, and of who reaches whom.
+
+extension Node {
+    /// Whether a spare stands ready for any address; nil for who is no spare.
+    func isReady(_ member: Member, at now: Instant) -> Bool? {
+        guard let state, state.slaves.contains(member.name) else { return nil }
+        return unreadiness(of: member.holder, in: state, at: now) == nil
+            && blocker(of: member.holder, for: nil, in: state, at: now) == nil
+    }
+
+    /// Everything that is wrong with a node's readiness, in words.
+    func troubles(of member: Member, at now: Instant) -> [String] {
+        guard let state, member.isActive, isHeard(member.holder, at: now) else { return [] }
+        var troubles = blockers(of: member.holder, at: now)
+        if state.slaves.contains(member.name), let reason = unreadiness(of: member.holder, in: state, at: now)
+        {
+            troubles.insert(reason, at: 0)
+        }
+        return troubles
+    }
+
+    /// Why callers at a seat are served by nobody; nil when they are, or when it moves.
+    func trouble(at seat: Seat, in state: ControlState, at now: Instant) -> String? {
+        guard let grant = state.grant(of: seat.address), !grant.revoked else {
+            let why = state.slaves.compactMap { state.member($0)?.holder }.compactMap { holder in
+                unreadiness(of: holder, in: state, at: now)
+                    ?? blocker(of: holder, for: seat.address, in: state, at: now)
+            }
+            return why.isEmpty ? nil : "nobody can take \(seat.address): " + why.joined(separator: "; ")
+        }
+        return isHeard(grant.holder, at: now) ? whyUnserved(grant, in: state, at: now)?.text : nil
+    }
+
+    func sightLines(of grant: Grant, at now: Instant) -> [StatusReport.SightLine] {
+        askers(at: now).compactMap { holder, view in
+            guard holder != grant.holder, let sight = view.sight(of: grant.address, epoch: grant.epoch) else {
+                return nil
+            }
+            let verdict: StatusReport.SightLine.Verdict =
+                switch sight.verdict {
+                case .served: .served
+                case .silent: .silent
+                case .refused: .refused
+                }
+            return StatusReport.SightLine(
+                node: holder.name, verdict: verdict, station: sight.station.map(Station.text))
+        }
+    }
+
+    func serviceWarnings(in state: ControlState, at now: Instant) -> [String] {
+        var warnings: [String] = []
+        for seat in state.seats {
+            guard let trouble = trouble(at: seat, in: state, at: now) else { continue }
+            let isHeld = state.grant(of: seat.address).map { !$0.revoked } ?? false
+            warnings.append(
+                isHeld
+                    ? "nobody is served at \(seat.name) (\(seat.address)): \(trouble); no slave that stands ready "
+                        + "would be better"
+                    : "\(seat.name) is not served: \(trouble)")
+        }
+        for name in state.slaves {
+            guard let member = state.member(name), isHeard(member.holder, at: now),
+                let reason = unreadiness(of: member.holder, in: state, at: now)
+                    ?? blocker(of: member.holder, for: nil, in: state, at: now)
+            else { continue }
+            warnings.append("slave \(name) is not ready and is chosen last: \(reason)")
+        }
+        for (holder, view) in askers(at: now) {
+            for sight in view.sights {
+                guard let station = sight.station, let grant = state.grant(of: sight.address),
+                    grant.epoch == sight.epoch,
+                    let own = self.view(of: grant.holder, at: now)?.stations
+                        .first(where: { $0.address == sight.address }),
+                    own.hardware != station
+                else { continue }
+                let ip = state.address(sight.address).map { "\($0.ip)" } ?? sight.address
+                warnings.append(
+                    "somebody else answers for \(ip): \(holder.name) finds \(Station.text(station)) in its "
+                        + "network, \(grant.holder.name) holds it behind \(Station.text(own.hardware))")
+            }
+        }
+        return warnings
+    }
+}
