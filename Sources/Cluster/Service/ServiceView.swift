@@ -115,7 +115,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
         var isOfNetwork: Bool {
             switch self {
             case .unsettled, .link, .interface, .alone: true
-            case .replica, .database, .profile, .unanswered, .keeper: false
+            case .media, .replica, .database, .profile, .unanswered, .keeper: false
             }
         }
     }
