@@ -88,7 +88,8 @@ import Testing
             let lost = five.state.grants.filter { $0.holder == holder(name) }.map(\.address)
             let grants = lost.map { Succession(address: $0, to: holder(successor)) }
             five.apply(.fence(Fence(holder: holder(name), basis: .silence, grants: grants)))
-            for address in addresses { shadows[address]?.forget(holder(name)) }
+            let fenced = holder(name)
+            for address in addresses { shadows[address]?.forget(fenced) }
         }
 
         /// Somebody who must let go, or is waited for, says that it did; a holder in its right does not.
