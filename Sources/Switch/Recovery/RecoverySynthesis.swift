@@ -109,6 +109,8 @@ struct RecoverySynthesis {
             switch field.name {
             // With it a `limit` that runs again would never give its place back.
             case "limit_backend": continue
+            // FreeSWITCH only ever sets it, when the peer has answered: so it tells whether it has.
+            case RecoveryRun.sequence: continue
             // Sent as our Via, it would tell the peer to answer over the connection that is gone.
             case "sip_recover_via" where hasConnection: continue
             case "sip_transport" where hasConnection: continue

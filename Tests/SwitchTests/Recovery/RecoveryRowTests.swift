@@ -21,9 +21,18 @@ import Testing
         return plan.batches.flatMap { $0.flatMap { $0.rows(for: runtime) } }.sorted { $0.uuid < $1.uuid }
     }
 
+    /// Rows that were seen to revive their legs, but for the variable that is left out: FreeSWITCH never reads it.
+    private static func revivingRows() throws -> [RecoveryRow] {
+        try Recordings.rows("recovery_rows_from_events.json").map { row in
+            var row = row
+            row.metadata = row.metadata.replacing(/<sip_cseq>[0-9]+<\/sip_cseq>/, with: "")
+            return row
+        }
+    }
+
     @Test("rows of the recorded calls are byte for byte those that were seen to revive them")
     func recorded() throws {
-        let wanted = try Recordings.rows("recovery_rows_from_events.json")
+        let wanted = try Self.revivingRows()
         // Which of two legs carries flag 4 is free; the recorded rows gave it to the called one.
         var legs = Self.legs(of: try Recordings.dumps())
         for index in legs.indices { legs[index].isOriginator = legs[index].uuid == Recordings.callee }
@@ -31,7 +40,7 @@ import Testing
     }
 
     @Test("the events alone give the same rows for the bridged legs") func fromEvents() throws {
-        let wanted = try Recordings.rows("recovery_rows_from_events.json")
+        let wanted = try Self.revivingRows()
         let legs = Self.legs(of: try Recordings.events("events_call_bridge_plain.raw")).filter {
             $0.uuid != Recordings.parked
         }
