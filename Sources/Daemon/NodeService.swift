@@ -128,6 +128,8 @@ package enum NodeService {
         }
         guard options.givesUpPrivileges else { return (spawner, []) }
         KeeperPrivileges.hideMemory()
+        // This thread becomes the node's own; those it makes have an ordinary turn.
+        _ = RealTime.takeTurn()
         return (spawner, KeeperPrivileges.giveUpEverything(realtimePriority: RealTime.highest))
     }
 
@@ -180,13 +182,13 @@ package enum NodeService {
         return (file, Start(me: me, restored: contents.restored))
     }
 
-    /// Runs the heart on its own thread and waits for it.
+    /// Runs the heart on this thread, which got its turn while the process still had the right to one.
     private static func beat(
         _ setting: NodeSetting, _ start: Start, _ inbox: Inbox, _ doers: NodeLoop.Doers,
         _ spawner: KeeperSpawner?, _ warnings: [String]
     ) throws(ServiceFailure) -> StopReason {
         let ending = Ending()
-        let thread = startThread {
+        let work = {
             do throws(ServiceFailure) {
                 let keeper = try KeeperGuard(
                     setting.keeper, spawner: spawner, file: setting.file, node: setting.name,
@@ -215,7 +217,7 @@ package enum NodeService {
                 ending.put(.failure(error))
             }
         }
-        pthread_join(thread, nil)
+        work()
         return try ending.taken.get()
     }
 

@@ -9,12 +9,18 @@ enum RealTime {
     /// linux/sched.h: children do not inherit it.
     private static let resetOnFork: Int32 = 0x4000_0000
 
+    /// Gives the calling thread its turn before ordinary work; false when it may not have it. One that has it keeps it
+    /// when the process gives up the right to it.
+    static func takeTurn() -> Bool {
+        var parameter = sched_param()
+        parameter.sched_priority = priority
+        return sched_setscheduler(0, SCHED_RR | resetOnFork, &parameter) == 0
+    }
+
     /// What could not be had, each a sentence; empty when all is armed.
     static func arm() -> [String] {
         var warnings: [String] = []
-        var parameter = sched_param()
-        parameter.sched_priority = priority
-        if sched_setscheduler(0, SCHED_RR | resetOnFork, &parameter) != 0 {
+        if !takeTurn() {
             warnings.append(
                 "no real-time scheduling (\(errorText(errno))): a busy machine may delay heartbeats; "
                     + "grant CAP_SYS_NICE or choose dead-after of 250 ms or more")
