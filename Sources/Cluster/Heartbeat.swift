@@ -32,6 +32,9 @@ package struct Heartbeat: Hashable, Sendable {
     /// Of the newest entry in the sender's log; zero when not told. See `LogView`.
     package var logTerm: Term = 0
     package var machine = MachineID.unknown
+    /// Where the sender's own links are called, one for each of its rings; empty from a release that does not tell.
+    /// The service fills it in when it sends.
+    package var endpoints: [Endpoint] = []
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

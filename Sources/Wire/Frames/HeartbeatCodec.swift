@@ -52,6 +52,7 @@ package enum HeartbeatCodec {
         var end = FrameWriter()
         write(heartbeat.load, to: &end)
         end.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+        end.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
         let left = max(room - writer.bytes.count - end.bytes.count - 1, leastRoomForAcknowledgements)
         let (count, bytes) = acknowledgements(of: heartbeat, room: left)
         writer.write(count: count)
@@ -90,6 +91,7 @@ package enum HeartbeatCodec {
             acknowledgements: acknowledgements)
         try reader.sections { (tag, content) throws(FrameFailure) in
             if tag == HeartbeatOrigin.tag { try HeartbeatOrigin.read(&content, into: &heartbeat) }
+            if tag == HeartbeatSection.endpoints { heartbeat.endpoints = try content.endpoints() }
         }
         return heartbeat
     }

@@ -1,3 +1,5 @@
+import Cluster
+
 /// What later versions add to a heartbeat, behind the fields of version 1: sections of tag, length and content.
 ///
 /// A reader skips the tags that it does not know, so nodes of neighbouring versions understand each other. A tag is
@@ -5,6 +7,35 @@
 enum HeartbeatSection {
     /// How many sections a reader looks at.
     static let limit = 32
+    /// Where the sender's links are called (`Heartbeat.endpoints`).
+    static let endpoints: UInt8 = 2
+    /// As many rings as a node may have.
+    static let endpointLimit = 8
+}
+
+extension FrameWriter {
+    /// Each address as its length, its bytes and the port.
+    mutating func write(endpoints: [Endpoint]) {
+        for endpoint in endpoints.prefix(HeartbeatSection.endpointLimit) {
+            write(blob: endpoint.ip.bytes)
+            write(byte: UInt8(endpoint.port >> 8))
+            write(byte: UInt8(endpoint.port & 0xFF))
+        }
+    }
+}
+
+extension FrameReader {
+    mutating func endpoints() throws(FrameFailure) -> [Endpoint] {
+        var list: [Endpoint] = []
+        while remaining > 0, list.count < HeartbeatSection.endpointLimit {
+            guard let ip = IPAddress(bytes: try blob("endpoint", limit: 16)) else {
+                throw .malformed("endpoint")
+            }
+            let high = UInt16(try byte())
+            list.append(Endpoint(ip: ip, port: high << 8 | UInt16(try byte())))
+        }
+        return list
+    }
 }
 
 extension FrameWriter {

@@ -55,6 +55,9 @@ struct FrameSamples {
             heartbeat.logTerm = number()
             heartbeat.machine = MachineID(host: number(), boot: number())
         }
+        heartbeat.endpoints = list(0...3) {
+            Endpoint(ip: $0.ip(), port: UInt16(truncatingIfNeeded: $0.number32()))
+        }
         return heartbeat
     }
 }

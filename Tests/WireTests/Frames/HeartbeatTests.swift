@@ -18,17 +18,38 @@ struct HeartbeatTests {
     @Test("a heartbeat cut anywhere is refused as truncated")
     func truncation() {
         var samples = FrameSamples(seed: 7)
-        let bytes = HeartbeatCodec.encode(samples.heartbeat(acknowledgements: 5...5))
+        var heartbeat = samples.heartbeat(acknowledgements: 5...5)
+        // Between two sections a cut cannot be seen: the tag of the sealed frame sees it.
+        (heartbeat.endpoints, heartbeat.logTerm, heartbeat.machine) = ([], 0, .unknown)
+        let bytes = HeartbeatCodec.encode(heartbeat)
         for length in 0..<bytes.count {
             #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(Array(bytes[..<length])) }
         }
     }
 
-    @Test("fields a later version adds at the end are left alone")
+    @Test("sections a later version adds at the end are left alone, and a cut one is refused")
     func laterFields() throws {
         var samples = FrameSamples(seed: 8)
         let heartbeat = samples.heartbeat()
-        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat) + [1, 2, 3]) == heartbeat)
+        let bytes = HeartbeatCodec.encode(heartbeat)
+        #expect(try HeartbeatCodec.decode(bytes + [201, 2, 3, 4, 202, 0]) == heartbeat)
+        #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(bytes + [201, 2, 3]) }
+    }
+
+    @Test("a heartbeat tells where its sender's links are called, and one without the section tells nothing")
+    func endpoints() throws {
+        var samples = FrameSamples(seed: 12)
+        var heartbeat = samples.heartbeat()
+        heartbeat.endpoints = ["10.0.0.1:5405", "[2001:db8::1]:5407"].compactMap { Endpoint($0) }
+        let told = HeartbeatCodec.encode(heartbeat)
+        #expect(try HeartbeatCodec.decode(told).endpoints == heartbeat.endpoints)
+        heartbeat.endpoints = []
+        #expect(told.starts(with: HeartbeatCodec.encode(heartbeat)))
+        heartbeat.endpoints = Array(repeating: try #require(Endpoint("10.0.0.1:5405")), count: 40)
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).endpoints.count == 8)
+        #expect(throws: FrameFailure.malformed("endpoint")) {
+            try HeartbeatCodec.decode(HeartbeatCodec.encode(samples.heartbeat()) + [2, 4, 1, 9, 0, 1])
+        }
     }
 
     @Test("another layout is refused by its version")
