@@ -71,4 +71,31 @@ struct EventLogTests {
         #expect(text.contains("lines were lost: nobody read them"))
         #expect(text.contains("it is read again"))
     }
+
+    @Test("what strangers cause is one line, however many they are, and another kind is still told")
+    func strangers() {
+        let said = lines { log in
+            for number in 0..<60_000 {
+                log.stranger("frame-dropped", number, sort: "wrong-key") {
+                    ("10.\(number >> 8).\(number & 255).1", "cannot be opened")
+                }
+            }
+            for number in 0..<1000 { log.stranger("peer-link", "10.0.0.\(number)", "was refused") }
+        }
+        #expect(
+            said == [
+                "warning frame-dropped 10.0.0.1 \"cannot be opened\"",
+                "warning peer-link 10.0.0.0 \"was refused\"",
+            ])
+    }
+
+    @Test("all warnings together have a bound, and the next that is said tells how many were not")
+    func together() {
+        let said = lines { log in
+            for number in 0..<2000 { log.warning("kind\(number)", "subject", "text") }
+            log.notice("ready", "fs1", "heard")
+        }
+        #expect((60...100).contains(said.count))
+        #expect(said.last == "notice ready fs1 \"heard\"")
+    }
 }
