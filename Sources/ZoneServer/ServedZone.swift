@@ -8,16 +8,26 @@ final class ServedZone: Sendable {
     private let responder: Mutex<ZoneResponder>
     private let file: ZoneFile?
     private let wallClock: @Sendable () -> UInt64
-    private let connections = Mutex(0)
-    private let connectionLimit: Int
+    private struct Connections {
+        var slots: ConnectionSlots
+        /// By their numbers in `slots`.
+        var open: [UInt64: any Channel] = [:]
+    }
+
+    private let connections: Mutex<Connections>
 
     init(
-        zone: Zone, key: TSIGKey?, file: ZoneFile?, connectionLimit: Int,
+        zone: Zone, key: TSIGKey?, file: ZoneFile?, limits: ZoneServer.Limits,
         wallClock: @escaping @Sendable () -> UInt64
     ) {
         responder = Mutex(ZoneResponder(zone: zone, key: key))
         self.file = file
-        self.connectionLimit = connectionLimit
+        connections = Mutex(
+            Connections(
+                slots: ConnectionSlots(
+                    .init(
+                        strangers: limits.connections, perSource: limits.perSource,
+                        proven: limits.connections))))
         self.wallClock = wallClock
     }
 
@@ -26,12 +36,13 @@ final class ServedZone: Sendable {
     /// The answer's messages, none for silence; an update is in the file before it is answered.
     func respond(
         to request: ByteBuffer, from peer: SocketAddress?, over transport: ZoneResponder.Transport
-    ) -> [[UInt8]] {
+    ) -> (messages: [[UInt8]], isSigned: Bool) {
         let wire = Array(request.readableBytesView)
         return responder.withLock { responder in
-            responder.respond(
+            let messages = responder.respond(
                 to: wire, over: transport, fromLoopback: Self.isLoopback(peer), at: wallClock(),
                 commit: store)
+            return (messages, responder.wasSigned)
         }
     }
 
@@ -47,16 +58,27 @@ final class ServedZone: Sendable {
         peer?.ipAddress.flatMap { IPAddress($0) }?.isLoopback ?? false
     }
 
-    /// Whether one more connection is allowed; each allowed one is given back by `leave`.
-    func enter() -> Bool {
-        connections.withLock { count in
-            guard count < connectionLimit else { return false }
-            count += 1
-            return true
+    /// Takes one more connection in, given back by `leave`; the oldest of those that signed nothing makes room.
+    func enter(_ channel: any Channel) -> UInt64 {
+        let source = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        let (id, crowded) = connections.withLock { connections in
+            let (id, evicted) = connections.slots.admit(source: source)
+            connections.open[id] = channel
+            return (id, evicted.compactMap { connections.open.removeValue(forKey: $0) })
         }
+        for channel in crowded { channel.close(promise: nil) }
+        return id
     }
 
-    func leave() { connections.withLock { $0 -= 1 } }
+    /// The connection carried a request with a valid signature: no stranger takes its place.
+    func prove(_ id: UInt64) { connections.withLock { _ = $0.slots.prove(id) } }
+
+    func leave(_ id: UInt64) {
+        connections.withLock { connections in
+            connections.slots.leave(id)
+            connections.open[id] = nil
+        }
+    }
 }
 
 /// Answers requests that come as datagrams.
@@ -72,7 +94,8 @@ final class DatagramResponder: ChannelInboundHandler {
         let request = unwrapInboundIn(data)
         // When replies cannot leave fast enough they are lost, as datagrams may be; nothing piles up.
         guard context.channel.isWritable,
-            let reply = served.respond(to: request.data, from: request.remoteAddress, over: .udp).first
+            let reply = served.respond(to: request.data, from: request.remoteAddress, over: .udp).messages
+                .first
         else { return }
         let buffer = context.channel.allocator.buffer(bytes: reply)
         context.writeAndFlush(
@@ -84,34 +107,49 @@ final class DatagramResponder: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }
 
-/// Answers requests on one TCP connection, in order, and closes it when it idles or breaks the framing.
+/// Answers requests on one TCP connection, in order, and closes it when no whole request comes in time or it breaks the
+/// framing. The time counts from request to request: a byte now and then does not prolong it.
 final class StreamResponder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let served: ServedZone
-    private var isEntered = false
+    private let patience: TimeAmount
+    private var slot: UInt64?
+    private var deadline: Scheduled<Void>?
 
-    init(_ served: ServedZone) { self.served = served }
+    init(_ served: ServedZone, patience: TimeAmount) {
+        self.served = served
+        self.patience = patience
+    }
 
     func channelActive(context: ChannelHandlerContext) {
-        isEntered = served.enter()
-        if !isEntered { context.close(promise: nil) }
+        slot = served.enter(context.channel)
+        expectRequest(on: context.channel)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if isEntered { served.leave() }
-        isEntered = false
+        deadline?.cancel()
+        if let slot { served.leave(slot) }
+        slot = nil
+    }
+
+    private func expectRequest(on channel: any Channel) {
+        deadline?.cancel()
+        deadline = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard isEntered else { return }
+        guard let slot else { return }
+        expectRequest(on: context.channel)
         // A client that asks on without reading would otherwise fill our memory.
         guard context.channel.isWritable else {
             context.close(promise: nil)
             return
         }
-        let replies = served.respond(to: unwrapInboundIn(data), from: context.remoteAddress, over: .tcp)
+        let (replies, isSigned) = served.respond(
+            to: unwrapInboundIn(data), from: context.remoteAddress, over: .tcp)
+        if isSigned { served.prove(slot) }
         if replies.isEmpty { context.close(promise: nil) }
         for reply in replies {
             var buffer = context.channel.allocator.buffer(capacity: reply.count + 2)
@@ -120,10 +158,6 @@ final class StreamResponder: ChannelInboundHandler {
             context.write(wrapOutboundOut(buffer), promise: nil)
         }
         context.flush()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

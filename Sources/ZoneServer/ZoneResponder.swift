@@ -5,6 +5,8 @@ package struct ZoneResponder: Sendable {
     package enum Transport: Hashable, Sendable { case udp, tcp }
 
     package private(set) var zone: Zone
+    /// Whether the last request carried a valid signature.
+    package private(set) var wasSigned = false
     private let key: TSIGKey?
 
     /// Without a key, updates are taken from this machine only.
@@ -25,12 +27,15 @@ package struct ZoneResponder: Sendable {
         to wire: [UInt8], over transport: Transport, fromLoopback: Bool, at now: UInt64,
         commit: (Zone) -> Bool = { _ in true }
     ) -> [[UInt8]] {
+        wasSigned = false
         guard wire.count >= 12, wire[2] & 0x80 == 0 else { return [] }
         guard let scan = try? PacketScan(wire) else { return [Self.header(of: wire, .formErr)] }
         let requestMAC: [UInt8]?
         switch authenticate(scan, at: now) {
         case .unsigned: requestMAC = nil
-        case .signed(let mac): requestMAC = mac
+        case .signed(let mac):
+            requestMAC = mac
+            wasSigned = true
         case .refused(let reply): return [reply]
         }
         let isTrusted = key == nil ? fromLoopback : requestMAC != nil

@@ -8,9 +8,12 @@ import Wire
 /// Serves one zone by UDP and TCP on the given addresses, and keeps it in a file when told to.
 package final class ZoneServer: Sendable {
     package struct Limits: Hashable, Sendable {
-        /// TCP connections at one time; one more is closed at once.
+        /// TCP connections at one time on which nothing signed came, and as many on which something did; of the former
+        /// the oldest makes room.
         package var connections = 128
-        /// A TCP connection without a request for this long is closed (RFC 7766 §6.2.3).
+        /// Of these, from one address (IPv6: one /64).
+        package var perSource = 16
+        /// A TCP connection without a whole request for this long is closed (RFC 7766 §6.2.3).
         package var idle: Duration = .seconds(10)
 
         package init() {}
@@ -38,7 +41,7 @@ package final class ZoneServer: Sendable {
         wallClock: @escaping @Sendable () -> UInt64 = { UInt64(max(0, time(nil))) }
     ) {
         served = ServedZone(
-            zone: zone, key: key, file: file, connectionLimit: limits.connections, wallClock: wallClock)
+            zone: zone, key: key, file: file, limits: limits, wallClock: wallClock)
         self.listen = listen
         self.limits = limits
     }
@@ -109,14 +112,13 @@ package final class ZoneServer: Sendable {
         let (served, idle) = (served, TimeAmount(limits.idle))
         let bootstrap = ServerBootstrap(group: group)
         return (family == .v6 ? bootstrap.serverChannelOption(Self.v6Only, value: 1) : bootstrap)
-            .serverChannelOption(.backlog, value: 128)
+            .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHandler(ByteToMessageHandler(StreamFraming()))
-                    try pipeline.addHandler(StreamResponder(served))
+                    try pipeline.addHandler(StreamResponder(served, patience: idle))
                 }
             }
     }

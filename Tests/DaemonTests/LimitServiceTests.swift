@@ -139,6 +139,25 @@ struct LimitServiceTests {
         #expect(answer == "+PONG")
     }
 
+    @Test("a crowd that gives no password shuts nobody out who does")
+    func crowd() throws {
+        let test = try LimitServiceUnderTest(password: "s3cret", clients: 2)
+        let known = try test.client()
+        #expect(known.ask("auth s3cret") == "+OK")
+        let crowd = try (0..<400).map { _ in try test.client() }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let late = try test.client()
+        #expect(late.ask("auth s3cret") == "+OK")
+        #expect(late.ask("incr a") == ":1")
+        #expect(clock.now - start < .seconds(1))
+        #expect(known.ask("incr a") == ":2")
+        #expect(crowd[0].line() == nil, "the oldest made room")
+        let third = try test.client()
+        third.say("auth s3cret\r\n")
+        #expect(third.line() == "-ERR max number of clients reached")
+    }
+
     @Test("who gives no password, or half a command, is hung up on in time; who is only quiet is not")
     func patience() throws {
         let test = try LimitServiceUnderTest(password: "s3cret", strangerPatience: .zero, patience: .zero)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// The outside programs the tests talk through.
 enum Programs {
@@ -33,10 +34,9 @@ enum Programs {
         )
     }
 
-    /// Sends bytes by TCP to 127.0.0.1 and reads until the server closes, at most ten seconds a read.
-    static func converse(_ port: UInt16, _ bytes: [UInt8]) throws -> [UInt8] {
+    /// A TCP connection to 127.0.0.1, on which a read waits ten seconds at most.
+    static func connect(_ port: UInt16) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
         var timeout = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()
@@ -45,10 +45,17 @@ enum Programs {
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let status = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
         guard status == 0 else { throw Failure(reason: "connect: errno \(errno)") }
+        return descriptor
+    }
+
+    /// Sends bytes by TCP to 127.0.0.1 and reads until the server closes, at most ten seconds a read.
+    static func converse(_ port: UInt16, _ bytes: [UInt8]) throws -> [UInt8] {
+        let descriptor = try connect(port)
+        defer { close(descriptor) }
         guard bytes.isEmpty || send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
         else { throw Failure(reason: "send: errno \(errno)") }
         var answer: [UInt8] = []

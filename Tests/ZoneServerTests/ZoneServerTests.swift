@@ -169,26 +169,51 @@ final class ZoneServerTests {
         }
     }
 
-    @Test("idle connections are closed, and no more are taken than allowed")
-    func connectionLimits() async throws {
+    @Test("a connection is closed when no whole request comes in time, though a byte comes now and then")
+    func slow() async throws {
         var limits = ZoneServer.Limits()
-        limits.connections = 2
-        limits.idle = .milliseconds(50)
+        limits.idle = .milliseconds(500)
         try await serving(limits: limits) { _, endpoints in
             let query = try DNSMessage.query(id: 1, name: DNSName("sip.example"), type: .a).wire()
             let framed = [UInt8(0), UInt8(query.count)] + query
             // Each reads to the end of the stream, so each ends only because the server closes it.
             #expect(try Programs.converse(endpoints[0].port, [0]).isEmpty)
             #expect(try Programs.converse(endpoints[0].port, framed).count == 74)
+            let drip = try Programs.connect(endpoints[0].port)
+            defer { close(drip) }
+            let clock = ContinuousClock()
+            let start = clock.now
+            var byte = UInt8(0)
+            // The kernel refuses more once the server has closed.
+            while clock.now - start < .seconds(9), send(drip, &byte, 1, Int32(MSG_NOSIGNAL)) == 1 {
+                var answer = pollfd(fd: drip, events: Int16(POLLIN), revents: 0)
+                if poll(&answer, 1, 100) == 1 { break }
+            }
+            #expect(clock.now - start < .seconds(5))
         }
-        limits.connections = 0
-        let none = ZoneServer(
-            zone: try ExampleZone.zone(), key: nil,
-            listen: [try #require(Endpoint("127.0.0.1:0"))], limits: limits)
-        let port = try await none.start()[0].port
-        #expect(try Programs.converse(port, []).isEmpty)
-        await none.stop()
-        await none.stop()
+    }
+
+    @Test("a crowd of idle connections makes room for who asks, and never takes the place of who signed")
+    func crowd() async throws {
+        var limits = ZoneServer.Limits()
+        limits.connections = 4
+        limits.perSource = 4
+        try await serving(limits: limits) { _, endpoints in
+            let signed = try Programs.connect(endpoints[0].port)
+            let query = try DNSMessage.query(id: 1, name: DNSName("sip.example"), type: .a).wire()
+            let request = self.key.sign(query, at: UInt64(time(nil)), requestMAC: nil).wire
+            let framed = [UInt8(request.count >> 8), UInt8(request.count & 255)] + request
+            #expect(send(signed, framed, framed.count, Int32(MSG_NOSIGNAL)) == framed.count)
+            var answer = [UInt8](repeating: 0, count: 4096)
+            #expect(recv(signed, &answer, answer.count, 0) > 100)
+            let idle = try (0..<200).map { _ in try Programs.connect(endpoints[0].port) }
+            defer { for descriptor in idle + [signed] { close(descriptor) } }
+            let output = try self.dig(endpoints[0], "+tcp", "+short", "sip.example", "A")
+            #expect(output.split(separator: "\n").count == 2)
+            #expect(recv(idle[0], &answer, answer.count, 0) <= 0, "the oldest was closed")
+            #expect(send(signed, framed, framed.count, Int32(MSG_NOSIGNAL)) == framed.count)
+            #expect(recv(signed, &answer, answer.count, 0) > 100)
+        }
     }
 
     @Test("the wildcards of both families stand beside each other on one port")

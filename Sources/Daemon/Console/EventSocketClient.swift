@@ -14,6 +14,8 @@ final class EventSocketClient: ChannelInboundHandler {
     let address: String
     /// What wrong passwords are counted by: an IPv6 host has a whole /64 to choose from.
     let network: String
+    /// Its place among the clients; zero before it has one.
+    var slot: UInt64 = 0
     private let server: EventSocketServer
     private let channel: any Channel
     private var session: ServerSession

@@ -5,6 +5,7 @@ import EventSocket
 @preconcurrency import Glibc
 import NIOCore
 import NIOPosix
+import Wire
 
 /// Our own event socket: what fs_cli, mod_hash and any event-socket library find at this node's port.
 ///
@@ -30,7 +31,10 @@ final class EventSocketServer {
     private(set) var wrongPasswordCount = 0
     /// In the order they came.
     private var clients: [EventSocketClient] = []
-    private var strangers: [EventSocketClient] = []
+    private var slots = ConnectionSlots(
+        .init(
+            strangers: EventSocketServer.strangerLimit, perSource: EventSocketServer.strangerLimit,
+            proven: EventSocketServer.clientLimit))
     private var listener: (any Channel)?
     private var isStopped = false
     /// Told once, until it changes.
@@ -174,25 +178,29 @@ final class EventSocketServer {
 
     /// - Returns: false when there is no room.
     func admit(_ client: EventSocketClient) -> Bool {
-        guard !isStopped, clients.count - strangers.count < Self.clientLimit else { return false }
+        guard !isStopped, slots.provenCount < Self.clientLimit else { return false }
+        // Who has the password needs no time to give it. The switch's tools are on one machine, and so is whoever
+        // crowds: addresses tell nothing apart.
+        let (slot, evicted) = slots.admit(source: nil)
+        client.slot = slot
         clients.append(client)
-        strangers.append(client)
-        // Who has the password needs no time to give it.
-        if strangers.count > Self.strangerLimit { strangers[0].hangUp() }
+        for crowded in clients where evicted.contains(crowded.slot) { crowded.hangUp() }
         return true
     }
 
-    func authenticated(_ client: EventSocketClient) { strangers.removeAll { $0 === client } }
+    func authenticated(_ client: EventSocketClient) {
+        if !slots.prove(client.slot) { client.hangUp() }
+    }
 
     func gone(_ client: EventSocketClient) {
         clients.removeAll { $0 === client }
-        strangers.removeAll { $0 === client }
+        slots.leave(client.slot)
     }
 
     func refused(_ client: EventSocketClient) {
         wrongPasswordCount += 1
         wrong.add(client.network, at: BootClock.now())
-        log.warning("event-socket", client.address, "gave a wrong password")
+        log.stranger("event-socket", client.address, "gave a wrong password")
     }
 
     func refusals(of client: EventSocketClient) -> Int { wrong.count(client.network, at: BootClock.now()) }

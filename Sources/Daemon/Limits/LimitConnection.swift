@@ -14,8 +14,12 @@ final class LimitConnection {
     }
 
     let descriptor: Int32
+    /// Its place among the clients.
+    let slot: UInt64
     let since: Instant
     var session: LimitSession
+    /// It has given the password, and has a place among those that have.
+    var isProven = false
     var state = State.open
     /// Half a command, or what came before a wait.
     var held: [UInt8] = []
@@ -27,8 +31,9 @@ final class LimitConnection {
     /// Since when replies are not read.
     private(set) var unsentSince: Instant?
 
-    init(descriptor: Int32, id: UInt64, needsPassword: Bool, at now: Instant) {
+    init(descriptor: Int32, slot: UInt64, id: UInt64, needsPassword: Bool, at now: Instant) {
         self.descriptor = descriptor
+        self.slot = slot
         since = now
         session = LimitSession(id: id, needsPassword: needsPassword)
     }

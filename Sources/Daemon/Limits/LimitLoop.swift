@@ -28,6 +28,7 @@ final class LimitLoop {
     private var replies = RESPReplies()
     private let buffer: UnsafeMutableRawBufferPointer
     private var connections: [LimitConnection] = []
+    private var slots: ConnectionSlots
     /// For poll(2): the mailbox, the listener, the alarm, then one for each connection, in their order.
     private var polled: [pollfd] = []
     private static let fixed = 3
@@ -53,6 +54,9 @@ final class LimitLoop {
         self.alarm = alarm
         self.log = log
         self.changed = changed
+        // The switch is on this machine, and so is whoever crowds: addresses tell nothing apart.
+        slots = ConnectionSlots(
+            .init(strangers: settings.strangers, perSource: settings.strangers, proven: settings.clients))
         buffer = .allocate(byteCount: Self.readSize, alignment: 8)
         nextTick = BootClock.now() + Self.tickInterval
     }
@@ -149,17 +153,12 @@ final class LimitLoop {
     private func admit(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let (slot, evicted) = slots.admit(source: nil)
+        for connection in connections where evicted.contains(connection.slot) { drop(connection) }
         let connection = LimitConnection(
-            descriptor: descriptor, id: nextID, needsPassword: shared.passwords.isNeeded, at: now.boot)
+            descriptor: descriptor, slot: slot, id: nextID, needsPassword: shared.passwords.isNeeded,
+            at: now.boot)
         nextID += 1
-        guard connections.count < settings.clients else {
-            log.warning(
-                "limit-service", "clients", "there are \(settings.clients) already; another was refused")
-            replies.failure("ERR max number of clients reached")
-            _ = connection.send(&replies, at: now.boot)
-            connection.close()
-            return
-        }
         for (level, option, value) in [
             (Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)), (SOL_SOCKET, SO_KEEPALIVE, 1),
             (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 60),
@@ -169,12 +168,26 @@ final class LimitLoop {
         }
         connections.append(connection)
         polled.append(pollfd(fd: descriptor, events: connection.watched, revents: 0))
+        prove(connection)
+    }
+
+    /// Gives a client that has given the password, or needs none, a place that no stranger takes from it.
+    private func prove(_ connection: LimitConnection) {
+        guard !connection.isProven, connection.session.isAuthenticated else { return }
+        connection.isProven = slots.prove(connection.slot)
+        guard !connection.isProven else { return }
+        log.warning("limit-service", "clients", "there are \(settings.clients) already; another was refused")
+        replies.removeAll()
+        replies.failure("ERR max number of clients reached")
+        connection.state = .closing
+        settle(connection)
     }
 
     /// Closes at once; its places are given up at the end of the turn.
     private func drop(_ connection: LimitConnection) {
         guard connection.state != .gone else { return }
         connection.state = .gone
+        slots.leave(connection.slot)
         connection.close()
         hasGone = true
     }
@@ -236,6 +249,7 @@ final class LimitLoop {
         if used > 0 { connection.halfSince = nil }
         if connection.halfSince == nil, connection.session.isUnderWay { connection.halfSince = now.boot }
         follow(next, connection)
+        prove(connection)
         return used
     }
 
@@ -247,7 +261,7 @@ final class LimitLoop {
             connection.state = .waiting
             waits.append(Wait(until: now.boot + delay, connection: connection))
             let from = LimitListener.name(of: connection.descriptor, getpeername).map { "\($0.ip)" } ?? "?"
-            log.warning("limit-service", from, "a wrong password was given")
+            log.stranger("limit-service", from, "a wrong password was given")
         }
     }
 

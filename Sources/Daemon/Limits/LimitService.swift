@@ -16,7 +16,10 @@ final class LimitService: Sendable {
         var endpoint = Endpoint(ip: IPAddress("127.0.0.1")!, port: 6379)
         /// Nil when none is asked for.
         var password: [UInt8]?
+        /// With the password.
         var clients = 64
+        /// Without it yet; the oldest makes room.
+        var strangers = 64
         /// Until the password must have been given.
         var strangerPatience: Duration = .seconds(10)
         /// Half a command, or replies nobody reads, are kept so long. A quiet connection stays.
@@ -93,7 +96,7 @@ struct LimitListener: Sendable {
         var isOn: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size))
         let isBound = wanted.withSocketAddress { bind(descriptor, $0, $1) == 0 }
-        guard isBound, listen(descriptor, 128) == 0, let endpoint = Self.name(of: descriptor, getsockname)
+        guard isBound, listen(descriptor, 512) == 0, let endpoint = Self.name(of: descriptor, getsockname)
         else {
             let code = errno
             close(descriptor)
