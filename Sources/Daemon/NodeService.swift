@@ -62,7 +62,7 @@ package enum NodeService {
                 ask: { inbox.put(.operatorAsked(id: $0, $1)) }, rings: { inbox.put(.ringsWanted($0)) },
                 shared: lines))
         let links = try PeerLinks(
-            loop: deciding, key: setting.key, me: start.me, log: log,
+            loop: deciding, key: setting.key, me: start.me, log: log, report: { inbox.put(.noticed($0)) },
             deliver: { inbox.offer(.received($0, from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
@@ -111,7 +111,7 @@ package enum NodeService {
                 program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath,
                 nodes: setting.file.settings.nodes.map(\.name), log: log,
                 journal: journal, historyPath: directory.historyFile,
-                report: { inbox.put(.switchReported($0)) }))
+                report: { inbox.put(.switchReported($0)) }, tell: { inbox.put(.noticed($0)) }))
     }
 
     private static func hand(
@@ -158,7 +158,8 @@ package enum NodeService {
                     setting.keeper, file: setting.file, node: setting.name, log: doers.log)
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
-                    timing: setting.file.settings.timing, key: setting.key, log: doers.log)
+                    timing: setting.file.settings.timing, key: setting.key,
+                    bindings: setting.file.nodeBindings, log: doers.log)
                 heartbeats.tend(at: BootClock.now())
                 if let taken = heartbeats.takenAddress {
                     throw ServiceFailure(

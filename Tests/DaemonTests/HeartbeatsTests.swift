@@ -1,4 +1,5 @@
 import Cluster
+import Config
 import Consensus
 import Testing
 import Wire
@@ -12,13 +13,16 @@ struct HeartbeatsTests {
         Endpoint(ip: $0, port: HeartbeatsTests.port)
     }
 
-    private func paths(_ number: Int, secret: String = "a secret of enough length") -> Heartbeats {
+    private func paths(
+        _ number: Int, secret: String = "a secret of enough length", bindings: [NodeBinding] = []
+    ) -> Heartbeats {
         let plan = HeartbeatPort.Plan(
             name: "unicast", network: nil, own: peers[number - 1].ip, port: Self.port, peers: peers,
             avoided: [])
         return Heartbeats(
             plans: [plan], me: "fs\(number)", timing: Timing(),
-            key: ClusterKey(cluster: "pbx", secret: Array(secret.utf8)), log: EventLog.silent)
+            key: ClusterKey(cluster: "pbx", secret: Array(secret.utf8)), bindings: bindings,
+            log: EventLog.silent)
     }
 
     private func heartbeat(_ number: Int, _ sequence: UInt64) -> Heartbeat {
@@ -46,7 +50,10 @@ struct HeartbeatsTests {
         one.send(heartbeat(1, 1), at: .zero)
         one.send(heartbeat(1, 2), at: .zero)
         let heard = receive(other)
-        #expect(heard.map(\.heartbeat) == [heartbeat(1, 1), heartbeat(1, 2)])
+        var (first, second) = (heartbeat(1, 1), heartbeat(1, 2))
+        first.endpoints = [peers[0]]
+        second.endpoints = [peers[0]]
+        #expect(heard.map(\.heartbeat) == [first, second])
         #expect(heard.map(\.isNew) == [true, true])
         #expect(heard.map(\.from) == [peers[0], peers[0]])
         #expect(heard.map(\.local) == [peers[1], peers[1]])
@@ -57,15 +64,128 @@ struct HeartbeatsTests {
         #expect(report.paths[0].lossPerMille == 0)
     }
 
-    @Test("what cannot be opened is counted by its reason and not heard")
+    @Test("links are called where the sender says, else where the file says, else where it was heard")
+    func sighting() throws {
+        let (one, other) = (paths(1), paths(2))
+        one.tend(at: .zero)
+        other.tend(at: .zero)
+        one.send(heartbeat(1, 1), at: .zero)
+        var heard = try #require(receive(other).first)
+        // Somebody else sent the same bytes on first.
+        let stranger = Endpoint(ip: try #require(IPAddress("127.9.7.66")), port: Self.port)
+        heard.from = stranger
+        let itsWay = PeerWay(remote: peers[0], local: peers[1])
+        #expect(
+            other.sighting(of: heard, at: BootClock.now())
+                == PeerSighting(holder: heard.heartbeat.sender, ways: [itsWay], isTold: true))
+        heard.heartbeat.endpoints = []
+        let seen = PeerWay(remote: stranger, local: peers[1])
+        #expect(
+            other.sighting(of: heard, at: BootClock.now())
+                == PeerSighting(holder: heard.heartbeat.sender, ways: [seen], isTold: false))
+        let port = HeartbeatPort.Plan(
+            name: "unicast", network: nil, own: peers[1].ip, port: Self.port + 1, peers: peers, avoided: [])
+        let withFile = Heartbeats(
+            plans: [port], me: "fs2", timing: Timing(),
+            key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
+            bindings: [NodeBinding(node: "fs1", address: peers[0].ip)], log: EventLog.silent)
+        withFile.tend(at: .zero)
+        let sighting = withFile.sighting(of: heard, at: BootClock.now())
+        #expect(sighting.isTold)
+        #expect(sighting.ways.map(\.remote) == [peers[0]])
+    }
+
+    @Test("what is sealed with another key is counted, not heard, and its machine is named")
     func wrongKey() {
         let (one, other) = (paths(1, secret: "another secret of length"), paths(2))
         one.tend(at: .zero)
         other.tend(at: .zero)
-        for sequence in UInt64(1)...3 { one.send(heartbeat(1, sequence), at: .zero) }
+        // The kernel lets a sample through only.
+        for sequence in UInt64(1)...640 { one.send(heartbeat(1, sequence), at: .zero) }
         #expect(receive(other).isEmpty)
         let report = other.report(counted: [], warnings: [], expected: [], at: .zero)
-        #expect(report.dropped == [RingsReport.Count(reason: "wrong-key", count: 3)])
+        #expect(report.dropped.map(\.reason) == ["wrong-key"])
+        #expect((160...1600).contains(report.dropped.first?.count ?? 0))
+        let now = BootClock.now()
+        #expect(other.warnings(at: now).count == 1)
+        #expect(other.warnings(at: now).first?.contains("arrive from 127.9.7.1: compare cluster.key") == true)
+        #expect(other.warnings(at: now + .seconds(61)).isEmpty)
+    }
+
+    @Test("forged datagrams cost nothing but a count, and true ones among them are heard")
+    func forged() throws {
+        let (one, other) = (paths(1), paths(2))
+        one.tend(at: .zero)
+        other.tend(at: .zero)
+        let attacker = try DatagramSocket(
+            boundTo: Endpoint(ip: try #require(IPAddress("127.9.7.66")), port: 0), group: nil)
+        one.send(heartbeat(1, 1), at: .zero)
+        #expect(receive(other).count == 1)
+        let prefix = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
+            .heartbeatPrefix
+        var heard = 0
+        for round in 0..<40 {
+            for number in 0..<50 {
+                var datagram = prefix + [UInt8](repeating: UInt8(number), count: 150)
+                datagram[20] = UInt8(round)
+                #expect(attacker.send(datagram, to: peers[1]) == 0)
+            }
+            one.send(heartbeat(1, UInt64(round) + 2), at: .zero)
+            heard += receive(other).count
+        }
+        #expect(heard == 40)
+        let counts = other.report(counted: [], warnings: [], expected: [], at: .zero).dropped
+        #expect(counts.reduce(0) { $0 + $1.count } == 2000)
+        #expect(counts.first { $0.reason == "over-budget" }.map { $0.count > 500 } == true)
+    }
+
+    @Test("the kernel drops what does not begin as ours, except for a sample")
+    func filter() throws {
+        let filter = DatagramFilter(prefix: Array(1...13), lengths: 53...1000)
+        let receiver = try DatagramSocket(boundTo: peers[0], group: nil, filter: filter)
+        let sender = try DatagramSocket(boundTo: peers[1], group: nil)
+        #expect(receiver.isFiltered)
+        let batch = DatagramBatch(longest: 1000)
+        func count(_ datagram: [UInt8]) -> Int {
+            var arrived = 0
+            for _ in 0..<640 { #expect(sender.send(datagram, to: peers[0]) == 0) }
+            while case let some = batch.receive(from: receiver.descriptor), some > 0 { arrived += some }
+            return arrived
+        }
+        let ours = Array(1...13) + [UInt8](repeating: 9, count: 60)
+        for _ in 0..<100 { #expect(sender.send(ours, to: peers[0]) == 0) }
+        var arrived = 0
+        while case let some = batch.receive(from: receiver.descriptor), some > 0 { arrived += some }
+        #expect(arrived == 100)
+        #expect(batch.sender(0) == peers[1])
+        #expect(batch.source(0) == DatagramSource(peers[1].ip))
+        for place in 0..<13 {
+            var other = ours
+            other[place] ^= 0x80
+            #expect((1...160).contains(count(other)), "byte \(place)")
+        }
+        #expect(count(Array(ours.prefix(52))) < 160)
+        #expect(count(ours + [UInt8](repeating: 9, count: 1000)) < 160)
+    }
+
+    @Test("when the interfaces cannot be listed everything stays as it is")
+    func unknownInterfaces() throws {
+        let network = HeartbeatNetwork(
+            name: "ring", subnet: try #require(IPAddress("127.0.0.0")), prefixLength: 8, group: nil,
+            port: Self.port)
+        let port = HeartbeatPort(
+            plan: HeartbeatPort.Plan(
+                name: "ring", network: network, own: peers[0].ip, port: Self.port, peers: [], avoided: []))
+        port.tend(nil, at: .zero)
+        #expect(port.local == nil)
+        #expect(port.trouble == "the interfaces of this machine cannot be listed now")
+        let own = InterfaceAddress(interface: "lo", index: 1, ip: peers[0].ip, isUp: true)
+        port.tend([own], at: .zero)
+        #expect(port.local == peers[0])
+        port.tend(nil, at: .zero + .seconds(1))
+        #expect(port.local == peers[0])
+        port.tend([], at: .zero + .seconds(2))
+        #expect(port.local == nil, "an address that is gone is another matter")
     }
 
     @Test("our own heartbeat that comes back is not heard, a namesake's is")
@@ -73,10 +193,10 @@ struct HeartbeatsTests {
         let one = paths(1)
         one.tend(at: .zero)
         let datagrams = try DatagramSocket(boundTo: peers[1], group: nil)
-        var buffer = [UInt8](repeating: 0, count: 2000)
+        let batch = DatagramBatch(longest: 2000)
         one.send(heartbeat(1, 1), at: .zero)
-        let mine = try #require(datagrams.receive(into: &buffer)).bytes
-        #expect(datagrams.send(mine, to: peers[0]) == 0)
+        #expect(batch.receive(from: datagrams.descriptor) == 1)
+        #expect(datagrams.send(Array(batch[0]), to: peers[0]) == 0)
         #expect(receive(one).isEmpty)
         var sealer = HeartbeatSealer(
             key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),

@@ -21,6 +21,15 @@ final class Mailbox<Value: Sendable>: Sendable {
         return values.withLock { $0.removeFirst() }
     }
 
+    var isEmpty: Bool { values.withLock { $0.isEmpty } }
+
+    /// Whether there is a value, or comes one in time; it stays.
+    func waits(within seconds: Double) -> Bool {
+        guard arrivals.wait(timeout: .now() + seconds) == .success else { return false }
+        arrivals.signal()
+        return true
+    }
+
     /// The next value that fits; others are let go.
     func next(within seconds: Double = 20, where fits: (Value) -> Bool) -> Value? {
         while let value = next(within: seconds) {
@@ -62,6 +71,13 @@ extension EventLog {
 }
 
 extension PeerLinks {
+    /// A new heartbeat of that node was opened, whose links are called there.
+    func heard(_ holder: Holder, at remote: Endpoint, isTold: Bool = true) {
+        guard let ip = IPAddress("127.0.0.1") else { return }
+        let way = PeerWay(remote: remote, local: Endpoint(ip: ip, port: 0))
+        heard(PeerSighting(holder: holder, ways: [way], isTold: isTold))
+    }
+
     /// Where it listens, once it does; nil when it does not in time.
     func listen(at endpoint: Endpoint, within limit: Duration) -> Endpoint? {
         listen(at: [endpoint])

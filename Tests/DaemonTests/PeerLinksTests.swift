@@ -1,5 +1,7 @@
 import Cluster
 import Consensus
+import Glibc
+import NIOCore
 import NIOPosix
 import Testing
 import Wire
@@ -19,13 +21,16 @@ struct PeerLinksTests {
         let mailbox = Mailbox<Letter>()
         let me: Holder
 
-        init(_ name: String, cluster: String = "pbx", secret: String = "a secret of enough length") throws {
+        init(
+            _ name: String, cluster: String = "pbx", secret: String = "a secret of enough length",
+            patience: TimeAmount = PeerLinks.patience
+        ) throws {
             me = Holder(member: MemberID(name: name, birth: 5), incarnation: 1 << 32)
             let mailbox = mailbox
             links = try PeerLinks(
                 loop: MultiThreadedEventLoopGroup.singleton.next(),
                 key: ClusterKey(cluster: cluster, secret: Array(secret.utf8)), me: me, log: EventLog.silent,
-                deliver: { mailbox.put(Letter(message: $0, from: $1)) })
+                patience: patience, deliver: { mailbox.put(Letter(message: $0, from: $1)) })
         }
 
         /// Where it listens, once it does.
@@ -41,13 +46,107 @@ struct PeerLinksTests {
         Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0)
     }
 
+    /// Accepts connections and never says a word.
+    private final class SilentListener {
+        let endpoint: Endpoint
+        private let descriptor: Int32
+
+        init() throws {
+            let listener = try LimitListener(at: Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0))
+            (descriptor, endpoint) = (listener.descriptor, listener.endpoint)
+        }
+
+        deinit { close(descriptor) }
+    }
+
+    @Test("one who accepts in silence holds no link: it is given up, and the way that works is taken")
+    func silent() throws {
+        let one = try End("fs1", patience: .milliseconds(300))
+        let other = try End("fs2")
+        let silent = try SilentListener()
+        one.links.heard(other.me, at: silent.endpoint, isTold: false)
+        one.links.send(.refused("at last"), to: other.me.member)
+        #expect(other.mailbox.next(within: 0.1) == nil)
+        one.links.heard(other.me, at: try other.listen(), isTold: false)
+        // Heartbeats go on coming by both ways.
+        let place = try #require(other.links.listening().first)
+        for _ in 0..<100 where other.mailbox.isEmpty {
+            one.links.heard(other.me, at: silent.endpoint, isTold: false)
+            one.links.heard(other.me, at: place, isTold: false)
+            _ = other.mailbox.waits(within: 0.1)
+        }
+        #expect(other.mailbox.next(within: 0)?.message == .refused("at last"))
+    }
+
+    @Test("a peer that starts again is called anew at once, though a call to it is under way")
+    func rebornWhileDialing() throws {
+        let one = try End("fs1", patience: .seconds(60))
+        let silent = try SilentListener()
+        let other = try End("fs2")
+        one.links.heard(other.me, at: silent.endpoint)
+        one.links.send(.refused("for you"), to: other.me.member)
+        var reborn = other.me
+        reborn.incarnation += 1
+        one.links.heard(reborn, at: try other.listen())
+        #expect(other.mailbox.next()?.message == .refused("for you"))
+    }
+
+    @Test("a heartbeat of an earlier life moves no link")
+    func earlierLife() throws {
+        let one = try End("fs1")
+        let other = try End("fs2")
+        one.links.heard(other.me, at: try other.listen())
+        one.links.send(.refused("first"), to: other.me.member)
+        #expect(other.mailbox.next()?.message == .refused("first"))
+        var earlier = other.me
+        earlier.incarnation -= 1
+        one.links.heard(earlier, at: try SilentListener().endpoint)
+        one.links.send(.refused("second"), to: other.me.member)
+        #expect(other.mailbox.next()?.message == .refused("second"))
+    }
+
+    @Test("a crowd of idle strangers keeps no peer out")
+    func crowd() throws {
+        let one = try End("fs1")
+        let friend = try End("fs2")
+        let place = try one.listen()
+        let crowd = try (0..<300).map { _ in try RawClient(place.port) }
+        let clock = ContinuousClock()
+        let start = clock.now
+        friend.links.heard(one.me, at: place)
+        friend.links.send(.refused("good"), to: one.me.member)
+        #expect(one.mailbox.next()?.message == .refused("good"))
+        #expect(clock.now - start < .seconds(2))
+        #expect(crowd.count == 300)
+    }
+
+    @Test("a missing link is told with its reason while the peer is heard, and no longer once it stands")
+    func missing() throws {
+        let reports = Mailbox<ClusterEvent>()
+        let watch = LinkWatch(kind: "link", consequence: "act", report: { reports.put($0) })
+        func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .milliseconds(milliseconds) }
+        for time in stride(from: Int64(0), through: 12_000, by: 500) {
+            watch.missing("fs2", time == 0 ? "TCP 5405 of 10.0.0.2 refuses" : "", at: at(time))
+            if time < 2000 { #expect(watch.warnings(at: at(time)).isEmpty) }
+        }
+        let sentence =
+            "no link to fs2 since 12 s, although its heartbeats arrive: TCP 5405 of 10.0.0.2 refuses; act"
+        #expect(watch.warnings(at: at(12_000)) == [sentence])
+        #expect(watch.warnings(at: at(13_500)).isEmpty, "it is not heard any more")
+        #expect(reports.next(within: 0)?.text.contains("since 5 s") == true)
+        #expect(reports.next(within: 0) == nil, "told once")
+        watch.present("fs2", at: at(14_000))
+        #expect(reports.next(within: 0)?.text == "the link to fs2 stands again")
+        #expect(watch.warnings(at: at(14_000)).isEmpty)
+    }
+
     @Test("messages arrive in order with who sent them, both ways")
     func bothWays() throws {
         let one = try End("fs1")
         let other = try End("fs2")
         let (onePlace, otherPlace) = (try one.listen(), try other.listen())
-        one.links.heard(other.me, from: otherPlace, at: try local())
-        other.links.heard(one.me, from: onePlace, at: try local())
+        one.links.heard(other.me, at: otherPlace)
+        other.links.heard(one.me, at: onePlace)
         let messages = (1...50).map { PeerMessage.refused("message \($0)") }
         for message in messages {
             one.links.send(message, to: other.me.member)
@@ -63,7 +162,7 @@ struct PeerLinksTests {
     func large() throws {
         let one = try End("fs1")
         let other = try End("fs2")
-        one.links.heard(other.me, from: try other.listen(), at: try local())
+        one.links.heard(other.me, at: try other.listen())
         let message = PeerMessage.refused(String(repeating: "long ", count: 600_000))
         one.links.send(message, to: other.me.member)
         #expect(other.mailbox.next()?.message == message)
@@ -75,11 +174,11 @@ struct PeerLinksTests {
         let stranger = try End("fs2", secret: "another secret of length")
         let friend = try End("fs3")
         let place = try one.listen()
-        stranger.links.heard(one.me, from: place, at: try local())
-        one.links.heard(stranger.me, from: try stranger.listen(), at: try local())
+        stranger.links.heard(one.me, at: place)
+        one.links.heard(stranger.me, at: try stranger.listen())
         stranger.links.send(.refused("evil"), to: one.me.member)
         one.links.send(.refused("secret"), to: stranger.me.member)
-        friend.links.heard(one.me, from: place, at: try local())
+        friend.links.heard(one.me, at: place)
         friend.links.send(.refused("good"), to: one.me.member)
         #expect(one.mailbox.next() == Letter(message: .refused("good"), from: friend.me.member))
         #expect(one.mailbox.next(within: 0) == nil)
@@ -92,9 +191,9 @@ struct PeerLinksTests {
         let other = try End("fs2")
         let place = try other.listen()
         let expected = Holder(member: MemberID(name: "fs2", birth: 99), incarnation: 1 << 32)
-        one.links.heard(expected, from: place, at: try local())
+        one.links.heard(expected, at: place)
         one.links.send(.refused("for another"), to: expected.member)
-        one.links.heard(other.me, from: place, at: try local())
+        one.links.heard(other.me, at: place)
         one.links.send(.refused("for you"), to: other.me.member)
         #expect(other.mailbox.next()?.message == .refused("for you"))
         #expect(other.mailbox.next(within: 0) == nil)
@@ -106,14 +205,14 @@ struct PeerLinksTests {
         var other: End? = try End("fs2")
         let place = try #require(try other?.listen())
         let me = try #require(other?.me)
-        one.links.heard(me, from: place, at: try local())
+        one.links.heard(me, at: place)
         one.links.send(.refused("first"), to: me.member)
         #expect(other?.mailbox.next()?.message == .refused("first"))
         other = nil
         let reborn = try End("fs2")
         var holder = me
         holder.incarnation += 1 << 32
-        one.links.heard(holder, from: try reborn.listen(), at: try local())
+        one.links.heard(holder, at: try reborn.listen())
         one.links.send(.refused("second"), to: me.member)
         #expect(reborn.mailbox.next()?.message == .refused("second"))
     }
@@ -123,8 +222,65 @@ struct PeerLinksTests {
         let one = try End("fs1")
         let absent = Holder(member: MemberID(name: "fs9", birth: 1), incarnation: 1)
         // Port 9 of the own machine: nobody listens there.
-        one.links.heard(absent, from: Endpoint(ip: try local().ip, port: 9), at: try local())
+        one.links.heard(absent, at: Endpoint(ip: try local().ip, port: 9))
         for number in 1...1000 { one.links.send(.refused("\(number)"), to: absent.member) }
         #expect(one.links.dropped() == 1000 - 256)
+    }
+}
+
+@Suite("Ways to a peer")
+struct PeerWaysTests {
+    private let holder = Holder(member: MemberID(name: "fs2", birth: 5), incarnation: 1 << 32)
+
+    private func way(_ last: Int) -> PeerWay {
+        let ends = [last, 1].compactMap { IPAddress("10.0.0.\($0)") }.map { Endpoint(ip: $0, port: 5405) }
+        return PeerWay(remote: ends[0], local: ends[1])
+    }
+
+    private func at(_ milliseconds: Int64) -> NIODeadline {
+        .uptimeNanoseconds(1) + .milliseconds(milliseconds)
+    }
+
+    private func sighting(_ ways: [PeerWay], isTold: Bool) -> PeerSighting {
+        PeerSighting(holder: holder, ways: ways, isTold: isTold)
+    }
+
+    @Test(
+        "the way that led to the peer comes first, then those not tried, then those that failed, the oldest failure first"
+    )
+    func order() {
+        var ways = PeerWays()
+        for last in [2, 3, 4] { ways.learn(sighting([way(last)], isTold: false), at: at(0)) }
+        ways.succeeded(way(3))
+        #expect(ways.next(at: at(10), within: .seconds(1)) == way(3))
+        ways.failed(way(3))
+        #expect(ways.next(at: at(10), within: .seconds(1)) == way(2))
+        ways.failed(way(2))
+        ways.failed(way(4))
+        #expect(ways.next(at: at(10), within: .seconds(1)) == way(3))
+        ways.forgive()
+        #expect(ways.next(at: at(10), within: .seconds(1)) == way(3))
+        #expect(ways.next(at: at(2000), within: .seconds(1)) == nil)
+    }
+
+    @Test("what a peer tells of itself replaces what was only seen, and is not mixed with it again")
+    func told() {
+        var ways = PeerWays()
+        ways.learn(sighting([way(66)], isTold: false), at: at(0))
+        ways.learn(sighting([way(2)], isTold: true), at: at(1))
+        ways.learn(sighting([way(66)], isTold: false), at: at(2))
+        ways.failed(way(2))
+        #expect(ways.next(at: at(3), within: .seconds(1)) == way(2))
+        #expect(ways.leads(to: way(2).remote.ip))
+        #expect(!ways.leads(to: way(66).remote.ip))
+    }
+
+    @Test("many addresses that were only seen do not drive out the one that led to the peer")
+    func seen() {
+        var ways = PeerWays()
+        ways.learn(sighting([way(2)], isTold: false), at: at(0))
+        ways.succeeded(way(2))
+        for last in 10...100 { ways.learn(sighting([way(last)], isTold: false), at: at(Int64(last))) }
+        #expect(ways.next(at: at(100), within: .seconds(1)) == way(2))
     }
 }

@@ -17,20 +17,33 @@ final class DatagramSocket {
     }
 
     let descriptor: Int32
-    private static let receiveBuffer: Int32 = 1 << 20
+    /// A full second of sixty-four nodes fits, and some milliseconds of a flood.
+    static let receiveBuffer: Int32 = 1 << 22
+    private static let receiveBufferForce: Int32 = 33
+    /// Whether the kernel drops what does not begin as our datagrams do.
+    private(set) var isFiltered = false
 
     /// - Parameters:
     ///   - endpoint: where it is bound: an own address, or a group for a socket that only receives it.
     ///   - group: the group to join and to send to.
-    init(boundTo endpoint: Endpoint, group: Group?, scope: UInt32 = 0) throws(Failure) {
+    ///   - filter: what the kernel is to drop for us; a kernel that cannot lets everything through.
+    init(
+        boundTo endpoint: Endpoint, group: Group?, scope: UInt32 = 0, filter: DatagramFilter? = nil
+    ) throws(Failure) {
         let isV4 = endpoint.ip.family == .v4
         let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         descriptor = socket(isV4 ? AF_INET : AF_INET6, kind, 0)
         guard descriptor >= 0 else { throw Failure(what: "socket", code: errno) }
         // Several nodes of one machine may hear one group; an own address has one owner, or it would be deaf.
         if endpoint.ip == group?.address { try set(SOL_SOCKET, SO_REUSEADDR, Int32(1), "SO_REUSEADDR") }
-        // What the system's limit takes away is not missed: a full second of sixty-four nodes fits anyway.
-        try set(SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer, "SO_RCVBUF")
+        // Before it is bound: nothing arrives unfiltered.
+        isFiltered = filter?.attach(to: descriptor) == 0
+        // With the privilege beyond net.core.rmem_max, without it up to that; doctor tells when it is low.
+        do throws(Failure) {
+            try set(SOL_SOCKET, Self.receiveBufferForce, Self.receiveBuffer, "SO_RCVBUFFORCE")
+        } catch {
+            try set(SOL_SOCKET, SO_RCVBUF, Self.receiveBuffer, "SO_RCVBUF")
+        }
         if !isV4 { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, Int32(1), "IPV6_V6ONLY") }
         if let group { isV4 ? try prepareV4(group) : try prepareV6(group) }
         let bound = endpoint.withSocketAddress(scope: scope) { bind(descriptor, $0, $1) }
@@ -87,29 +100,5 @@ final class DatagramSocket {
                 descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), $0, $1)
         }
         return count == bytes.count ? 0 : errno
-    }
-
-    /// The next datagram and where it came from; nil when none waits. Errors of the network are none of the
-    /// receiver's (ICMP answers to what was sent) and are read over.
-    func receive(into buffer: inout [UInt8]) -> (bytes: [UInt8], from: Endpoint)? {
-        for _ in 0..<16 {
-            var name = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let size = buffer.count
-            let count = withUnsafeMutablePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    recvfrom(descriptor, &buffer, size, Int32(MSG_DONTWAIT), $0, &length)
-                }
-            }
-            if count < 0 {
-                if errno == EAGAIN { return nil }
-                continue
-            }
-            let from = withUnsafePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Endpoint($0) }
-            }
-            if let from { return (Array(buffer[..<count]), from) }
-        }
-        return nil
     }
 }

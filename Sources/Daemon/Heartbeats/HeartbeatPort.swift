@@ -20,12 +20,6 @@ final class HeartbeatPort {
         var avoided: [IPAddress]
     }
 
-    /// How a datagram got here.
-    struct Arrival {
-        var bytes: [UInt8]
-        var from: Endpoint
-    }
-
     private struct Open {
         var local: IPAddress
         var interface: UInt32
@@ -39,6 +33,7 @@ final class HeartbeatPort {
     private static let longestBackOff: Duration = .seconds(2)
 
     let plan: Plan
+    private let filter: DatagramFilter?
     private var open: Open? {
         didSet {
             descriptors = open.map { [$0.own.descriptor] + ($0.group.map { [$0.descriptor] } ?? []) } ?? []
@@ -52,10 +47,23 @@ final class HeartbeatPort {
     /// The own address, when it could not be bound because another process has it.
     private(set) var taken: Endpoint?
 
-    init(plan: Plan) { self.plan = plan }
+    /// - Parameter filter: what the kernel drops of what arrives.
+    init(plan: Plan, filter: DatagramFilter? = nil) {
+        self.plan = plan
+        self.filter = filter
+    }
+
+    /// Whether the kernel drops what is not of this cluster.
+    var isFiltered: Bool { open?.own.isFiltered ?? false }
 
     /// Where this node speaks from now; nil while closed.
     var local: Endpoint? { open.map { Endpoint(ip: $0.local, port: plan.port) } }
+
+    /// Whether what is sent from here arrives there, as far as the cluster file tells.
+    func reaches(_ ip: IPAddress) -> Bool {
+        guard let network = plan.network else { return local?.ip.family == ip.family }
+        return ip.isInNetwork(of: network.subnet, prefixLength: network.prefixLength)
+    }
 
     private(set) var descriptors: [Int32] = []
     private var isLooping = true
@@ -73,7 +81,13 @@ final class HeartbeatPort {
     }
 
     /// Opens what is closed, and closes what lost its interface; to be called about every second.
-    func tend(_ interfaces: [InterfaceAddress], at now: Instant) {
+    ///
+    /// - Parameter interfaces: nil when the system does not say: then everything stays as it is.
+    func tend(_ interfaces: [InterfaceAddress]?, at now: Instant) {
+        guard let interfaces else {
+            if open == nil { trouble = "the interfaces of this machine cannot be listed now" }
+            return
+        }
         if let open, open.interface != 0,
             !interfaces.contains(where: { $0.ip == open.local && $0.index == open.interface })
         {
@@ -125,11 +139,13 @@ final class HeartbeatPort {
         let group = plan.network?.group.map {
             DatagramSocket.Group(address: $0, interface: place.interface, local: place.ip)
         }
-        let own = try DatagramSocket(boundTo: endpoint(place), group: group, scope: place.interface)
+        let own = try DatagramSocket(
+            boundTo: endpoint(place), group: group, scope: place.interface, filter: filter)
         var receiver: DatagramSocket?
         if let group {
             receiver = try DatagramSocket(
-                boundTo: Endpoint(ip: group.address, port: plan.port), group: group, scope: place.interface)
+                boundTo: Endpoint(ip: group.address, port: plan.port), group: group,
+                scope: place.interface, filter: filter)
         }
         return Open(local: place.ip, interface: place.interface, own: own, group: receiver)
     }
@@ -166,19 +182,6 @@ final class HeartbeatPort {
         } else {
             trouble = "sending failed: \(errorText(failure))"
         }
-    }
-
-    /// The next datagram on those of its sockets that are said to have one.
-    func receive(into buffer: inout [UInt8], where isReady: (Int32) -> Bool) -> Arrival? {
-        guard let open else { return nil }
-        if let group = open.group, isReady(group.descriptor), let (bytes, from) = group.receive(into: &buffer)
-        {
-            return Arrival(bytes: bytes, from: from)
-        }
-        if isReady(open.own.descriptor), let (bytes, from) = open.own.receive(into: &buffer) {
-            return Arrival(bytes: bytes, from: from)
-        }
-        return nil
     }
 }
 

@@ -1,15 +1,18 @@
 import Cluster
+import Config
 import Consensus
+@preconcurrency import Glibc
 import Wire
 
 /// All heartbeat paths of this node: seals what it says, opens what it hears, and knows how well it hears.
 final class Heartbeats {
-    /// A heartbeat heard for the first time, and how it got here.
+    /// A heartbeat that was opened, and how it got here.
     struct Heard {
         var heartbeat: Heartbeat
         var from: Endpoint
         /// Where on this node it arrived.
         var local: Endpoint
+        /// Whether no copy of it was opened before, over whatever network.
         var isNew: Bool
     }
 
@@ -22,9 +25,13 @@ final class Heartbeats {
 
     /// Peers times networks, and some that changed their address.
     private static let pathLimit = 512
-    /// So many datagrams are read before the clock is looked at again.
-    static let burst = 1024
-
+    /// So long one port is read in one turn of the loop, whatever arrives: then the node's own deadlines come first.
+    private static let turn: Duration = .milliseconds(3)
+    /// A machine with another key is told of for so long after its last datagram.
+    private static let strangerMemory: Duration = .seconds(60)
+    private static let strangerLimit = 8
+    /// A ring on which a peer was not heard for so long is no way to it while it is heard on another.
+    private static let ringSilence: Duration = .seconds(1)
     /// So long after its start, and after another node of this machine was heard, a node can be heard by such.
     private static let loopsAtLeast: Duration = .seconds(10)
 
@@ -33,15 +40,28 @@ final class Heartbeats {
     private let me: String
     private let timing: Timing
     private let session: HeartbeatSession
+    private let cluster: String
+    /// Addresses of nodes, as the cluster file gives them.
+    private let bindings: [NodeBinding]
     private var sealer: HeartbeatSealer
     private var opener: HeartbeatOpener
+    private var sieve: HeartbeatSieve
     private var paths: [Path] = []
     private var dropped: [RingsReport.Count] = []
-    private var buffer = [UInt8](repeating: 0, count: FrameLimits.longestHeartbeat + 1)
+    /// Machines that seal with another key: where, and when they were heard last.
+    private var strangers: [(ip: IPAddress, at: Instant)] = []
+    private let batch = DatagramBatch(longest: FrameLimits.longestHeartbeat)
     private let log: EventLog
 
-    init(plans: [HeartbeatPort.Plan], me: String, timing: Timing, key: ClusterKey, log: EventLog) {
-        ports = plans.map { HeartbeatPort(plan: $0) }
+    init(
+        plans: [HeartbeatPort.Plan], me: String, timing: Timing, key: ClusterKey,
+        bindings: [NodeBinding] = [], log: EventLog
+    ) {
+        let filter = DatagramFilter(
+            prefix: key.heartbeatPrefix, lengths: HeartbeatOpener.shortest...FrameLimits.longestHeartbeat)
+        ports = plans.map { HeartbeatPort(plan: $0, filter: filter) }
+        cluster = key.cluster
+        self.bindings = bindings
         self.me = me
         self.timing = timing
         self.log = log
@@ -49,6 +69,8 @@ final class Heartbeats {
         session = HeartbeatSession(high: random.next(), low: random.next())
         sealer = HeartbeatSealer(key: key, session: session)
         opener = HeartbeatOpener(key: key)
+        sieve = HeartbeatSieve(
+            own: session, familiar: plans.flatMap { $0.peers.map(\.ip) } + bindings.map(\.address))
     }
 
     /// The address of ours that somebody else on this machine speaks from already.
@@ -56,11 +78,17 @@ final class Heartbeats {
 
     func tend(at now: Instant) {
         let interfaces = InterfaceAddress.all()
+        if interfaces == nil {
+            log.warning(
+                "ring", me,
+                "the interfaces of this machine cannot be listed (\(errorText(errno))); "
+                    + "the rings stay as they are")
+        }
         let isEarly = now - (firstTend ?? now) < Self.loopsAtLeast
         if firstTend == nil { firstTend = now }
         let hasSibling = paths.contains { path in
             now - path.statistics.lastHeard < Self.loopsAtLeast
-                && interfaces.contains { $0.ip == path.remote.ip }
+                && interfaces?.contains { $0.ip == path.remote.ip } == true
         }
         for port in ports {
             port.loop(isEarly || hasSibling)
@@ -76,35 +104,113 @@ final class Heartbeats {
     }
 
     func send(_ heartbeat: Heartbeat, at now: Instant) {
+        var heartbeat = heartbeat
+        heartbeat.endpoints = ports.compactMap(\.local)
         let datagram = sealer.seal(heartbeat)
         for port in ports { port.send(datagram, at: now) }
     }
 
-    /// Everything that waits on one port, up to a bound; heartbeats of our own that come back are left out.
+    // MARK: - Hearing
+
+    /// What waits on one port, for a bounded time; heartbeats of our own that come back are left out.
     ///
     /// - Parameter isReady: whether a descriptor has something to read.
     func receive(
         on port: HeartbeatPort, where isReady: (Int32) -> Bool = { _ in true }, _ hear: (Heard) -> Void
     ) {
-        for _ in 0..<Self.burst {
-            guard let local = port.local, let arrival = port.receive(into: &buffer, where: isReady) else {
-                return
+        guard let number = ports.firstIndex(where: { $0 === port }) else { return }
+        let end = BootClock.now() + Self.turn
+        // A flood on one socket does not keep the other waiting: they are read by turns.
+        var waiting = port.descriptors.filter(isReady)
+        while !waiting.isEmpty {
+            waiting.removeAll { descriptor in
+                let count = batch.receive(from: descriptor)
+                // The port may be closed by what is heard; what was read is of no use then.
+                guard count > 0, let local = port.local else { return true }
+                let now = BootClock.now()
+                for place in 0..<count { take(place, of: port, number, local, at: now, hear) }
+                return count < DatagramBatch.capacity
             }
-            // Our own comes back by multicast; a namesake's does not look like it.
-            if session.isNamed(by: arrival.bytes) { continue }
-            let now = BootClock.now()
+            if BootClock.now() >= end { return }
+        }
+    }
+
+    private func take(
+        _ place: Int, of port: HeartbeatPort, _ number: Int, _ local: Endpoint, at now: Instant,
+        _ hear: (Heard) -> Void
+    ) {
+        let source = batch.source(place)
+        switch sieve.judge(batch[place], from: source, network: number, by: opener, at: now) {
+        case .ignore: return
+        case .overBudget: count("over-budget", 1)
+        case .drop(let failure):
+            // Of what the kernel filters only a sample arrives.
+            count(failure.reason, port.isFiltered ? UInt64(DatagramFilter.sampling) : 1)
+            tell(failure, of: place, source, at: now)
+        case .open:
             do throws(FrameFailure) {
-                let opened = try opener.open(arrival.bytes)
-                let sender = opened.heartbeat.sender
-                note(sender, opened.counter, port.plan.name, arrival.from, at: now)
-                hear(
-                    Heard(
-                        heartbeat: opened.heartbeat, from: arrival.from, local: local, isNew: opened.isNew))
+                let opened = try opener.open(batch[place], network: number)
+                guard let from = batch.sender(place) else { return }
+                sieve.trust(source)
+                note(opened.heartbeat.sender, opened.counter, port.plan.name, from, at: now)
+                hear(Heard(heartbeat: opened.heartbeat, from: from, local: local, isNew: opened.isNew))
             } catch {
-                count(error.reason)
-                log.warning("frame-dropped", "\(arrival.from.ip)", error.description)
+                count(error.reason, 1)
+                tell(error, of: place, source, at: now)
             }
         }
+    }
+
+    /// Builds no text while the log would not say it: a stranger's datagrams must cost nothing.
+    private func tell(_ failure: FrameFailure, of place: Int, _ source: DatagramSource, at now: Instant) {
+        if failure == .wrongKey, let ip = batch.sender(place)?.ip { remember(stranger: ip, at: now) }
+        log.stranger("frame-dropped", source, sort: failure.reason) {
+            (batch.sender(place).map { "\($0.ip)" } ?? "?", failure.description)
+        }
+    }
+
+    private func remember(stranger ip: IPAddress, at now: Instant) {
+        if let place = strangers.firstIndex(where: { $0.ip == ip }) {
+            strangers[place].at = now
+        } else {
+            if strangers.count == Self.strangerLimit { strangers.removeFirst() }
+            strangers.append((ip, now))
+        }
+    }
+
+    /// What an operator should see, each a sentence.
+    func warnings(at now: Instant) -> [String] {
+        strangers.filter { now - $0.at < Self.strangerMemory }.map { $0.ip }.sorted().map { ip in
+            "datagrams of cluster \(cluster) sealed with another key arrive from \(ip): compare cluster.key there "
+                + "with ours, or give the other cluster another name"
+        }
+    }
+
+    /// How the links of the sender of a new heartbeat are called: as it says itself, else as the cluster file says,
+    /// else where it came from.
+    func sighting(of heard: Heard, at now: Instant) -> PeerSighting {
+        let sender = heard.heartbeat.sender
+        var told = heard.heartbeat.endpoints
+        if told.isEmpty, let ip = bindings.first(where: { $0.node == sender.name })?.address {
+            told = [Endpoint(ip: ip, port: heard.from.port)]
+        }
+        let ways = told.flatMap { remote in
+            ports.compactMap { port in
+                port.reaches(remote.ip) ? port.local.map { PeerWay(remote: remote, local: $0) } : nil
+            }
+        }
+        // Of several rings, those on which it is heard now.
+        let living = ways.filter { way in
+            paths.contains {
+                $0.peer == sender.name && $0.remote.ip == way.remote.ip
+                    && now - $0.statistics.lastHeard < Self.ringSilence
+            }
+        }
+        if !ways.isEmpty {
+            return PeerSighting(holder: sender, ways: living.isEmpty ? ways : living, isTold: true)
+        }
+        return PeerSighting(
+            holder: sender, ways: [PeerWay(remote: heard.from, local: heard.local)], isTold: false)
     }
 
     private func note(
@@ -130,11 +236,11 @@ final class Heartbeats {
                 statistics: PathStatistics(holder: holder, counter: counter, at: now)))
     }
 
-    private func count(_ reason: String) {
+    private func count(_ reason: String, _ number: UInt64) {
         if let place = dropped.firstIndex(where: { $0.reason == reason }) {
-            dropped[place].count += 1
+            dropped[place].count += number
         } else {
-            dropped.append(RingsReport.Count(reason: reason, count: 1))
+            dropped.append(RingsReport.Count(reason: reason, count: number))
         }
     }
 

@@ -4,7 +4,7 @@ import Cluster
 extension Endpoint {
     /// Where the parts of `sockaddr_in` and `sockaddr_in6` are (ip(7), ipv6(7)). By place: the structures belong to
     /// whichever module the compiler meets first, Glibc or NIO's.
-    private enum Layout {
+    enum Layout {
         static let port = 2
         static let ip4 = 4
         static let length4 = 16
@@ -57,20 +57,23 @@ struct InterfaceAddress: Hashable, Sendable {
     var ip: IPAddress
     var isUp: Bool
 
-    /// All of them, in the kernel's order: an interface's first address comes first.
-    static func all() -> [InterfaceAddress] {
+    /// All of them, in the kernel's order: an interface's first address comes first. Nil when the system does not say,
+    /// as when no descriptor is left: then nothing is known, and nothing may follow from it.
+    static func all() -> [InterfaceAddress]? {
         var first: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&first) == 0 else { return [] }
+        guard getifaddrs(&first) == 0 else { return nil }
         defer { freeifaddrs(first) }
         var list: [InterfaceAddress] = []
         var next = first
         while let entry = next {
             next = entry.pointee.ifa_next
             guard let address = entry.pointee.ifa_addr, let endpoint = Endpoint(address) else { continue }
+            // Zero when the interface is gone since, or no descriptor is left to ask by.
+            let index = if_nametoindex(entry.pointee.ifa_name)
+            guard index != 0 else { return nil }
             list.append(
                 InterfaceAddress(
-                    interface: String(cString: entry.pointee.ifa_name),
-                    index: if_nametoindex(entry.pointee.ifa_name), ip: endpoint.ip,
+                    interface: String(cString: entry.pointee.ifa_name), index: index, ip: endpoint.ip,
                     isUp: entry.pointee.ifa_flags & UInt32(IFF_UP) != 0))
         }
         return list

@@ -7,6 +7,8 @@ import Wire
 final class Inbox: Sendable {
     enum Item: Sendable {
         case event(Event)
+        /// A doer saw what operators should read.
+        case noticed(ClusterEvent)
         /// Somebody wants to see the heartbeat paths.
         case ringsWanted(@Sendable (RingsReport) -> Void)
     }

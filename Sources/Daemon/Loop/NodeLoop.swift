@@ -23,11 +23,9 @@ final class NodeLoop {
         var log: EventLog
     }
 
-    /// How a path's callers are told to the peer links: not at every heartbeat.
+    /// What the links were told of a peer: not at every heartbeat.
     private struct Told {
-        var holder: Holder
-        var from: Endpoint
-        var local: Endpoint
+        var sighting: PeerSighting
         var at: Instant
     }
 
@@ -118,28 +116,27 @@ final class NodeLoop {
     private func readHeartbeats() {
         for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
             heartbeats.receive(on: port, where: { readiness.isReady($0) }) { heard in
+                // A copy proves nothing but that somebody has one: it moves neither the node nor its links.
+                guard heard.isNew else { return }
                 tell(heard)
-                if heard.isNew { feed(.heard(heard.heartbeat)) }
+                feed(.heard(heard.heartbeat))
             }
         }
     }
 
     private func tell(_ heard: Heartbeats.Heard) {
-        let holder = heard.heartbeat.sender
-        guard holder.member != node.me.member else { return }
+        guard heard.heartbeat.sender.member != node.me.member else { return }
         let now = BootClock.now()
-        let place = told.firstIndex {
-            $0.holder == holder && $0.from == heard.from && $0.local == heard.local
-        }
-        if let place {
+        let sighting = heartbeats.sighting(of: heard, at: now)
+        if let place = told.firstIndex(where: { $0.sighting == sighting }) {
             guard now - told[place].at >= Self.tellInterval else { return }
             told[place].at = now
         } else {
             if told.count >= 4 * Limits.nodes { told.removeFirst(told.count / 2) }
-            told.append(Told(holder: holder, from: heard.from, local: heard.local, at: now))
+            told.append(Told(sighting: sighting, at: now))
         }
-        doers.links.heard(holder, from: heard.from, at: heard.local)
-        doers.sharing?.heard(holder, from: heard.from, at: heard.local)
+        doers.links.heard(sighting)
+        doers.sharing?.heard(sighting)
     }
 
     private func readKeeper() {
@@ -151,14 +148,28 @@ final class NodeLoop {
             switch item {
             case .event(let event): feed(event)
             case .ringsWanted(let tell): tell(rings())
+            case .noticed(let event): perform(.report(event), at: BootClock.now())
             }
         }
     }
 
     private func rings() -> RingsReport {
-        heartbeats.report(
+        let now = BootClock.now()
+        return heartbeats.report(
             counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
-            warnings: warnings + keeper.warnings, expected: expected, at: BootClock.now())
+            warnings: warnings + keeper.warnings + ringWarnings(at: now), expected: expected, at: now)
+    }
+
+    /// What this machine knows of its rings and links, and no other node can.
+    private func ringWarnings(at now: Instant) -> [String] {
+        heartbeats.warnings(at: now) + doers.links.watch.warnings() + (doers.sharing?.linkWarnings ?? [])
+    }
+
+    /// The leader's view, and below it what only the node that was asked can see.
+    private func completed(_ reply: OperatorReply, at now: Instant) -> OperatorReply {
+        guard case .status(var report) = reply else { return reply }
+        report.warnings += ringWarnings(at: now).map { "\(node.name): \($0)" }
+        return .status(report)
     }
 
     // MARK: - What to do about it
@@ -196,7 +207,7 @@ final class NodeLoop {
                 return
             }
             zone.update(id, update)
-        case .answer(let id, let reply): doers.control.answer(id, reply)
+        case .answer(let id, let reply): doers.control.answer(id, completed(reply, at: now))
         case .surveyed(let survey): doers.sharing?.surveyed(survey)
         case .report(let event):
             doers.journal.add(event)

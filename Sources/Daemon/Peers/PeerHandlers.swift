@@ -2,12 +2,43 @@ import Cluster
 import Consensus
 @preconcurrency import Glibc
 import NIOCore
+import NIOPosix
 import NIOSSL
 import NIOTLS
 import Wire
 
-enum TCPOption {
-    static let userTimeout = TCP_USER_TIMEOUT
+/// Options that all links have.
+enum LinkOptions {
+    /// Connections the kernel completes before they are looked at: many strangers may come at once.
+    static let backlog: Int32 = 512
+    /// Of TCP alone.
+    static let connectTimeout: TimeAmount = .milliseconds(500)
+    /// tcp(7): the first question to a silent end after one second, then one each second; the link is dead when
+    /// `userTimeout` passes without an answer.
+    private static let probes: [(option: Int32, value: CInt)] = [
+        (TCP_KEEPIDLE, 1), (TCP_KEEPINTVL, 1), (TCP_KEEPCNT, 3),
+    ]
+
+    private static func tcp(_ option: Int32) -> ChannelOptions.Types.SocketOption {
+        ChannelOptions.Types.SocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: option))
+    }
+
+    static func keepingAlive(_ bootstrap: ClientBootstrap, _ userTimeout: Int) -> ClientBootstrap {
+        probes.reduce(
+            bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .channelOption(tcp(TCP_USER_TIMEOUT), value: SocketOptionValue(userTimeout))
+        ) { $0.channelOption(tcp($1.option), value: SocketOptionValue($1.value)) }
+    }
+
+    /// For the connections that come in.
+    static func keepingAlive(_ bootstrap: ServerBootstrap, _ userTimeout: Int) -> ServerBootstrap {
+        probes.reduce(
+            bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(tcp(TCP_USER_TIMEOUT), value: SocketOptionValue(userTimeout))
+        ) { $0.childChannelOption(tcp($1.option), value: SocketOptionValue($1.value)) }
+    }
 }
 
 /// Why a link is of no use, for the log.
@@ -33,6 +64,8 @@ final class OutgoingLink: ChannelInboundHandler {
     private var decoder = PeerFrameDecoder()
     private var isStanding = false
     private var isEncrypted = false
+    /// Why this end closes it.
+    private var reason: String?
 
     init(links: PeerLinks, member: MemberID, attempt: UInt64) {
         self.links = links
@@ -78,19 +111,22 @@ final class OutgoingLink: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        links.lose(member, attempt)
+        let remote = context.channel.remoteAddress.map { "\($0)" } ?? "the other end"
+        links.lose(member, attempt, reason ?? "\(remote) closed the link")
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Afterwards it is only a link that broke, which the heartbeats tell better.
         if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
-            links.log.warning("peer-link", member.name, "the handshake failed: \(error)")
+            reason = "whoever answers there does not know the cluster key"
+            links.log.stranger("peer-link", member.name, "the handshake failed: \(error)")
         }
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
+        self.reason = "the link is of no use: \(reason)"
         links.log.warning("peer-link", member.name, "is of no use: \(reason)")
         context.close(promise: nil)
     }
@@ -101,23 +137,22 @@ final class IncomingLink: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private static let patience: TimeAmount = .seconds(3)
     private let links: PeerLinks
     private var decoder = PeerFrameDecoder()
     private var member: MemberID?
-    private var isAdmitted = false
+    private var slot: UInt64?
     private var timeout: Scheduled<Void>?
 
     init(links: PeerLinks) { self.links = links }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard links.admitIncoming() else {
+        let channel = context.channel
+        slot = links.admit(channel)
+        guard slot != nil else {
             context.close(promise: nil)
             return
         }
-        isAdmitted = true
-        let channel = context.channel
-        timeout = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+        timeout = context.eventLoop.scheduleTask(in: links.patience) { channel.close(promise: nil) }
         context.fireChannelActive()
     }
 
@@ -131,7 +166,7 @@ final class IncomingLink: ChannelInboundHandler {
                         refuse(context, reason)
                         return
                     }
-                    greet(hello, context)
+                    guard greet(hello, context) else { return }
                 case (.message(let message), let member?): links.receive(message, from: member)
                 default: throw .malformed("order of frames")
                 }
@@ -141,31 +176,36 @@ final class IncomingLink: ChannelInboundHandler {
         }
     }
 
-    private func greet(_ hello: PeerHello, _ context: ChannelHandlerContext) {
+    /// - Returns: false when there is no place for it.
+    private func greet(_ hello: PeerHello, _ context: ChannelHandlerContext) -> Bool {
+        guard let slot, links.accept(hello.holder, slot, context.channel) else {
+            refuse(context, "there are too many links already")
+            return false
+        }
         member = hello.holder.member
         timeout?.cancel()
-        links.accept(hello.holder, context.channel)
         let answer = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello))
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
+        return true
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         timeout?.cancel()
-        if isAdmitted { links.dismissIncoming(context.channel) }
+        if let slot { links.dismiss(slot, context.channel) }
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if member == nil {
             let from = context.channel.remoteAddress?.ipAddress ?? "?"
-            links.log.warning("peer-link", from, "a node that does not know the cluster key was refused")
+            links.log.stranger("peer-link", from, "one that does not know the cluster key was refused")
         }
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let from = context.channel.remoteAddress?.ipAddress ?? "?"
-        links.log.warning("peer-link", from, "was refused: \(reason)")
+        links.log.stranger("peer-link", from, "was refused: \(reason)")
         context.close(promise: nil)
     }
 }

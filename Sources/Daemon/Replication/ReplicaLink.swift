@@ -16,7 +16,8 @@ final class ReplicaLink: ChannelInboundHandler {
     private let expected: Holder?
     private var peer: Holder?
     private var buffer = ByteBuffer()
-    private var isStranger = false
+    /// Its place among those that called; nil at the end that calls.
+    private var slot: UInt64?
     private var isEncrypted = false
     private var timeout: Scheduled<Void>?
 
@@ -28,11 +29,11 @@ final class ReplicaLink: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         if expected == nil {
-            guard links.admitStranger() else {
+            slot = links.admit(context.channel)
+            guard slot != nil else {
                 context.close(promise: nil)
                 return
             }
-            isStranger = true
         }
         let channel = context.channel
         timeout = context.eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
@@ -86,8 +87,11 @@ final class ReplicaLink: ChannelInboundHandler {
                 refuse(context, "it has this node's own name")
                 return false
             }
+            if let slot, !links.prove(slot) {
+                refuse(context, "there are too many links already")
+                return false
+            }
             timeout?.cancel()
-            settle()
             peer = hello.holder
             links.stand(hello.holder, context.channel)
             return true
@@ -97,14 +101,9 @@ final class ReplicaLink: ChannelInboundHandler {
         }
     }
 
-    private func settle() {
-        if isStranger { links.dismissStranger() }
-        isStranger = false
-    }
-
     func channelInactive(context: ChannelHandlerContext) {
         timeout?.cancel()
-        settle()
+        if let slot { links.dismiss(slot) }
         links.gone(peer ?? expected, context.channel)
         context.fireChannelInactive()
     }
@@ -113,14 +112,14 @@ final class ReplicaLink: ChannelInboundHandler {
         // Afterwards it is only a link that broke, which the heartbeats tell better.
         if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
             let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
-            links.log.warning("replica-link", name, "the handshake failed: \(error)")
+            links.log.stranger("replica-link", name, "the handshake failed: \(error)")
         }
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
-        links.log.warning("replica-link", name, "is of no use: \(reason)")
+        links.log.stranger("replica-link", name, "is of no use: \(reason)")
         context.close(promise: nil)
     }
 }

@@ -18,19 +18,13 @@ final class ReplicaLinks {
         var received: (ByteBuffer, Holder) -> Void
     }
 
-    /// Where a peer was heard: its end and ours.
-    struct Way: Hashable {
-        var remote: Endpoint
-        var local: Endpoint
-    }
-
     private struct Peer {
         var holder: Holder
-        /// The newest last.
-        var ways: [Way] = []
-        var turn = 0
+        var ways = PeerWays()
         var channel: (any Channel)?
-        var isDialing = false
+        /// The way of a link that is being made, and its channel once there is one.
+        var dialing: (way: PeerWay, channel: (any Channel)?)?
+        var dialAt = NIODeadline.uptimeNanoseconds(0)
         var backOff = ReplicaLinks.firstBackOff
         var lastHeard = NIODeadline.now()
     }
@@ -40,10 +34,9 @@ final class ReplicaLinks {
     private static let longestBackOff: TimeAmount = .seconds(1)
     /// A peer not heard for so long is not dialed.
     private static let silence: TimeAmount = .seconds(2)
-    private static let waysLimit = 4
     private static let peerLimit = 2 * Limits.nodes
-    private static let incomingLimit = 2 * Limits.nodes
-    private static let connectTimeout: TimeAmount = .milliseconds(500)
+    private static let places = ConnectionSlots.Limits(
+        strangers: 2 * Limits.nodes, perSource: 4, proven: 4 * Limits.nodes)
     /// tcp(7) TCP_USER_TIMEOUT, in milliseconds: unacknowledged for so long, a link is dead.
     private static let userTimeout = 2000
 
@@ -56,15 +49,28 @@ final class ReplicaLinks {
     private let server: NIOSSLContext
     private var peers: [Peer] = []
     private var listeners: [(endpoint: Endpoint, channel: (any Channel)?)] = []
-    private var strangers = 0
+    private var slots = ConnectionSlots(ReplicaLinks.places)
+    /// By their numbers in `slots`.
+    private var connected: [UInt64: any Channel] = [:]
     private var isStopped = false
+    /// Which links are missing; may be asked from any thread.
+    let watch: LinkWatch
 
+    /// - Parameter report: gets an event when a link is missing for long, and when it is back.
     /// - Throws: `ServiceFailure` when the TLS library refuses the key.
-    init(loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog) throws(ServiceFailure) {
+    init(
+        loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog,
+        report: @escaping @Sendable (ClusterEvent) -> Void = { _ in }
+    ) throws(ServiceFailure) {
         self.loop = loop
         self.me = me
         self.log = log
         cluster = key.cluster
+        watch = LinkWatch(
+            kind: "replica link",
+            consequence:
+                "calls, registrations and limits are not copied; see that TCP passes, one port higher "
+                + "than the heartbeats'", report: report)
         do {
             client = try PeerTLS.client(key)
             server = try PeerTLS.server(key)
@@ -84,9 +90,10 @@ final class ReplicaLinks {
         for peer in peers { peer.channel?.close(promise: nil) }
     }
 
-    /// A sealed heartbeat of that node came this way; the ports are those of the replica links.
-    func heard(_ holder: Holder, _ way: Way) {
+    /// A new heartbeat of that node was opened; the ports are those of the replica links.
+    func heard(_ sighting: PeerSighting) {
         guard !isStopped else { return }
+        let (holder, now) = (sighting.holder, NIODeadline.now())
         let place: Int
         if let known = peers.firstIndex(where: { $0.holder.member == holder.member }) {
             place = known
@@ -95,16 +102,20 @@ final class ReplicaLinks {
             place = peers.count
             peers.append(Peer(holder: holder))
         }
-        peers[place].lastHeard = .now()
+        guard holder.incarnation >= peers[place].holder.incarnation else { return }
+        peers[place].lastHeard = now
+        peers[place].ways.learn(sighting, at: now)
         if holder.incarnation > peers[place].holder.incarnation {
             peers[place].channel?.close(promise: nil)
+            peers[place].dialing?.channel?.close(promise: nil)
             peers[place].holder = holder
-            peers[place].ways = []
+            peers[place].ways.forgive()
             peers[place].backOff = Self.firstBackOff
         }
-        if let known = peers[place].ways.firstIndex(of: way) { peers[place].ways.remove(at: known) }
-        if peers[place].ways.count == Self.waysLimit { peers[place].ways.removeFirst() }
-        peers[place].ways.append(way)
+        if peers[place].channel == nil {
+            let reason = me.member < holder.member ? "" : "it is the one that calls, and no call came through"
+            watch.missing(holder.name, reason, at: now)
+        }
         dial(holder.member)
     }
 
@@ -113,6 +124,7 @@ final class ReplicaLinks {
             let oldest = peers.indices.min(by: { peers[$0].lastHeard < peers[$1].lastHeard })
         else { return }
         peers[oldest].channel?.close(promise: nil)
+        peers[oldest].dialing?.channel?.close(promise: nil)
         peers.remove(at: oldest)
     }
 
@@ -129,7 +141,11 @@ final class ReplicaLinks {
     func stop() {
         isStopped = true
         for listener in listeners { listener.channel?.close(promise: nil) }
-        for peer in peers { peer.channel?.close(promise: nil) }
+        for peer in peers {
+            peer.channel?.close(promise: nil)
+            peer.dialing?.channel?.close(promise: nil)
+        }
+        for channel in connected.values { channel.close(promise: nil) }
     }
 
     // MARK: - Going out
@@ -137,32 +153,31 @@ final class ReplicaLinks {
     private func place(_ member: MemberID) -> Int? { peers.firstIndex { $0.holder.member == member } }
 
     private func dial(_ member: MemberID) {
-        guard let place = place(member), me.member < member, !isStopped, !peers[place].isDialing,
-            peers[place].channel == nil, NIODeadline.now() - peers[place].lastHeard < Self.silence,
-            !peers[place].ways.isEmpty
+        let now = NIODeadline.now()
+        guard let place = place(member), me.member < member, !isStopped, peers[place].dialing == nil,
+            peers[place].channel == nil, now - peers[place].lastHeard < Self.silence,
+            now >= peers[place].dialAt, let way = peers[place].ways.next(at: now, within: Self.silence)
         else { return }
-        let ways = peers[place].ways
-        let way = ways[ways.count - 1 - peers[place].turn % ways.count]
-        peers[place].turn += 1
-        peers[place].isDialing = true
-        connect(to: peers[place].holder, by: way).assumeIsolated().whenFailure { _ in self.failed(member) }
+        peers[place].dialing = (way, nil)
+        connect(to: peers[place].holder, by: way).assumeIsolated().whenFailure {
+            self.failed(member, "TCP \(way.remote.port) of \(way.remote.ip): \($0)")
+        }
     }
 
-    private func connect(to holder: Holder, by way: Way) -> EventLoopFuture<Void> {
+    private func connect(to holder: Holder, by way: PeerWay) -> EventLoopFuture<Void> {
         do {
             let remote = try SocketAddress(ipAddress: "\(way.remote.ip)", port: Int(way.remote.port))
             // From the ring's own address: a service address may leave this machine at any time.
             let local = try SocketAddress(ipAddress: "\(way.local.ip)", port: 0)
             let context = client
             let links = NIOLoopBound(self, eventLoop: loop)
-            return ClientBootstrap(group: loop)
-                .connectTimeout(Self.connectTimeout)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(Self.userTimeoutOption, value: Self.userTimeout)
+            return LinkOptions.keepingAlive(ClientBootstrap(group: loop), Self.userTimeout)
+                .connectTimeout(LinkOptions.connectTimeout)
                 .channelOption(.writeBufferWaterMark, value: .init(low: 1 << 20, high: 4 << 20))
                 .bind(to: local)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        links.value.begun(holder.member, channel)
                         let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandlers(
                             tls, ReplicaLink(links: links.value, expected: holder))
@@ -174,15 +189,19 @@ final class ReplicaLinks {
         }
     }
 
-    private static var userTimeoutOption: ChannelOptions.Types.SocketOption {
-        ChannelOptions.Types.SocketOption(
-            level: .tcp, name: NIOBSDSocket.Option(rawValue: TCPOption.userTimeout))
+    /// What is being made has a channel from now on, which is closed when the peer starts again meanwhile.
+    private func begun(_ member: MemberID, _ channel: any Channel) {
+        guard let place = place(member) else { return }
+        peers[place].dialing?.channel = channel
     }
 
-    private func failed(_ member: MemberID) {
+    private func failed(_ member: MemberID, _ reason: String) {
         guard let place = place(member) else { return }
-        peers[place].isDialing = false
+        if let dialing = peers[place].dialing { peers[place].ways.failed(dialing.way) }
+        peers[place].dialing = nil
+        watch.missing(member.name, reason, at: .now())
         let backOff = peers[place].backOff
+        peers[place].dialAt = .now() + backOff
         peers[place].backOff = min(backOff * 2, Self.longestBackOff)
         loop.assumeIsolated().scheduleTask(in: backOff) { self.dial(member) }
     }
@@ -207,8 +226,12 @@ final class ReplicaLinks {
         }
         peers[place].holder = holder
         peers[place].channel = channel
-        peers[place].isDialing = false
+        if let dialing = peers[place].dialing, dialing.channel === channel {
+            peers[place].ways.succeeded(dialing.way)
+        }
+        peers[place].dialing = nil
         peers[place].backOff = Self.firstBackOff
+        watch.present(holder.name, at: .now())
         owner?.connected(holder)
     }
 
@@ -218,10 +241,10 @@ final class ReplicaLinks {
         if peers[place].channel === channel {
             peers[place].channel = nil
             owner?.disconnected(peers[place].holder)
-        } else if peers[place].channel != nil {
+        } else if peers[place].dialing?.channel !== channel {
             return
         }
-        if !isStopped { failed(holder.member) }
+        if !isStopped { failed(holder.member, "the other end does not complete the link") }
     }
 
     // MARK: - Coming in
@@ -244,11 +267,9 @@ final class ReplicaLinks {
     private func bind(_ endpoint: Endpoint) {
         let context = server
         let links = NIOLoopBound(self, eventLoop: loop)
-        let bootstrap = ServerBootstrap(group: loop)
-            .serverChannelOption(.backlog, value: 64)
+        let bootstrap = LinkOptions.keepingAlive(ServerBootstrap(group: loop), Self.userTimeout)
+            .serverChannelOption(.backlog, value: LinkOptions.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(Self.userTimeoutOption, value: Self.userTimeout)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 1 << 20, high: 4 << 20))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -280,12 +301,22 @@ final class ReplicaLinks {
             }
     }
 
-    /// Whether one more end that has not said who it is may wait.
-    func admitStranger() -> Bool {
-        guard strangers < Self.incomingLimit, !isStopped else { return false }
-        strangers += 1
-        return true
+    /// Takes in a connection that has proved nothing; the oldest such makes room. Nil when none is wanted.
+    func admit(_ channel: any Channel) -> UInt64? {
+        guard !isStopped else { return nil }
+        let source = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        let isExpected = source.map { ip in peers.contains { $0.ways.leads(to: ip) } } ?? false
+        let (id, evicted) = slots.admit(source: source, isExpected: isExpected)
+        connected[id] = channel
+        for id in evicted { connected.removeValue(forKey: id)?.close(promise: nil) }
+        return id
     }
 
-    func dismissStranger() { strangers -= 1 }
+    /// Whether there is a place for one that knows the key.
+    func prove(_ id: UInt64) -> Bool { slots.prove(id) }
+
+    func dismiss(_ id: UInt64) {
+        slots.leave(id)
+        connected[id] = nil
+    }
 }

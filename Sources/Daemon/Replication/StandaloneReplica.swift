@@ -35,7 +35,10 @@ package final class StandaloneReplica: Sendable {
 
         func hear() {
             for other in others {
-                links.heard(other.holder, ReplicaLinks.Way(remote: other.endpoint, local: own))
+                links.heard(
+                    PeerSighting(
+                        holder: other.holder, ways: [PeerWay(remote: other.endpoint, local: own)],
+                        isTold: true))
             }
             links.loop.assumeIsolated().scheduleTask(in: StandaloneReplica.hearing) { [weak self] in
                 self?.hear()

@@ -32,6 +32,8 @@ final class Sharing: Sendable {
         var historyPath: String
         /// What the node must know of the switch.
         var report: @Sendable (SwitchReport) -> Void
+        /// What operators should read: a link that is missing.
+        var tell: @Sendable (ClusterEvent) -> Void = { _ in }
     }
 
     struct Passwords: Sendable {
@@ -42,13 +44,15 @@ final class Sharing: Sendable {
 
     private let loop: any EventLoop
     private let core: NIOLoopBound<SharingCore>
+    private let watch: LinkWatch
 
     /// - Throws: `ServiceFailure` when the cluster key is of no use.
     init(_ parts: Parts) throws(ServiceFailure) {
         loop = parts.loop
         do {
-            core = try parts.loop.submit {
-                NIOLoopBound(try SharingCore(parts), eventLoop: parts.loop)
+            (core, watch) = try parts.loop.submit {
+                let core = try SharingCore(parts)
+                return (NIOLoopBound(core, eventLoop: parts.loop), core.links.watch)
             }.wait()
         } catch let failure as ServiceFailure {
             throw failure
@@ -67,13 +71,18 @@ final class Sharing: Sendable {
     /// Introduces this node as that start of itself from now on.
     func become(_ me: Holder) { loop.execute { [core] in core.value.become(me) } }
 
-    /// A sealed heartbeat of that node came from there; replica links are one port higher.
-    func heard(_ holder: Holder, from remote: Endpoint, at local: Endpoint) {
-        guard let remote = remote.replicaPort, let local = local.replicaPort else { return }
-        loop.execute { [core] in
-            core.value.links.heard(holder, ReplicaLinks.Way(remote: remote, local: local))
+    /// A new heartbeat of that node was opened; replica links are one port higher.
+    func heard(_ sighting: PeerSighting) {
+        var sighting = sighting
+        sighting.ways = sighting.ways.compactMap { way in
+            guard let remote = way.remote.replicaPort, let local = way.local.replicaPort else { return nil }
+            return PeerWay(remote: remote, local: local)
         }
+        loop.execute { [core, sighting] in core.value.links.heard(sighting) }
     }
+
+    /// Replica links that are missing, each a sentence; may be asked from any thread.
+    var linkWarnings: [String] { watch.warnings() }
 
     /// Heartbeats are heard at exactly these, so replica links are listened for beside them.
     func listen(at endpoints: [Endpoint]) {

@@ -48,7 +48,8 @@ final class SharingCore {
         loop = parts.loop
         me = parts.me
         let name = parts.me.name
-        links = try ReplicaLinks(loop: parts.loop, key: parts.key, me: parts.me, log: parts.log)
+        links = try ReplicaLinks(
+            loop: parts.loop, key: parts.key, me: parts.me, log: parts.log, report: parts.tell)
         replica = ReplicaService(links: links, log: parts.log)
         history = RecoveryHistory(node: name, path: parts.historyPath, log: parts.log)
         limits = try LimitSharing(

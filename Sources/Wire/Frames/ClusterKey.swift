@@ -29,6 +29,15 @@ package struct ClusterKey: Sendable {
         keyID = derive("fsdns 1 key id", 4).withUnsafeBytes { $0.reduce(0) { $0 << 8 | UInt32($1) } }
     }
 
+    /// What every sealed heartbeat of this cluster begins with, so that the kernel can drop what does not.
+    package var heartbeatPrefix: [UInt8] {
+        var writer = FrameWriter()
+        writer.write(byte: HeartbeatHeader.version)
+        writer.write(fixed: clusterHash)
+        writer.write(fixed: keyID)
+        return writer.bytes
+    }
+
     /// Pre-shared key of the peer links (RFC 4279, RFC 5489); its identity is the cluster's name.
     package var peerSecret: [UInt8] { peerLinks.withUnsafeBytes { Array($0) } }
 

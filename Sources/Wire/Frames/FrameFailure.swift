@@ -6,8 +6,10 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case version(UInt8)
     /// Of a cluster with another name.
     case otherCluster
-    /// Of a cluster with this name but another key, or changed on the way.
+    /// Of a cluster with this name but another key.
     case wrongKey
+    /// Says that it was sealed with our key and was not, or was changed on the way.
+    case forged
     /// The named field cannot be what it says.
     case malformed(String)
     /// Longer than a frame may be.
@@ -18,7 +20,9 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .truncated: "the frame is cut short"
         case .version(let version): "the frame has version \(version), which is not known here"
         case .otherCluster: "the frame belongs to a cluster with another name"
-        case .wrongKey: "a second cluster with the same name but another key, or a forged frame"
+        case .wrongKey:
+            "the frame is sealed with another key: a second cluster with the same name, or another cluster.key"
+        case .forged: "the frame is forged or was changed on the way"
         case .malformed(let field): "the frame's \(field) is malformed"
         case .tooLong(let length): "the frame is too long (\(length) bytes)"
         }
@@ -31,6 +35,7 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .version: "version"
         case .otherCluster: "other-cluster"
         case .wrongKey: "wrong-key"
+        case .forged: "forged"
         case .malformed: "malformed"
         case .tooLong: "too-long"
         }

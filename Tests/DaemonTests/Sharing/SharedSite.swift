@@ -68,8 +68,12 @@ final class SharedSite {
     }
 
     func meet(_ other: SharedSite) {
-        sharing.heard(other.me, from: other.place, at: place)
-        other.sharing.heard(me, from: place, at: other.place)
+        for (one, another) in [(self, other), (other, self)] {
+            one.sharing.heard(
+                PeerSighting(
+                    holder: another.me, ways: [PeerWay(remote: another.place, local: one.place)],
+                    isTold: true))
+        }
     }
 
     /// The address is with that holder, by the decision of that number.

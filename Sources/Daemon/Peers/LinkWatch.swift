@@ -1,0 +1,91 @@
+import Cluster
+import NIOCore
+import Synchronization
+
+/// Knows which links are missing although the peer is heard, since when and why, for `status`, `rings` and the log.
+final class LinkWatch: Sendable {
+    private struct Entry {
+        var name: String
+        var missingSince: NIODeadline?
+        var heardAt: NIODeadline
+        var reason: String
+        var isTold = false
+    }
+
+    /// Shorter gaps are ordinary: a peer that starts is heard before it can be called.
+    private static let notable: TimeAmount = .seconds(2)
+    /// An event and a log line are worth it then.
+    private static let alarming: TimeAmount = .seconds(5)
+    /// A peer that is not heard lacks more than a link, and that is told elsewhere.
+    private static let silence: TimeAmount = .seconds(1)
+    private static let entryLimit = 2 * Limits.nodes
+
+    /// `link` or `replica link`.
+    private let kind: String
+    private let consequence: String
+    private let report: @Sendable (ClusterEvent) -> Void
+    private let entries = Mutex<[Entry]>([])
+
+    /// - Parameters:
+    ///   - kind: what such a link is called.
+    ///   - consequence: what does not work without it.
+    ///   - report: gets an event when a link is missing for long, and when it is back.
+    init(kind: String, consequence: String, report: @escaping @Sendable (ClusterEvent) -> Void) {
+        self.kind = kind
+        self.consequence = consequence
+        self.report = report
+    }
+
+    /// The peer is heard and has no link.
+    func missing(_ name: String, _ reason: String, at now: NIODeadline) {
+        let event: ClusterEvent? = entries.withLock { entries in
+            let place = Self.place(of: name, in: &entries, at: now)
+            entries[place].heardAt = now
+            if !reason.isEmpty { entries[place].reason = reason }
+            let since = entries[place].missingSince ?? now
+            entries[place].missingSince = since
+            guard !entries[place].isTold, now - since >= Self.alarming else { return nil }
+            entries[place].isTold = true
+            return ClusterEvent(.trouble, name, sentence(entries[place], at: now))
+        }
+        if let event { report(event) }
+    }
+
+    /// The link stands.
+    func present(_ name: String, at now: NIODeadline) {
+        let wasTold = entries.withLock { entries in
+            let place = Self.place(of: name, in: &entries, at: now)
+            defer { entries[place] = Entry(name: name, missingSince: nil, heardAt: now, reason: "") }
+            return entries[place].isTold
+        }
+        if wasTold { report(ClusterEvent(.trouble, name, "the \(kind) to \(name) stands again")) }
+    }
+
+    /// What an operator should see, a sentence for each missing link.
+    func warnings(at now: NIODeadline = .now()) -> [String] {
+        entries.withLock { entries in
+            entries.filter { entry in
+                guard let since = entry.missingSince else { return false }
+                return now - since >= Self.notable && now - entry.heardAt < Self.silence
+            }.map { sentence($0, at: now) }.sorted()
+        }
+    }
+
+    private func sentence(_ entry: Entry, at now: NIODeadline) -> String {
+        let seconds = entry.missingSince.map { (now - $0).nanoseconds / 1_000_000_000 } ?? 0
+        let reason = entry.reason.isEmpty ? "nothing has answered yet" : entry.reason
+        return "no \(kind) to \(entry.name) since \(seconds) s, although its heartbeats arrive: \(reason); "
+            + consequence
+    }
+
+    private static func place(of name: String, in entries: inout [Entry], at now: NIODeadline) -> Int {
+        if let place = entries.firstIndex(where: { $0.name == name }) { return place }
+        if entries.count >= entryLimit,
+            let oldest = entries.indices.min(by: { entries[$0].heardAt < entries[$1].heardAt })
+        {
+            entries.remove(at: oldest)
+        }
+        entries.append(Entry(name: name, missingSince: nil, heardAt: now, reason: ""))
+        return entries.count - 1
+    }
+}

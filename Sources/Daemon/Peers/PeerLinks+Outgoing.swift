@@ -1,0 +1,206 @@
+import Cluster
+import Consensus
+@preconcurrency import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Wire
+
+extension PeerLinks {
+    private func place(of member: MemberID) -> Int? {
+        state.value.peers.firstIndex { $0.member == member }
+    }
+
+    /// Takes in what a new heartbeat says, and calls its sender when there is no link.
+    func note(_ sighting: PeerSighting) {
+        guard !state.value.isStopped else { return }
+        let (member, now) = (sighting.holder.member, NIODeadline.now())
+        guard let place = place(of: member) else {
+            if state.value.peers.count >= Self.peerLimit { forgetOldest() }
+            var peer = Peer(member: member, incarnation: sighting.holder.incarnation, heardAt: now)
+            peer.ways.learn(sighting, at: now)
+            state.value.peers.append(peer)
+            watch.missing(member.name, "", at: now)
+            dial(member)
+            return
+        }
+        // A heartbeat of an earlier life, kept by somebody and sent again, moves nothing.
+        guard sighting.holder.incarnation >= state.value.peers[place].incarnation else { return }
+        let isReborn = sighting.holder.incarnation > state.value.peers[place].incarnation
+        let isBack = now - state.value.peers[place].heardAt > Self.stall
+        state.value.peers[place].incarnation = sighting.holder.incarnation
+        state.value.peers[place].heardAt = now
+        state.value.peers[place].ways.learn(sighting, at: now)
+        if isReborn || isBack {
+            state.value.peers[place].ways.forgive()
+            state.value.peers[place].backOff = Self.firstBackOff
+            state.value.peers[place].dialAt = .uptimeNanoseconds(0)
+            cut(place)
+        }
+        if case .ready = state.value.peers[place].link {} else { watch.missing(member.name, "", at: now) }
+        dial(member)
+    }
+
+    private func forgetOldest() {
+        let oldest = state.value.peers.indices.min { a, b in
+            state.value.peers[a].heardAt < state.value.peers[b].heardAt
+        }
+        guard let oldest else { return }
+        cut(oldest)
+        state.value.peers.remove(at: oldest)
+    }
+
+    /// Ends the link, whether it stands or is being made; what becomes of its channel later is of no account.
+    func cut(_ place: Int) {
+        let link = state.value.peers[place].link
+        state.value.peers[place].link = .idle
+        switch link {
+        case .idle: break
+        case .dialing(let attempt):
+            attempt.deadline.cancel()
+            attempt.channel?.close(promise: nil)
+        case .ready(_, let channel): channel.close(promise: nil)
+        }
+    }
+
+    private func dial(_ member: MemberID) {
+        guard let place = place(of: member), case .idle = state.value.peers[place].link,
+            !state.value.isStopped
+        else { return }
+        let now = NIODeadline.now()
+        guard now >= state.value.peers[place].dialAt,
+            let way = state.value.peers[place].ways.next(at: now, within: Self.silence)
+        else { return }
+        state.value.attempts += 1
+        let number = state.value.attempts
+        let deadline = loop.scheduleTask(in: patience) { [self] in
+            lose(member, number, "\(way.remote) does not complete the link (TCP, TLS and hello)")
+        }
+        state.value.peers[place].link = .dialing(Attempt(number: number, way: way, deadline: deadline))
+        connect(to: member, by: way, number).whenFailure { [self] error in
+            lose(member, number, Self.text(of: error, way))
+        }
+    }
+
+    private static func text(of error: any Error, _ way: PeerWay) -> String {
+        switch error {
+        case let error as IOError where error.errnoCode == ECONNREFUSED:
+            "TCP \(way.remote.port) of \(way.remote.ip) refuses"
+        case is NIOConnectionError, is ChannelError:
+            "TCP \(way.remote.port) of \(way.remote.ip) does not answer"
+        default: "TCP \(way.remote.port) of \(way.remote.ip): \(error)"
+        }
+    }
+
+    private func connect(to member: MemberID, by way: PeerWay, _ number: UInt64) -> EventLoopFuture<Void> {
+        do {
+            let remote = try SocketAddress(ipAddress: "\(way.remote.ip)", port: Int(way.remote.port))
+            // From the ring's own address: a service address may leave this machine at any time.
+            let local = try SocketAddress(ipAddress: "\(way.local.ip)", port: 0)
+            return LinkOptions.keepingAlive(ClientBootstrap(group: loop), Self.userTimeout)
+                .connectTimeout(min(LinkOptions.connectTimeout, patience))
+                .bind(to: local)
+                .channelInitializer { [self] channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        begun(member, number, channel)
+                        let tls = try NIOSSLClientHandler(context: client, serverHostname: nil)
+                        try channel.pipeline.syncOperations.addHandlers(
+                            tls, OutgoingLink(links: self, member: member, attempt: number))
+                    }
+                }
+                .connect(to: remote)
+                .map { _ in }
+        } catch {
+            return loop.makeFailedFuture(error)
+        }
+    }
+
+    /// The attempt has a channel from now on, which is closed when it is given up.
+    private func begun(_ member: MemberID, _ number: UInt64, _ channel: any Channel) {
+        guard let place = place(of: member), case .dialing(var attempt) = state.value.peers[place].link,
+            attempt.number == number
+        else { return }
+        attempt.channel = channel
+        state.value.peers[place].link = .dialing(attempt)
+    }
+
+    /// The other end introduced itself as who it should be.
+    func stand(_ member: MemberID, _ number: UInt64, _ channel: any Channel) {
+        guard let place = place(of: member), case .dialing(let attempt) = state.value.peers[place].link,
+            attempt.number == number
+        else {
+            channel.close(promise: nil)
+            return
+        }
+        attempt.deadline.cancel()
+        state.value.peers[place].ways.succeeded(attempt.way)
+        state.value.peers[place].link = .ready(number: number, channel)
+        state.value.peers[place].backOff = Self.firstBackOff
+        watch.present(member.name, at: .now())
+        pour(member)
+    }
+
+    /// The link of that attempt, made or only begun, is gone or given up.
+    func lose(_ member: MemberID, _ number: UInt64, _ reason: String) {
+        guard let place = place(of: member) else { return }
+        switch state.value.peers[place].link {
+        case .dialing(let attempt) where attempt.number == number:
+            state.value.peers[place].ways.failed(attempt.way)
+        case .ready(number, _): break
+        case .idle, .dialing, .ready: return
+        }
+        cut(place)
+        watch.missing(member.name, reason, at: .now())
+        let backOff = state.value.peers[place].backOff
+        state.value.peers[place].dialAt = .now() + backOff
+        state.value.peers[place].backOff = min(backOff * 2, Self.longestBackOff)
+        loop.scheduleTask(in: backOff) { [self] in dial(member) }
+    }
+
+    func submit(_ message: PeerMessage, to member: MemberID) {
+        guard let place = place(of: member) else {
+            state.value.dropped += 1
+            return
+        }
+        let bytes = PeerFrameCodec.encode(message)
+        guard bytes.count <= FrameLimits.peerFrame else {
+            state.value.dropped += 1
+            log.warning("frame-too-long", member.name, "a message of \(bytes.count) bytes is not sent")
+            return
+        }
+        var mayBeDropped = false
+        if case .consensus = message { mayBeDropped = true }
+        state.value.peers[place].waiting.append(Waiting(bytes: bytes, mayBeDropped: mayBeDropped))
+        state.value.peers[place].waitingBytes += bytes.count
+        pour(member)
+        bound(place)
+    }
+
+    /// Writes what waits, as long as the link takes it.
+    func pour(_ member: MemberID) {
+        guard let place = place(of: member), case .ready(_, let channel) = state.value.peers[place].link
+        else {
+            return
+        }
+        var hasWritten = false
+        while !state.value.peers[place].waiting.isEmpty, channel.isWritable {
+            let next = state.value.peers[place].waiting.removeFirst()
+            state.value.peers[place].waitingBytes -= next.bytes.count
+            channel.write(ByteBuffer(bytes: next.bytes), promise: nil)
+            hasWritten = true
+        }
+        if hasWritten { channel.flush() }
+    }
+
+    /// The oldest consensus message goes first, then the oldest of all.
+    private func bound(_ place: Int) {
+        while state.value.peers[place].waiting.count > Self.waitingLimit
+            || state.value.peers[place].waitingBytes > Self.waitingBytesLimit
+        {
+            let oldest = state.value.peers[place].waiting.firstIndex { $0.mayBeDropped } ?? 0
+            let gone = state.value.peers[place].waiting.remove(at: oldest)
+            state.value.peers[place].waitingBytes -= gone.bytes.count
+            state.value.dropped += 1
+        }
+    }
+}
