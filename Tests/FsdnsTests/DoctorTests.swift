@@ -64,6 +64,17 @@ import Testing
         #expect(findings.first { $0.subject == "state" }?.level == .wrong)
     }
 
+    @Test("too few descriptors and a small socket buffer are told with their fix")
+    func shortage() {
+        #expect(MachineCheck.files(limit: 1024).level == .wrong)
+        #expect(MachineCheck.files(limit: 1024).fix?.contains("LimitNOFILE") == true)
+        #expect(MachineCheck.files(limit: 65_536).level == .fine)
+        #expect(MachineCheck.buffers(limit: 212_992).level == .notice)
+        #expect(MachineCheck.buffers(limit: 212_992).fix?.contains("net.core.rmem_max") == true)
+        #expect(MachineCheck.buffers(limit: 1 << 22).level == .fine)
+        #expect(MachineCheck.buffers(limit: nil).level == .notice)
+    }
+
     @Test("a finding shows its fix below")
     func lines() {
         #expect(

@@ -10,7 +10,42 @@ struct MachineCheck {
     /// What the node service and its keeper lock, roughly, in bytes.
     private static let lockedMemory: rlim_t = 64 << 20
 
-    var findings: [Finding] { [scheduling, memory] + state + [clock] }
+    /// All listeners together keep below a thousand; each file, socket and child needs one.
+    private static let descriptors: rlim_t = 4096
+    /// What a heartbeat socket asks for.
+    private static let receiveBuffer = 1 << 22
+
+    var findings: [Finding] { [scheduling, memory, files, buffers] + state + [clock] }
+
+    private var files: Finding {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(__RLIMIT_OFILE.rawValue), &limit)
+        return Self.files(limit: limit.rlim_cur)
+    }
+
+    static func files(limit: rlim_t) -> Finding {
+        if limit >= descriptors { return .fine("descriptors", "\(limit) files and sockets may be open") }
+        return .wrong(
+            "descriptors",
+            "only \(limit) files and sockets may be open; a crowd of strangers could use them up",
+            fix: "LimitNOFILE=65536 in the service unit, or ulimit -n \(descriptors) at least")
+    }
+
+    private var buffers: Finding {
+        Self.buffers(limit: Local.tail("/proc/sys/net/core/rmem_max", lines: 1).first.flatMap { Int($0) })
+    }
+
+    static func buffers(limit: Int?) -> Finding {
+        guard let limit else {
+            return .notice(
+                "buffers", "net.core.rmem_max cannot be read here", fix: "see sysctl net.core.rmem_max")
+        }
+        if limit >= receiveBuffer { return .fine("buffers", "net.core.rmem_max is \(limit)") }
+        return .notice(
+            "buffers",
+            "net.core.rmem_max is \(limit): a flood on the ring fills a heartbeat socket within a few ms",
+            fix: "sysctl -w net.core.rmem_max=\(receiveBuffer), and a file in /etc/sysctl.d with it")
+    }
 
     private var scheduling: Finding {
         // Tried by a child, so that this process is not changed.
