@@ -20,6 +20,7 @@ struct Bench {
         case replication
         case recovery
         case registrations
+        case flood
     }
 
     /// One line of the table.
@@ -77,6 +78,7 @@ struct Bench {
         case .replication: try replication()
         case .recovery: try recovery()
         case .registrations: try registrations()
+        case .flood: try floods()
         }
     }
 

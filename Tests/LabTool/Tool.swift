@@ -17,6 +17,8 @@ enum Tool {
                fsdns-lab options ADDRESS                      asks an address by SIP whether it answers
                fsdns-lab replica NAME IP SECRET WRITER NAME=IP…   one of the replicas that are measured
                fsdns-lab register ADDRESS COUNT [PER_SECOND]  registers so many phones at a registrar
+               fsdns-lab reflect OWN GROUP SECONDS VICTIM…     an attacker who sends heartbeats on and holds who calls
+               fsdns-lab flood KIND PER_SECOND SECONDS OWN GROUP TARGET [spoof]   an attacker who forges heartbeats
                fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
         """
 
@@ -59,6 +61,20 @@ enum Tool {
             try PhoneWatch.run(port: port)
         case ("options", 2): try OptionsWatch.run(address: arguments[1])
         case ("replica", _): try ReplicaProgram.run(Array(arguments.dropFirst()))
+        case ("reflect", 5...):
+            guard let seconds = Double(arguments[3]) else { throw LabFailure("seconds are a number") }
+            try RingReflector.run(
+                own: arguments[1], group: arguments[2], victims: Array(arguments[4...]), seconds: seconds)
+        case ("flood", 7...8):
+            guard let kind = RingFlood.Kind(rawValue: arguments[1]), let perSecond = Int(arguments[2]),
+                let seconds = Double(arguments[3])
+            else {
+                throw LabFailure("a kind is garbage, header, session or replay; rate and seconds are numbers")
+            }
+            let flood = RingFlood(
+                kind: kind, perSecond: perSecond, seconds: seconds, own: arguments[4], group: arguments[5],
+                target: arguments[6], isSpoofing: arguments.count == 8)
+            print(try flood.run())
         case ("bench", _): try Bench.run(Array(arguments.dropFirst()))
         default:
             FileHandle.standardError.write(Data((usage + "\n").utf8))
