@@ -18,8 +18,8 @@ extension LabSuites {
             pause(milliseconds: 1000)
             try restarted.startService()
             try wait(for: "fs4 to be a slave again", atMost: 12, every: 100) {
-                try lab.status(from: [lab.host("fs1")]).node("fs4")?.role == "slave"
-                    && restarted.status().leader != nil
+                let isBack = try lab.status(from: [lab.host("fs1")]).node("fs4")?.role == "slave"
+                return isBack && (try? restarted.status())?.leader != nil
             }
             try cluster.powerLoss(of: "master2")
             #expect(try lab.status().leader != nil)
@@ -44,8 +44,8 @@ extension LabSuites {
             let history = try lab.addressHistory()
             for seat in before.seats {
                 guard let holder = seat.holder else { continue }
-                #expect(
-                    history.firstRemoval(of: seat.address, from: holder, after: start) == nil, "\(seat.name)")
+                let hasLeft = history.firstRemoval(of: seat.address, from: holder, after: start) != nil
+                #expect(!hasLeft, "\(seat.name)")
             }
             for (host, count) in zip(lab.hosts, lines) {
                 #expect(host.log.split(separator: "\n").count - count <= 8, "\(host.log.suffix(2000))")

@@ -19,7 +19,7 @@ struct MachineCheck {
 
     private var files: Finding {
         var limit = rlimit()
-        getrlimit(__rlimit_resource_t(__RLIMIT_NOFILE.rawValue), &limit)
+        getrlimit(__rlimit_resource_t(__RLIMIT_OFILE.rawValue), &limit)
         return Self.files(limit: limit.rlim_cur)
     }
 
