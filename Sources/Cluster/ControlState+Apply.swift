@@ -98,6 +98,7 @@ extension ControlState {
             members[at].kind = admission.kind
             members[at].machine = admission.machine
             members[at].standing = .active
+            members[at].outSince = nil
         } else {
             guard members.count < Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
             members.append(

@@ -9,6 +9,7 @@ extension ControlState {
             return .refused("\(fence.holder) is not active")
         }
         members[at].standing = .fenced(fence.basis, epoch)
+        members[at].outSince = time
         var events = [
             ClusterEvent(
                 .nodeFenced, fence.holder.name, "\(fence.holder) is out: \(fence.basis.sentence)",

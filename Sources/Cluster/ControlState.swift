@@ -54,6 +54,8 @@ package struct Member: Hashable, Sendable, Codable {
     package var maintenance: Maintenance?
     /// Where this life runs; nil when it did not say.
     package var machine: MachineID?
+    /// When it was fenced; nil while it is active, and where an older release fenced it.
+    package var outSince: ClusterTime?
 
     package init(
         holder: Holder, kind: NodeRule.Kind, standing: Standing, maintenance: Maintenance? = nil,

@@ -29,9 +29,6 @@ struct Leadership: Hashable, Sendable {
     var nextSilence: Instant?
     /// What the last proposal came to.
     private(set) var lastProposal: Result = .refused("")
-    /// Said once: why another cluster file cannot be activated.
-    var obstacleTold: String?
-    var transferTried: Instant?
     /// The voters as last looked at, and since when they are known to be committed.
     private var voters: [MemberID] = []
     private var votersCommittedAt: Instant?

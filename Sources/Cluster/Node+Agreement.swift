@@ -93,6 +93,7 @@ extension Node {
         state = snapshot.state
         applied = snapshot.epoch
         clockBase = (snapshot.state.time, now)
+        followTiming()
         if case .renewing = membershipPhase {} else { membershipPhase = .member }
         checkStanding(at: now)
     }
@@ -103,6 +104,7 @@ extension Node {
             let outcome = state.apply(stamped, at: entry.epoch)
             self.state = state
             clockBase = (state.time, now)
+            followTiming()
             for event in outcome.events { effects.append(.report(event)) }
             for pending in requests.applied(entry.epoch) {
                 if let refusal = outcome.refusal {
@@ -115,6 +117,13 @@ extension Node {
         leadership?.applied(entry.epoch)
         fences.forget(through: applied.index)
         checkStanding(at: now)
+    }
+
+    /// The agreed durations decide when an election is called, too.
+    private mutating func followTiming() {
+        guard let state else { return }
+        let wanted = Self.consensusSettings(state.settings.timing)
+        if raft.settings != wanted { raft.retime(wanted) }
     }
 
     private mutating func leaderChanged(_ leader: MemberID?, _ term: Term, at now: Instant) {
@@ -137,7 +146,7 @@ extension Node {
     }
 
     /// Index of the newest fence in log or state, committed or not.
-    private var lastFenceIndex: Index {
+    var lastFenceIndex: Index {
         max(state?.fenceEpoch.index ?? 0, fences.entries.last { $0.fence != nil }?.epoch.index ?? 0)
     }
 

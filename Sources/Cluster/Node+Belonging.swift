@@ -207,12 +207,10 @@ extension Node {
         let holdsNothing = holdings.all.isEmpty
         let owed = !owedReleases.isEmpty
         let known = state?.member(name).map { $0.holder == me && $0.isActive } ?? false
-        if isLeader, holdsNothing, !owed, raft.transferTarget == nil,
-            let heir = raft.membership.voters.first(where: {
-                $0 != raft.me && neighbours.isHeard($0, within: timing.deadAfter, at: now)
-            })
-        {
-            agree(.transferLeadership(to: heir), at: now)
+        if isLeader, holdsNothing, !owed {
+            let heirs = heirs(at: now)
+            let agreed = heirs.first { neighbours[$0]?.heartbeat.settingsVersion == state?.settings.version }
+            handLeadershipOver(to: agreed ?? heirs.first, pause: .milliseconds(300), at: now)
         }
         if (holdsNothing && !owed && !known) || now >= leaving.deadline { stop(.shutdown) }
     }

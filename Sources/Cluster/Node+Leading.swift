@@ -15,17 +15,15 @@ extension Node {
         guard leadership?.underWay.isEmpty ?? false else { return }
         var scratch = state
         confirmReleases(&scratch, at: now)
-        if mayDecide(at: now) {
-            fenceTheLost(&scratch, at: now)
-            admit(&scratch, at: now)
-            coverSeats(&scratch, at: now)
-            relieve(&scratch, at: now)
-            relieveUnserved(&scratch, at: now)
-            advanceDrain(&scratch, at: now)
-            endMaintenance(&scratch, at: now)
-            activateConfiguration(&scratch, at: now)
-            advancePlaybooks(&scratch, at: now)
-        }
+        fenceTheLost(&scratch, at: now)
+        admit(&scratch, at: now)
+        activateConfiguration(&scratch, at: now)
+        coverSeats(&scratch, at: now)
+        relieve(&scratch, at: now)
+        relieveUnserved(&scratch, at: now)
+        advanceDrain(&scratch, at: now)
+        endMaintenance(&scratch, at: now)
+        advancePlaybooks(&scratch, at: now)
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
     }
@@ -43,12 +41,6 @@ extension Node {
         guard case .proposed(let epoch) = leadership?.lastProposal else { return nil }
         scratch = next
         return epoch
-    }
-
-    /// A leader with another cluster file than the agreed one decides nothing on its own.
-    private func mayDecide(at now: Instant) -> Bool {
-        guard let state else { return false }
-        return settings.version == state.settings.version || configurationIsUnanimous(at: now)
     }
 
     // MARK: - Releases
@@ -91,7 +83,7 @@ extension Node {
         let left = scratch.addressesWithLeftCalls.filter { address in
             scratch.grants.contains { $0.address == address && $0.holder == lost && !$0.revoked }
         }
-        guard !seats.isEmpty || !left.isEmpty else { return [] }
+        guard !seats.isEmpty || !left.isEmpty, !awaitsOtherTiming(scratch, at: now) else { return [] }
         if basis.isAutomatic, mustWithhold(in: scratch) {
             report(
                 .takeoverWithheld, lost.name,
@@ -105,6 +97,11 @@ extension Node {
             !grants.contains(where: { $0.address == own.address })
         {
             grants.append(own)
+        }
+        if let both = takingBoth(from: lost, in: scratch, at: now), seats.contains(both.address),
+            !grants.contains(where: { $0.address == both.address })
+        {
+            grants.append(both)
         }
         for address in left {
             let to =
@@ -136,6 +133,16 @@ extension Node {
         return Succession(address: drain.newAddress, to: drain.from)
     }
 
+    /// With no spare left for the drained node, its taker has the seat's address too: callers still find only that one
+    /// by DNS, or both, and the calls are there.
+    private func takingBoth(from drained: Holder, in scratch: ControlState, at now: Instant) -> Succession? {
+        guard let drain = scratch.drain, drain.from == drained, drain.phase.hasNewCalls, drain.to != drained,
+            let new = scratch.grant(of: drain.newAddress), new.holder == drain.to, !new.revoked,
+            unreadiness(of: drain.to, in: scratch, mayHold: true, at: now) == nil
+        else { return nil }
+        return Succession(address: drain.oldAddress, to: drain.to)
+    }
+
     /// Why a member must be fenced now; nil when it need not.
     private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
         let holder = member.holder
@@ -153,7 +160,7 @@ extension Node {
                 return .left
             }
         }
-        if settings.policy.noQuorum == .hold { return nil }
+        if state?.settings.policy.noQuorum == .hold { return nil }
         if isSilent(holder, at: now) { return .silence }
         let isHolding = state?.grants.contains { $0.holder == holder } ?? false
         // While we had no lease ourselves, nobody could be expected to have one.
@@ -196,10 +203,18 @@ extension Node {
     }
 
     /// Spares that could take an address now, in the order of the slave list.
+    ///
+    /// One that has read another cluster file comes last, and is no reason to leave a seat uncovered: what it is
+    /// asked for is what the agreed file says.
     func spares(in scratch: ControlState, at now: Instant) -> [Holder] {
-        scratch.slaves.compactMap { scratch.member($0)?.holder }.filter { holder in
+        let ready = scratch.slaves.compactMap { scratch.member($0)?.holder }.filter { holder in
             unreadiness(of: holder, in: scratch, at: now) == nil
         }
+        func hasAgreedFile(_ holder: Holder) -> Bool {
+            let version = holder == me ? settings.version : neighbours[holder]?.heartbeat.settingsVersion
+            return version == scratch.settings.version
+        }
+        return ready.filter(hasAgreedFile) + ready.filter { !hasAgreedFile($0) }
     }
 
     /// Why a spare could not take an address now; nil when it could.
@@ -217,7 +232,7 @@ extension Node {
             if !load.isFit { return "FreeSWITCH on \(name) is \(load.health.rawValue)" }
             if !mayHold, !holdings.isEmpty { return "the keeper on \(name) is not ready" }
             if leaseValidSince == nil { return "\(name) has no lease" }
-            return settings.version == scratch.settings.version ? nil : "\(name) has another cluster file"
+            return nil
         }
         guard let neighbour = neighbours[holder] else { return "\(holder.name) was not heard yet" }
         let heartbeat = neighbour.heartbeat
@@ -230,9 +245,6 @@ extension Node {
         }
         if !mayHold, !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
         if !heartbeat.leaseValid { return "\(holder.name) has no lease" }
-        if heartbeat.settingsVersion != scratch.settings.version {
-            return "\(holder.name) has another cluster file"
-        }
         return nil
     }
 
@@ -306,7 +318,7 @@ extension Node {
     }
 
     private mutating func coverSeats(_ scratch: inout ControlState, at now: Instant) {
-        guard isSettled(scratch, at: now) else { return }
+        guard isSettled(scratch, at: now), !awaitsOtherTiming(scratch, at: now) else { return }
         for seat in scratch.seats where scratch.grant(of: seat.address) == nil {
             var spares = takers(for: seat.address, in: scratch, at: now)
             if let first = spares.first {
@@ -344,6 +356,24 @@ extension Node {
         return isHeard(holder, at: now)
     }
 
+    /// Whether a holder that stops should wait a moment: somebody who was just started may soon be able to take over.
+    private func isSuccessorComing(
+        after asked: Leadership.Asked<Relinquishment>, in scratch: ControlState, at now: Instant
+    ) -> Bool {
+        guard now - asked.first < .seconds(2) else { return false }
+        func isFree(_ node: String) -> Bool {
+            node != asked.wish.holder.name && scratch.member(node)?.maintenance == nil
+                && !scratch.grants.contains { $0.holder.name == node && !$0.revoked }
+        }
+        if kind == .full, leaving == nil, load.isFit, isFree(name) { return true }
+        return neighbours.all.contains { neighbour in
+            let heartbeat = neighbour.heartbeat
+            return now - neighbour.received < timing.deadAfter && heartbeat.kind == .full
+                && !heartbeat.leaving
+                && heartbeat.load.isFit && isFree(neighbour.holder.name)
+        }
+    }
+
     /// Holders that asked to be rid of their addresses.
     private mutating func relieve(_ scratch: inout ControlState, at now: Instant) {
         for asked in leadership?.relinquishments ?? [] {
@@ -362,7 +392,7 @@ extension Node {
                     propose(
                         .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),
                         &scratch, at: now)
-                } else if wish.leaving {
+                } else if wish.leaving, !isSuccessorComing(after: asked, in: scratch, at: now) {
                     propose(
                         .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,
                         at: now)

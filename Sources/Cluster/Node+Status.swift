@@ -180,9 +180,7 @@ extension Node {
             warnings.append("automatic takeover is off: no-quorum=\"hold\"")
         }
         for holder in leadership?.unheardTold ?? [] { warnings.append(Self.unheardText(holder.name)) }
-        if let obstacle = leadership?.obstacleTold {
-            warnings.append("the new cluster file cannot be activated: \(obstacle)")
-        }
+        warnings += configurationWarnings(at: now)
         return warnings
     }
 

@@ -1,6 +1,6 @@
 import Consensus
 
-// The slower duties of a leader: who votes, which configuration holds.
+// The slower duties of a leader: who votes.
 
 extension Node {
     // MARK: - Voters
@@ -69,51 +69,5 @@ extension Node {
             return membership.without(id)
         }
         return nil
-    }
-
-    // MARK: - Configuration
-
-    /// All active members have read the same file, and it is ours.
-    func configurationIsUnanimous(at now: Instant) -> Bool {
-        guard let state else { return false }
-        return state.members.filter(\.isActive).allSatisfy { member in
-            if member.holder == me { return true }
-            guard let heartbeat = neighbours[member.holder]?.heartbeat else { return false }
-            return heartbeat.settingsVersion == settings.version
-        }
-    }
-
-    /// Another cluster file becomes the agreed one when every node has it, at one epoch.
-    mutating func activateConfiguration(_ scratch: inout ControlState, at now: Instant) {
-        guard settings.version != scratch.settings.version, configurationIsUnanimous(at: now) else {
-            leadership?.obstacleTold = nil
-            return
-        }
-        if let obstacle = scratch.obstacle(to: settings) {
-            if leadership?.obstacleTold != obstacle {
-                leadership?.obstacleTold = obstacle
-                report(
-                    .configuration, settings.cluster, "the new cluster file cannot be activated: \(obstacle)")
-            }
-            return
-        }
-        propose(.configure(settings), &scratch, at: now)
-    }
-
-    /// The odd one out should not lead.
-    mutating func stepAsideIfOdd(at now: Instant) {
-        guard let state, settings.version != state.settings.version, !configurationIsUnanimous(at: now) else {
-            return
-        }
-        let tried = leadership?.transferTried ?? .zero
-        guard now - tried > .seconds(1), raft.transferTarget == nil else { return }
-        let heir = raft.membership.voters.first { voter in
-            guard let neighbour = neighbours[voter], voter != raft.me else { return false }
-            return neighbour.heartbeat.settingsVersion == state.settings.version
-                && now - neighbour.received < timing.deadAfter
-        }
-        guard let heir else { return }
-        leadership?.transferTried = now
-        agree(.transferLeadership(to: heir), at: now)
     }
 }

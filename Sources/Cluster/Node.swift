@@ -49,6 +49,10 @@ package struct Node: Sendable, Equatable {
     var requests = PendingRequests()
     var surveyed: Survey?
     var duty = PlaybookDuty()
+    /// Said once: why our own cluster file cannot become the agreed one.
+    var obstacleTold: String?
+    /// When this node last tried to hand leadership over; outlives its terms.
+    var handedOverAt: Instant?
     /// What is being taken from an operator now, for the audit trail.
     var deed: AskedCommand?
     /// What was applied when things were last surveyed.
@@ -198,6 +202,7 @@ package struct Node: Sendable, Equatable {
             watchKeeper(at: now)
             contradict(at: now)
             form(at: now)
+            tellObstacle(at: now)
             endWaiting(at: now)
             endAsking(at: now)
         }

@@ -22,7 +22,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     }
 
     package let me: MemberID
-    package let settings: Settings
+    package internal(set) var settings: Settings
 
     package internal(set) var role = Role.follower
     package internal(set) var term: Term
@@ -186,6 +186,9 @@ extension Raft {
         let firstUncommitted = memberships.firstIndex { $0.epoch.index > commitIndex } ?? memberships.count
         return memberships[max(firstUncommitted - 1, 0)...]
     }
+
+    /// Other durations, from the next deadline on.
+    package mutating func retime(_ settings: Settings) { self.settings = settings }
 
     package var transferTarget: MemberID? { transfer?.target }
 

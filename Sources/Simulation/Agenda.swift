@@ -91,6 +91,8 @@ enum Occurrence: Sendable {
     case secondaryRefreshes(Int)
     case serverRecovers(Int)
     case weather
+    case fileComes
+    case rollGoesOn
     case operatorActs
     case operatorsPatienceEnds(request: UInt64)
     case plannerActs

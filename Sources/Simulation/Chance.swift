@@ -10,6 +10,7 @@ struct Chance: Sendable {
     var weather: SeededGenerator
     var workload: SeededGenerator
     var playbooks: SeededGenerator
+    var files: SeededGenerator
 
     init(seed: UInt64) {
         func stream(_ number: UInt64) -> SeededGenerator {
@@ -23,6 +24,7 @@ struct Chance: Sendable {
         weather = stream(5)
         workload = stream(6)
         playbooks = stream(7)
+        files = stream(8)
     }
 }
 

@@ -35,6 +35,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case needlessTakeover = "no takeover without a cause"
     case liveness = "liveness after calm"
     case unserved = "a seat is where callers are served"
+    case leadershipStorm = "leadership stays where it is"
     case expectation = "expectation"
     case onceOnly = "a playbook's step runs once"
     case considered = "a schedule is considered forward only"
@@ -74,6 +75,9 @@ struct Judge: Sendable {
     /// Fences because of silence or a lapsed lease that gave an address to somebody.
     private(set) var takeoverCount = 0
     private(set) var formedAt: Moment?
+    /// The newest term, and which it was when the second under way began.
+    private(set) var newestTerm: Term = 0
+    private var termBefore: (term: Term, at: Moment) = (0, .zero)
     private(set) var playbooks = PlaybookJudge()
 
     init(_ blueprint: Blueprint) {
@@ -94,6 +98,18 @@ struct Judge: Sendable {
     func state(at index: Index) -> ControlState? { states[index] }
 
     // MARK: - Agreement
+
+    /// Elections need time: more terms than this in a second are leaders that throw leadership to each other.
+    private static let mostTermsInASecond: Term = 40
+
+    mutating func observe(term: Term, _ moment: Moment) {
+        guard term > newestTerm else { return }
+        newestTerm = term
+        if moment - termBefore.at > .seconds(1) { termBefore = (term, moment) }
+        if term - termBefore.term > Self.mostTermsInASecond {
+            object(moment, .leadershipStorm, "term \(term), \(termBefore.term) a moment ago")
+        }
+    }
 
     mutating func observe(
         _ state: ControlState, at index: Index, of name: String, _ calls: PretendCalls, _ moment: Moment

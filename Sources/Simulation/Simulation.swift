@@ -75,6 +75,7 @@ package enum Simulation {
         if chance.weather.happens(perMille: 800) { world.awaitRest() }
         world.beginStorm()
         if chance.playbooks.happens(perMille: 600) { world.beginPlaybooks() }
+        if chance.files.happens(perMille: 300) { world.planRoll() }
         world.run(for: .milliseconds(chance.weather.draw(6000...12_000)))
         // Without a disk, or before everybody met once, no node can be missed for good.
         let mayLoseOne = !world.hasLostADisk && world.judge.formedAt != nil
@@ -84,6 +85,8 @@ package enum Simulation {
             world.crash(machine, restartAfter: nil)
         }
         world.endStorm()
+        world.awaitRest()
+        world.finishRoll()
         world.awaitRest()
         var takeover: Duration?
         if world.violation == nil { world.stayQuiet(for: .milliseconds(500)) }

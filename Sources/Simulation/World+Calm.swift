@@ -22,7 +22,8 @@ extension World {
                 ?? false
         }
         if isAsked { return "an operator waits for an answer" }
-        return unrestOfMembers(state, node) ?? unrestOfSeats(state) ?? unrestOfZone(state)
+        return unrestOfMembers(state, node) ?? unrestOfFile(state) ?? unrestOfSeats(state)
+            ?? unrestOfZone(state)
     }
 
     private func unrestOfMembers(_ state: ControlState, _ leader: Node) -> String? {

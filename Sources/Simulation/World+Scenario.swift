@@ -51,8 +51,22 @@ extension World {
             machines[number].phones.isRefusing = false
             passSwitchNow(number)
         case "dns": try playOnServer(act)
+        case "file": try layFile(act)
+        case "watch": watchCoverage()
         default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")
         }
+    }
+
+    /// `file fs1 ttl=2` or `file all ttl=2 lease=300ms`; alone, `file fs1` is the first one again.
+    private mutating func layFile(_ act: Scenario.Act) throws(Scenario.Failure) {
+        guard let file = blueprint.settings.changed(by: Array(act.words.dropFirst(2))) else {
+            throw Scenario.Failure(line: act.line, text: "a file is changed by ttl=, expect= and lease=")
+        }
+        guard try act.word(1) != "all" else {
+            for number in machines.indices { machines[number].settings = file }
+            return
+        }
+        machines[try machine(act, 1)].settings = file
     }
 
     private mutating func playOnMachine(_ act: Scenario.Act) throws(Scenario.Failure) {
@@ -191,6 +205,16 @@ extension World {
         case "moves":
             let count = state.takeovers.count
             return "\(count)" == (try act.word(2)) ? nil : "\(count) moves count"
+        case "file":
+            let wanted = blueprint.settings.changed(by: rest)
+            return wanted == state.settings ? nil : "file \(state.settings.version) is the agreed one"
+        case "gap":
+            guard let coverage else { return "nobody watches" }
+            let bound = try act.nanoseconds(2)
+            return coverage.longest <= .nanoseconds(bound)
+                ? nil : "\(coverage.worst) was bare for \(coverage.longest)"
+        case "terms":
+            return judge.newestTerm <= Term(try act.number(2)) ? nil : "term \(judge.newestTerm) has begun"
         case "slaves": return state.slaves == rest ? nil : "the slaves are \(state.slaves)"
         default: throw Scenario.Failure(line: act.line, text: "nothing like that can be expected")
         }

@@ -27,6 +27,8 @@ package struct World: Sendable {
     var usesPlaybooks = false
     /// Faults may begin; false in calm.
     var isStormy = false
+    /// Nil while nobody watches.
+    var coverage: Coverage?
     /// One disk in a world's life: a majority of voters that forgets is nothing a cluster can survive.
     var hasLostADisk = false
     /// Told by a node already; looked up, never iterated.
@@ -80,6 +82,7 @@ package struct World: Sendable {
                 now = max(now, moment)
                 tick(machine)
             }
+            if coverage != nil { noteCoverage() }
         }
         now = max(now, end)
     }
@@ -141,6 +144,8 @@ package struct World: Sendable {
         case .secondaryRefreshes(let server): refresh(secondary: server)
         case .serverRecovers(let server): setServer(server, .well)
         case .weather: blow()
+        case .fileComes: fileComes()
+        case .rollGoesOn: rollGoesOn()
         case .operatorActs: operatorActs()
         case .operatorsPatienceEnds(let request): endPatience(request)
         case .plannerActs: plannerActs()
@@ -170,6 +175,7 @@ package struct World: Sendable {
         if let deadline = handled.deadline, machines[machine].service?.isRunning == true {
             machines[machine].tickDue = max(now, machines[machine].clock.moment(reaching: deadline))
         }
+        if let term = machines[machine].service?.node.raft.term { judge.observe(term: term, now) }
         if let (state, index) = handled.news {
             judge.observe(state, at: index, of: machines[machine].name, calls, now)
         }

@@ -7,9 +7,12 @@ struct DrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain",
         abstract: "Move a master to the maintenance address while its calls end.",
-        discussion: "The node it leaves is then in maintenance; bring it back with: fsdns undrain NODE")
+        discussion: """
+            The node it leaves is then in maintenance; bring it back with: fsdns undrain NODE
+            A node that holds no seat goes into maintenance at once.
+            """)
 
-    @Argument(help: "A seat (master2), or the node that holds it.")
+    @Argument(help: "A seat (master2), the node that holds it, or a slave.")
     var target: String
 
     @OptionGroup var control: ControlOptions
@@ -88,9 +91,9 @@ struct DrainCommand: ParsableCommand {
         let epoch = try Answer.show(try client.ask(.drain(request)), client: client)
         // Said in addition, and done without when it cannot be had.
         if dryRun, let seat = (try? client.status()).flatMap(line) { showCalls(on: seat, client) }
-        guard let epoch, let before else { return }
-        let line = line(in: before)
-        let goal = MoveWatch.Goal.drained(seat: line?.name ?? target, from: line?.holder)
+        // A node without a seat is in maintenance as soon as it is agreed.
+        guard let epoch, let before, let line = line(in: before) else { return }
+        let goal = MoveWatch.Goal.drained(seat: line.name, from: line.holder)
         try waiting.follow(MoveWatch(goal, accepted: epoch), client: client)
     }
 }
