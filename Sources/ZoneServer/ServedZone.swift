@@ -8,7 +8,8 @@ final class ServedZone: Sendable {
     private let responder: Mutex<ZoneResponder>
     private let file: ZoneFile?
     private let wallClock: @Sendable () -> UInt64
-    private let connections = Mutex(0)
+    /// The one that was silent for longest first.
+    private let connections = Mutex<[any Channel]>([])
     private let connectionLimit: Int
 
     init(
@@ -47,16 +48,27 @@ final class ServedZone: Sendable {
         peer?.ipAddress.flatMap { IPAddress($0) }?.isLoopback ?? false
     }
 
-    /// Whether one more connection is allowed; each allowed one is given back by `leave`.
-    func enter() -> Bool {
-        connections.withLock { count in
-            guard count < connectionLimit else { return false }
-            count += 1
-            return true
+    /// Takes one more connection; when there are too many, the one that was silent for longest is closed.
+    func enter(_ channel: any Channel) -> Bool {
+        guard connectionLimit > 0 else { return false }
+        let superfluous = connections.withLock { connections -> (any Channel)? in
+            let oldest = connections.count >= connectionLimit ? connections.removeFirst() : nil
+            connections.append(channel)
+            return oldest
+        }
+        superfluous?.close(promise: nil)
+        return true
+    }
+
+    /// A whole message came on it.
+    func noteMessage(on channel: any Channel) {
+        connections.withLock { connections in
+            guard let place = connections.firstIndex(where: { $0 === channel }) else { return }
+            connections.append(connections.remove(at: place))
         }
     }
 
-    func leave() { connections.withLock { $0 -= 1 } }
+    func leave(_ channel: any Channel) { connections.withLock { $0.removeAll { $0 === channel } } }
 }
 
 /// Answers requests that come as datagrams.
@@ -90,22 +102,38 @@ final class StreamResponder: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let served: ServedZone
+    private let patience: TimeAmount
     private var isEntered = false
+    /// When the connection is closed unless a whole message has come.
+    private var deadline: Scheduled<Void>?
 
-    init(_ served: ServedZone) { self.served = served }
+    /// - Parameter patience: how long each message may take, so that single bytes do not keep a connection open.
+    init(_ served: ServedZone, patience: TimeAmount) {
+        self.served = served
+        self.patience = patience
+    }
 
     func channelActive(context: ChannelHandlerContext) {
-        isEntered = served.enter()
-        if !isEntered { context.close(promise: nil) }
+        isEntered = served.enter(context.channel)
+        if isEntered { awaitMessage(context) } else { context.close(promise: nil) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if isEntered { served.leave() }
+        deadline?.cancel()
+        if isEntered { served.leave(context.channel) }
         isEntered = false
+    }
+
+    private func awaitMessage(_ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let channel = context.channel
+        deadline = context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard isEntered else { return }
+        served.noteMessage(on: context.channel)
+        awaitMessage(context)
         // A client that asks on without reading would otherwise fill our memory.
         guard context.channel.isWritable else {
             context.close(promise: nil)
@@ -120,10 +148,6 @@ final class StreamResponder: ChannelInboundHandler {
             context.write(wrapOutboundOut(buffer), promise: nil)
         }
         context.flush()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -8,9 +8,9 @@ import Wire
 /// Serves one zone by UDP and TCP on the given addresses, and keeps it in a file when told to.
 package final class ZoneServer: Sendable {
     package struct Limits: Hashable, Sendable {
-        /// TCP connections at one time; one more is closed at once.
+        /// TCP connections at one time; for one more, the one that was silent for longest is closed.
         package var connections = 128
-        /// A TCP connection without a request for this long is closed (RFC 7766 §6.2.3).
+        /// A TCP connection on which no whole request came for this long is closed (RFC 7766 §6.2.3).
         package var idle: Duration = .seconds(10)
 
         package init() {}
@@ -114,9 +114,8 @@ package final class ZoneServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHandler(ByteToMessageHandler(StreamFraming()))
-                    try pipeline.addHandler(StreamResponder(served))
+                    try pipeline.addHandler(StreamResponder(served, patience: idle))
                 }
             }
     }
