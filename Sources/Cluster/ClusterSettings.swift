@@ -156,6 +156,8 @@ package struct DNSSettings: Hashable, Sendable, Codable {
     package var servers: [ServerSettings]
     /// Owner labels of the service sets, relative to the zone (`sip`).
     package var services: [String]
+    /// Those of them where nobody else may add addresses; nil for none.
+    package var exclusiveServices: [String]?
     /// Whether each seat gets a name of its own.
     package var seatNames: Bool
     package var srv: [SRVSettings]

@@ -130,15 +130,16 @@ extension Node {
         for pending in requests.stranded(under: leader) {
             answer(pending, .unavailable("the leader was lost before it answered; look, then repeat"))
         }
+        if leader != nil { zoneKeeper.rate.elected(at: now) }
         if leader == raft.me {
             leadership = Leadership(
                 since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,
                 vouchesAtOnce: fences.effectiveThrough >= lastFenceIndex)
-            zoneKeeper.startOver()
+            zoneKeeper.startOver(at: now)
             report(.leaderChanged, name, "leads in term \(term)")
         } else if leadership != nil {
             leadership = nil
-            zoneKeeper.startOver()
+            zoneKeeper.startOver(at: now)
             for pending in requests.abandoned() {
                 answer(pending, .unavailable("leadership moved before it was agreed; look, then repeat"))
             }

@@ -35,9 +35,7 @@ extension Node {
                 answer(asker, .refused(["the cluster file names no DNS zone"]))
                 return
             }
-            zoneKeeper.adopt = adopt
-            zoneKeeper.nextRead = now
-            zoneKeeper.failures = 0
+            hurryZone(adopt: adopt, at: now)
             if let deed, var state { propose(.asked(deed), &state, at: now) }
             answer(asker, .accepted(applied, report.steps.isEmpty ? ["nothing to do"] : report.steps))
         }

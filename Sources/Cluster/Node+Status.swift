@@ -13,7 +13,7 @@ extension Node {
             quorum: .init(
                 votes: voters.count, needed: voters.isEmpty ? 0 : raft.membership.majority, have: have),
             nodes: nodeLines(at: now), seats: seatLines(at: now), maintenance: maintenanceLine(at: now),
-            dns: dnsLine, warnings: warnings(at: now, have: have), forming: formingLine(at: now))
+            dns: dnsLine(at: now), warnings: warnings(at: now, have: have), forming: formingLine(at: now))
         report.playbook = playbookLine
         return report
     }
@@ -138,26 +138,24 @@ extension Node {
             addresses: addresses.map(\.ip.description), drain: drain, names: addresses.map(\.name))
     }
 
-    private var dnsLine: StatusReport.DNSLine? {
+    private func dnsLine(at now: Instant) -> StatusReport.DNSLine? {
         guard isLeader, let state, let desired = desiredZone(state) else { return nil }
         let servers = desired.settings.servers.map { server in
             let reading = zoneKeeper.readings.first { $0.endpoint == server.endpoint }
             var serial: UInt32?
             if case .read(let value, _) = reading?.outcome { serial = value }
-            let problem = reading.map { serverProblem($0, desired) } ?? "not read yet"
+            let problem = reading.map { serverProblem($0, desired, at: now) } ?? "not read yet"
             return StatusReport.DNSLine.Server(
                 address: "\(server.endpoint)", serial: serial, converged: problem == nil, problem: problem)
         }
-        let texts = zoneKeeper.readings.lazy.compactMap { reading -> String? in
-            guard case .read(_, let records) = reading.outcome,
-                case .txt(let text) = records.first(where: { $0.name == desired.epochName })?.content
-            else { return nil }
-            return text
+        let epochs = zoneKeeper.readings.lazy.compactMap { reading -> String? in
+            desired.marks(in: reading.records ?? []).own.first?.mark.epoch.description
         }
         return StatusReport.DNSLine(
-            zone: desired.settings.zone, converged: servers.allSatisfy(\.converged),
-            epoch: texts.first.flatMap { EpochMark($0)?.epoch.description }, servers: servers,
-            problem: zoneKeeper.told ?? zoneKeeper.problem,
+            zone: desired.settings.zone,
+            converged: servers.allSatisfy(\.converged) && zoneKeeper.converged != nil,
+            epoch: epochs.first, servers: servers,
+            problem: zoneKeeper.told.first { !$0.isNotice }?.text,
             ttl: state.settings.dns.map { Int($0.ttl.components.seconds) })
     }
 
@@ -180,6 +178,11 @@ extension Node {
             warnings.append("automatic takeover is off: no-quorum=\"hold\"")
         }
         for holder in leadership?.unheardTold ?? [] { warnings.append(Self.unheardText(holder.name)) }
+        if isLeader {
+            // The worst of them stands beside the zone already.
+            let worst = zoneKeeper.told.first { !$0.isNotice }
+            warnings += zoneKeeper.told.filter { $0 != worst }.map(\.text)
+        }
         warnings += configurationWarnings(at: now)
         return warnings
     }

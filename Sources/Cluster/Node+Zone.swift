@@ -1,55 +1,5 @@
 import Consensus
 
-/// What the leader knows of the zone, and what it waits for.
-struct ZoneKeeper: Hashable, Sendable {
-    var readings: [ServerReading] = []
-    var reading: UInt64?
-    var updating: UInt64?
-    var nextID: UInt64 = 1
-    /// Nil reads at once.
-    var nextRead: Instant?
-    /// Readings are older than the newest decision until then.
-    var readSince: Epoch?
-    var problem: String?
-    var failures = 0
-    var adopt = false
-    /// An update of ours with unknown end may still arrive.
-    var isContested = false
-    /// What was wanted when the readings were found to agree with it.
-    var converged: [ZoneRecord]?
-    var told: String?
-    /// Deadlines of an answer that may never come.
-    var answerDue: Instant?
-    var rereads = 0
-    /// What there was to publish when the zone was last looked at.
-    var looked: Look?
-    /// Questions of an earlier leadership are waited for (one of each kind at most), and their answers not believed.
-    var isOutdated = false
-
-    struct Look: Hashable, Sendable {
-        var applied: Epoch
-        /// Of each seat.
-        var published: [[IPAddress]]
-    }
-
-    /// Whether time alone makes it worth another look.
-    func isDue(at now: Instant) -> Bool {
-        if let answerDue { return now >= answerDue }
-        return now >= nextRead ?? now
-    }
-
-    /// Another term knows nothing of the zone yet.
-    mutating func startOver() {
-        var fresh = ZoneKeeper()
-        fresh.nextID = nextID
-        fresh.reading = reading
-        fresh.updating = updating
-        fresh.answerDue = answerDue
-        fresh.isOutdated = reading != nil || updating != nil
-        self = fresh
-    }
-}
-
 extension Node {
     // MARK: - What should be there
 
@@ -59,7 +9,8 @@ extension Node {
         let ttl = UInt32(clamping: (state.ttl?.value ?? dns.ttl).nanoseconds / 1_000_000_000)
         let writer = "\(state.settings.cluster)/\(String(state.clusterID, radix: 16))"
         var desired = DesiredZone(
-            settings: dns, writer: writer, records: [], ours: state.settings.addresses.map(\.ip))
+            settings: dns, writer: writer, records: [], ours: state.settings.addresses.map(\.ip),
+            seats: state.seats.map(\.name))
         var records: [ZoneRecord] = []
         for seat in state.seats {
             let addresses = publishedAddresses(of: seat, in: state)
@@ -108,10 +59,9 @@ extension Node {
 
     /// Whether the primary serves the address already: a move or takeover in progress does not withdraw it.
     private func isServed(_ address: String, in state: ControlState) -> Bool {
-        guard let ip = state.address(address)?.ip, let first = zoneKeeper.readings.first,
-            case .read(_, let records) = first.outcome
+        guard let ip = state.address(address)?.ip, let records = zoneKeeper.readings.first?.records
         else { return false }
-        return records.contains { $0.content == .address(ip) }
+        return records.contains { $0.content == .address(ip) && !$0.name.hasPrefix("*.") }
     }
 
     // MARK: - Making it so
@@ -126,151 +76,112 @@ extension Node {
         if !asked, look == zoneKeeper.looked, !zoneKeeper.isDue(at: now) { return }
         zoneKeeper.looked = look
         guard let desired = desiredZone(state) else { return }
-        if let due = zoneKeeper.answerDue, now >= due {
-            zoneKeeper.reading = nil
-            zoneKeeper.updating = nil
-            zoneKeeper.answerDue = nil
-            zoneKeeper.isOutdated = false
-        }
+        if let due = zoneKeeper.answerDue, now >= due { forgetZoneQuestions() }
         guard zoneKeeper.reading == nil, zoneKeeper.updating == nil else { return }
         if zoneKeeper.readings.isEmpty || now >= zoneKeeper.nextRead ?? now {
-            readZone(desired, state, at: now)
+            readZone(desired, at: now)
             return
         }
-        let epoch = Epoch(term: raft.term, index: applied.index)
+        zoneKeeper.sendAt = nil
         let plan = desired.plan(
-            from: zoneKeeper.readings.first, epoch: epoch, adopt: zoneKeeper.adopt,
+            from: zoneKeeper.readings.first, epoch: zoneEpoch, adopt: zoneKeeper.adopt,
             isContested: zoneKeeper.isContested)
-        note(plan)
-        guard let update = plan.update, zoneKeeper.failures == 0 || zoneKeeper.rereads > 0 else { return }
-        zoneKeeper.rereads = 0
-        let id = zoneKeeper.nextID
-        zoneKeeper.nextID += 1
-        zoneKeeper.updating = id
-        zoneKeeper.answerDue = now + .seconds(10)
-        effects.append(.updateZone(id: id, update))
+        tell(zoneTroubles(plan, desired))
+        if let update = plan.update, zoneKeeper.accepted == nil,
+            zoneKeeper.failures == 0 || zoneKeeper.rereads > 0
+        {
+            let allowed = max(zoneKeeper.rate.next(at: now), postponement(of: update) ?? now)
+            if now >= allowed {
+                zoneKeeper.rereads = 0
+                send(update, at: now)
+                return
+            }
+            zoneKeeper.sendAt = allowed
+        }
+        proveZone(desired, at: now)
     }
 
-    private mutating func readZone(_ desired: DesiredZone, _ state: ControlState, at now: Instant) {
+    /// What the epoch record says of an update of now.
+    var zoneEpoch: Epoch { Epoch(term: raft.term, index: applied.index) }
+
+    private mutating func forgetZoneQuestions() {
+        zoneKeeper.reading = nil
+        zoneKeeper.updating = nil
+        zoneKeeper.answerDue = nil
+        zoneKeeper.underway = nil
+        zoneKeeper.proof.asked = []
+        zoneKeeper.isOutdated = false
+    }
+
+    /// Until when an update waits that would only repeat what the server did not do before.
+    private func postponement(of update: ZoneUpdate) -> Instant? {
+        guard let untaken = zoneKeeper.untaken else { return nil }
+        return untaken.postpones(update, serial: zoneKeeper.readings.first?.serial)
+    }
+
+    private mutating func readZone(_ desired: DesiredZone, at now: Instant) {
         let id = zoneKeeper.nextID
         zoneKeeper.nextID += 1
         zoneKeeper.reading = id
         zoneKeeper.answerDue = now + .seconds(10)
-        effects.append(.readZone(id: id, desired.questions(seats: state.seats.map(\.name))))
+        zoneKeeper.askedWildcards = zoneKeeper.wantsWildcards
+        let wildcards = zoneKeeper.wantsWildcards ? desired.wildcardQuestions : []
+        effects.append(.readZone(id: id, wildcards + desired.questions))
     }
 
-    private mutating func note(_ plan: ZonePlan) {
-        let trouble = plan.held ?? zoneKeeper.problem
-        if trouble != zoneKeeper.told {
-            zoneKeeper.told = trouble
-            if let trouble, let zone = state?.settings.dns?.zone { report(.zoneTrouble, zone, trouble) }
-        }
+    private mutating func send(_ update: ZoneUpdate, at now: Instant) {
+        let id = zoneKeeper.nextID
+        zoneKeeper.nextID += 1
+        zoneKeeper.updating = id
+        zoneKeeper.underway = update
+        zoneKeeper.answerDue = now + .seconds(10)
+        zoneKeeper.rate.note(at: now)
+        effects.append(.updateZone(id: id, update))
     }
 
-    mutating func zoneRead(_ id: UInt64, _ readings: [ServerReading], at now: Instant) {
-        guard zoneKeeper.reading == id else { return }
-        zoneKeeper.reading = nil
-        zoneKeeper.answerDue = nil
-        if zoneKeeper.isOutdated {
-            zoneKeeper.isOutdated = false
-            return
-        }
-        guard let state, let desired = desiredZone(state) else { return }
-        zoneKeeper.readings = readings
-        zoneKeeper.rereads += 1
-        let isConverged = readings.allSatisfy { serverProblem($0, desired) == nil }
-        if case .read = readings.first?.outcome, zoneKeeper.failures == 0 { zoneKeeper.problem = nil }
-        zoneKeeper.converged = isConverged ? desired.records : nil
-        if isConverged {
-            zoneKeeper.failures = 0
-            zoneKeeper.problem = nil
-            zoneKeeper.adopt = false
-            zoneKeeper.nextRead = now + .seconds(5)
-        } else if case .failed = readings.first?.outcome {
-            backOff(at: now)
-        } else {
-            zoneKeeper.nextRead = now + pause(floor: .milliseconds(20))
-            zoneKeeper.failures = min(zoneKeeper.failures, 8)
-        }
+    /// Tries every minute whether the primary would take what we may have to write, while nothing else is to be sent.
+    private mutating func proveZone(_ desired: DesiredZone, at now: Instant) {
+        guard now >= zoneKeeper.proof.due, zoneKeeper.rate.isIdle(at: now),
+            let found = zoneKeeper.readings.first?.records
+        else { return }
+        if zoneKeeper.proof.waiting.isEmpty { zoneKeeper.proof.begin(desired.writtenSets) }
+        guard let sets = zoneKeeper.proof.next() else { return }
+        send(desired.proof(of: sets, in: found), at: now)
     }
 
-    private func pause(floor: Duration) -> Duration {
-        min(.seconds(5), floor * (1 << min(zoneKeeper.failures + min(zoneKeeper.rereads, 5), 8)))
-    }
-
-    private mutating func backOff(at now: Instant) {
-        zoneKeeper.failures += 1
-        zoneKeeper.nextRead = now + pause(floor: .milliseconds(50))
-    }
-
-    mutating func zoneUpdated(_ id: UInt64, _ outcome: ZoneUpdateOutcome, at now: Instant) {
-        guard zoneKeeper.updating == id else { return }
-        zoneKeeper.updating = nil
-        zoneKeeper.answerDue = nil
-        if zoneKeeper.isOutdated {
-            zoneKeeper.isOutdated = false
-            return
-        }
+    /// Tells what began and what ended; nothing is told again because its text changed.
+    private mutating func tell(_ troubles: [ZoneTrouble]) {
         guard let zone = state?.settings.dns?.zone else { return }
-        zoneKeeper.rereads = 0
-        switch outcome {
-        case .done:
-            zoneKeeper.isContested = false
-            zoneKeeper.failures = 0
-            zoneKeeper.problem = nil
-            zoneKeeper.nextRead = now
-            report(.zoneUpdated, zone, "the zone says what was decided", epoch: applied)
-        case .prerequisiteFailed(let reason):
-            zoneKeeper.problem = "another hand wrote the zone (\(reason)); it is read again"
-            backOff(at: now)
-            if zoneKeeper.failures == 1 { zoneKeeper.nextRead = now }
-        case .refused(let reason):
-            zoneKeeper.problem = "the primary refused the update: \(reason)"
-            backOff(at: now)
-        case .unknown(let reason):
-            zoneKeeper.isContested = true
-            zoneKeeper.problem = "the update may or may not have happened: \(reason)"
-            backOff(at: now)
+        let told = zoneKeeper.told
+        zoneKeeper.told = troubles
+        for trouble in troubles where !told.contains(where: { $0.key == trouble.key }) {
+            report(.zoneTrouble, zone, trouble.text)
+        }
+        for trouble in told where !troubles.contains(where: { $0.key == trouble.key }) {
+            report(.zoneUpdated, zone, "no longer: \(trouble.text)")
         }
     }
 
-    /// What is wrong with one server's answers; nil when it serves what should be served.
-    func serverProblem(_ reading: ServerReading, _ desired: DesiredZone) -> String? {
-        switch reading.outcome {
-        case .failed(let reason): return reason
-        case .read(_, let records):
-            let (delete, add) = desired.difference(from: records)
-            if delete.isEmpty && add.isEmpty { return nil }
-            return "\(add.count) records to come, \(delete.count) to go"
+    /// All that is wrong with the zone or the way to it, the worst first, and what is perhaps not meant.
+    func zoneTroubles(_ plan: ZonePlan, _ desired: DesiredZone) -> [ZoneTrouble] {
+        var troubles: [ZoneTrouble] = []
+        if let held = plan.held {
+            // Numbers in it change from one moment to the next.
+            let key = String(held.filter { !$0.isNumber })
+            troubles.append(ZoneTrouble(key: "held \(key)", text: held))
         }
-    }
-
-    /// The largest TTL any server serves now for the records fsdns keeps.
-    var largestServedTTL: Duration {
-        guard var largest = state?.servedTTL else { return .zero }
-        for reading in zoneKeeper.readings {
-            guard case .read(_, let records) = reading.outcome else { continue }
-            for record in records where record.type != "TXT" {
-                largest = max(largest, .seconds(Int64(record.ttl)))
-            }
+        if let problem = zoneKeeper.problem { troubles.append(problem) }
+        troubles += plan.blocked.map { ZoneTrouble(key: $0, text: $0) }
+        if let untaken = zoneKeeper.untaken, plan.blocked.isEmpty {
+            troubles.append(ZoneTrouble(key: "untaken", text: untaken.text))
         }
-        return largest
-    }
-
-    /// Why the zone does not say yet what was decided; nil when every server does.
-    var zoneObstacle: String? {
-        guard let state, let desired = desiredZone(state) else { return nil }
-        if zoneKeeper.converged == desired.records { return nil }
-        return "every DNS server to serve the new set" + (zoneKeeper.problem.map { " (\($0))" } ?? "")
-    }
-
-    func zoneReport(at now: Instant) -> ZoneReport? {
-        guard let state, let desired = desiredZone(state) else { return nil }
-        let plan = desired.plan(
-            from: zoneKeeper.readings.first, epoch: Epoch(term: raft.term, index: applied.index))
-        return ZoneReport(
-            zone: desired.settings.zone, questions: desired.questions(seats: state.seats.map(\.name)),
-            desired: desired.records, readings: zoneKeeper.readings, steps: plan.steps, update: plan.update,
-            held: plan.held ?? zoneKeeper.problem)
+        troubles += zoneKeeper.proof.trouble.filter { trouble in
+            !troubles.contains { $0.key == trouble.key }
+        }
+        let found = zoneKeeper.readings.first?.records ?? []
+        troubles += desired.notices(found).filter { !$0.isQuiet }.map {
+            ZoneTrouble(key: $0.key, text: $0.text, isNotice: true)
+        }
+        return troubles
     }
 }

@@ -64,11 +64,36 @@ package struct ServerReading: Hashable, Sendable, Codable {
     }
     package var endpoint: Endpoint
     package var outcome: Outcome
+    /// Names that were asked for and are a CNAME there, sorted; nil when there is none.
+    package var aliases: [ZoneAlias]?
 
-    package init(endpoint: Endpoint, outcome: Outcome) {
+    package init(endpoint: Endpoint, outcome: Outcome, aliases: [ZoneAlias]? = nil) {
         self.endpoint = endpoint
         self.outcome = outcome
+        self.aliases = aliases
     }
+
+    package var serial: UInt32? {
+        if case .read(let serial, _) = outcome { serial } else { nil }
+    }
+
+    /// What the server answered; nil when it could not be read.
+    package var records: [ZoneRecord]? {
+        if case .read(_, let records) = outcome { records } else { nil }
+    }
+}
+
+/// A CNAME at a name fsdns looks at.
+package struct ZoneAlias: Hashable, Comparable, Sendable, Codable {
+    package var name: String
+    package var target: String
+
+    package init(name: String, target: String) {
+        self.name = name
+        self.target = target
+    }
+
+    package static func < (a: ZoneAlias, b: ZoneAlias) -> Bool { (a.name, a.target) < (b.name, b.target) }
 }
 
 /// One RFC 2136 update: all of it happens or none, and only if the zone's epoch is still the one that was read.
@@ -76,6 +101,8 @@ package struct ZoneUpdate: Hashable, Sendable, Codable {
     package var zone: String
     /// The epoch record that must be there now; nil when there must be none (RFC 2136 §2.4.2, §2.4.3).
     package var expected: ZoneRecord?
+    /// Records that, with `expected`, must be the whole of each set they belong to; nil asks no more than `expected`.
+    package var required: [ZoneRecord]?
     /// Owner of the epoch record.
     package var epochName: String
     /// Exact records to delete, sorted (RFC 2136 §2.5.4).
@@ -84,14 +111,37 @@ package struct ZoneUpdate: Hashable, Sendable, Codable {
     package var add: [ZoneRecord]
 
     package init(
-        zone: String, expected: ZoneRecord?, epochName: String, delete: [ZoneRecord], add: [ZoneRecord]
+        zone: String, expected: ZoneRecord?, required: [ZoneRecord]? = nil, epochName: String,
+        delete: [ZoneRecord], add: [ZoneRecord]
     ) {
         self.zone = zone
         self.expected = expected
+        self.required = required
         self.epochName = epochName
         self.delete = delete
         self.add = add
     }
+
+    /// Sets that must be there exactly so, sorted; the epoch record is in one of them unless it must be absent.
+    package var requiredSets: [[ZoneRecord]] {
+        var sets: [[ZoneRecord]] = []
+        for record in ((expected.map { [$0] } ?? []) + (required ?? [])).sorted() {
+            if let last = sets.last?.last, last.name == record.name, last.type == record.type {
+                sets[sets.count - 1].append(record)
+            } else {
+                sets.append([record])
+            }
+        }
+        return sets
+    }
+
+    /// Whether the epoch record's set must not be there at all.
+    package var requiresNoEpoch: Bool {
+        !requiredSets.contains { $0.first?.name == epochName && $0.first?.type == "TXT" }
+    }
+
+    /// Whether it changes nothing and only finds out whether it would be allowed.
+    package var isProof: Bool { !add.contains { $0.name == epochName && $0.type == "TXT" } }
 }
 
 /// How one update ended.
@@ -117,10 +167,15 @@ package struct ZoneReport: Hashable, Sendable, Codable {
     package var update: ZoneUpdate?
     /// Why nothing is done although something differs.
     package var held: String?
+    /// What is wrong with the zone or the way to it, each a sentence; nil from a node that does not tell.
+    package var troubles: [String]?
+    /// What is left alone but perhaps not meant, each a sentence; nil from a node that does not tell.
+    package var notices: [String]?
 
     package init(
         zone: String, questions: [ZoneQuestion], desired: [ZoneRecord], readings: [ServerReading],
-        steps: [String], update: ZoneUpdate?, held: String?
+        steps: [String], update: ZoneUpdate?, held: String?, troubles: [String]? = nil,
+        notices: [String]? = nil
     ) {
         self.zone = zone
         self.questions = questions
@@ -129,5 +184,7 @@ package struct ZoneReport: Hashable, Sendable, Codable {
         self.steps = steps
         self.update = update
         self.held = held
+        self.troubles = troubles
+        self.notices = notices
     }
 }

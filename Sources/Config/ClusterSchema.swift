@@ -164,6 +164,10 @@ enum ClusterSchema {
                 <zeroOrMore>
                   <element name="service">
                     <attribute name="name"><ref name="domain"/></attribute>
+                    <!-- yes: addresses others put under this name are removed. -->
+                    <optional>
+                      <attribute name="exclusive"><choice><value>yes</value><value>no</value></choice></attribute>
+                    </optional>
                   </element>
                 </zeroOrMore>
                 <optional><element name="seat-names"><empty/></element></optional>

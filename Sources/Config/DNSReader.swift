@@ -10,7 +10,7 @@ extension ClusterReader {
         let ttl = element.value("ttl") == nil ? .seconds(60) : ttl(element)
         let floor = element.value("floor") == nil ? 1 : number(element, "floor", in: 1...Self.seatLimit)
         let servers = readServers(element)
-        let services = readServices(element)
+        let (services, exclusive) = readServices(element)
         let srv = readSRV(element)
         let seatNames = children(element, named: "seat-names", limit: 1)
         for child in seatNames {
@@ -28,9 +28,10 @@ extension ClusterReader {
         where "_fsdns.\(service).\(zone)".utf8.count > 253 {
             findings.error("\(quoted(service)) is too long a name in the zone \(zone)", at: place)
         }
-        let settings = DNSSettings(
+        var settings = DNSSettings(
             zone: zone, ttl: ttl, floor: floor, servers: servers, services: services.map(\.value).sorted(),
             seatNames: !seatNames.isEmpty, srv: srv.map(\.value).sorted { $0.service < $1.service })
+        settings.exclusiveServices = exclusive.isEmpty ? nil : exclusive.sorted()
         return Placed(value: settings, place: element.place)
     }
 
@@ -71,18 +72,25 @@ extension ClusterReader {
         return servers
     }
 
-    private mutating func readServices(_ element: Element) -> [Placed<String>] {
+    private mutating func readServices(
+        _ element: Element
+    ) -> (all: [Placed<String>], exclusive: [String]) {
         var services: [Placed<String>] = []
+        var exclusive: [String] = []
         for child in children(element, named: "service", limit: Self.recordLimit) {
-            check(child, required: ["name"])
+            check(child, required: ["name"], optional: ["exclusive"])
             allow(child, children: [])
-            guard let name = domainName(child, "name") else { continue }
+            let isExclusive = choice(
+                child, "exclusive", [(name: "yes", value: true), (name: "no", value: false)], otherwise: false
+            )
+            guard let name = domainName(child, "name"), let isExclusive else { continue }
+            if isExclusive { exclusive.append(name) }
             if services.contains(where: { $0.value == name }) {
                 findings.error("a second <service> has the name \(quoted(name))", at: child.place)
             }
             services.append(Placed(value: name, place: child.place))
         }
-        return services
+        return (services, exclusive)
     }
 
     private mutating func readSRV(_ element: Element) -> [Placed<DNSSettings.SRVSettings>] {

@@ -61,6 +61,7 @@ struct Fingerprint {
             add("server", "\(server.endpoint)", server.keyName, server.keyName.map { _ in server.algorithm })
         }
         for service in dns.services { add("service", service) }
+        for service in dns.exclusiveServices ?? [] { add("exclusive", service) }
         for srv in dns.srv { add("srv", srv.service, "\(srv.port)", "\(srv.priority)", "\(srv.weight)") }
     }
 

@@ -57,7 +57,7 @@ struct NodeSetting: Sendable {
         }
         key = ClusterKey(cluster: settings.cluster, secret: secret)
         zoneServers = []
-        for server in settings.dns?.servers ?? [] { zoneServers.append(try Self.zoneServer(server)) }
+        for server in settings.dns?.servers ?? [] { zoneServers.append(try ZoneKey.server(server)) }
         section = file.switchSection(of: name)
         passwords = Sharing.Passwords()
         if case .eventSocket(let access) = section.freeswitch {
@@ -104,26 +104,6 @@ struct NodeSetting: Sendable {
             throw ServiceFailure("secret file \(path) must hold one line of text without control characters")
         }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func zoneServer(
-        _ server: DNSSettings.ServerSettings
-    ) throws(ServiceFailure) -> ZoneUpdater.Server {
-        guard let keyName = server.keyName, let path = server.secretFile else {
-            return ZoneUpdater.Server(endpoint: server.endpoint, key: nil)
-        }
-        guard let algorithm = TSIGKey.Algorithm(rawValue: server.algorithm),
-            let name = try? DNSName(keyName)
-        else {
-            throw ServiceFailure("key \(keyName) of \(server.endpoint) has no valid name or algorithm")
-        }
-        let text = String(decoding: try secret(path), as: UTF8.self)
-        do throws(KeyFile.Failure) {
-            let key = try KeyFile.parse(text, file: path, name: name, algorithm: algorithm)
-            return ZoneUpdater.Server(endpoint: server.endpoint, key: key)
-        } catch {
-            throw ServiceFailure(error.description)
-        }
     }
 
     private static func environment(_ name: String) -> String? {

@@ -30,6 +30,8 @@ package struct Blueprint: Sendable {
     package var machines: [MachinePlan]
     package var settings: ClusterSettings
     package var sabotage: Sabotage
+    /// Who wrote the zone before, as its epoch record names a writer; nil for a zone nobody wrote.
+    var formerWriter: String?
 
     package init(machines: [MachinePlan], settings: ClusterSettings, sabotage: Sabotage = .none) {
         self.machines = machines
@@ -42,6 +44,15 @@ package struct Blueprint: Sendable {
         settings.dns.map { dns in dns.services.first.map { "\($0).\(dns.zone)" } ?? dns.zone }
     }
 
+    /// What a former writer left.
+    var formerRecords: [ZoneRecord] {
+        guard let formerWriter, let serviceName else { return [] }
+        return [
+            ZoneRecord(
+                name: "_fsdns.\(serviceName)", ttl: 1, content: .txt("v=1 cluster=\(formerWriter) epoch=9.1"))
+        ]
+    }
+
     /// Records of the zone that belong to others; nothing may ever touch them.
     var foreignRecords: [ZoneRecord] {
         guard let zone = settings.dns?.zone, let mail = IPAddress("192.0.2.25") else { return [] }
@@ -49,6 +60,10 @@ package struct Blueprint: Sendable {
             ZoneRecord(name: "mail.\(zone)", ttl: 300, content: .address(mail)),
             ZoneRecord(name: "sip.\(zone)", ttl: 300, content: .txt("v=spf1 -all")),
             ZoneRecord(name: zone, ttl: 300, content: .txt("kept by people")),
+            // A last resort somebody added to our own set.
+            ZoneRecord(
+                name: "_sip._udp.\(zone)", ttl: 1,
+                content: .srv(priority: 20, weight: 5, port: 5060, target: "mail.\(zone)")),
         ].sorted()
     }
 }

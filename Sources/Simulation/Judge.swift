@@ -17,6 +17,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case rotation = "invariant 2, addresses rotate"
     case foreignRecords = "invariant 3, records of others"
     case zoneEpoch = "invariant 3, epochs never go back"
+    case updateRate = "at most five updates in any second"
     case emptiedZone = "invariant 3, never emptied"
     case withdrawnEarly = "invariant 3, replacement first"
     case staleZone = "invariant 3, published only while held"
@@ -49,6 +50,8 @@ struct Judge: Sendable {
     /// Writes of one node under way, and zone questions without an answer.
     static let mostWrites = 256
     static let mostZoneQuestions = 2
+    /// Sent to a name server in any second.
+    static let mostUpdates = 5
 
     private struct Right: Hashable {
         var address: String
@@ -59,6 +62,7 @@ struct Judge: Sendable {
     let seatNames: [String]
     let takeoversPerHour: Int
     let foreignRecords: [ZoneRecord]
+    private var updatesSent: [Moment] = []
 
     private(set) var violation: Violation?
     /// What was agreed, by log index, as the first node to apply it saw it. Looked up, never iterated.
@@ -252,11 +256,21 @@ struct Judge: Sendable {
 
     // MARK: - The zone
 
+    /// Proofs count like every other update.
+    mutating func updateSent(by name: String, _ moment: Moment) {
+        updatesSent = updatesSent.filter { moment - $0 < .seconds(1) } + [moment]
+        if updatesSent.count > Self.mostUpdates {
+            object(
+                moment, .updateRate, "\(name) sends the update number \(updatesSent.count) within a second")
+        }
+    }
+
     mutating func zoneChanged(
         from before: PretendZone, to after: PretendZone, _ update: ZoneUpdate, by name: String,
         _ moment: Moment
     ) {
-        for record in foreignRecords where !after.records.contains(record) {
+        for record in foreignRecords
+        where !after.records.contains(where: { $0.name == record.name && $0.content == record.content }) {
             object(moment, .foreignRecords, "\(name) removed \(record)")
         }
         let old = before.records(update.epochName, "TXT").map(\.content)
@@ -265,9 +279,18 @@ struct Judge: Sendable {
             object(moment, .zoneEpoch, "\(name) left \(new.count) epoch records")
             return
         }
-        if let last = old.first.flatMap(Self.epoch), epoch < last {
+        // A zone that was taken over from another writer begins with that one's epochs.
+        if let last = old.first.flatMap(Self.epoch), Self.writer(in: old[0]) == Self.writer(in: new[0]),
+            epoch < last
+        {
             object(moment, .zoneEpoch, "\(name) took the zone from epoch \(last) back to \(epoch)")
         }
+    }
+
+    /// All but the last word of the epoch record.
+    private static func writer(in content: ZoneRecord.Content) -> Substring {
+        guard case .txt(let text) = content else { return "" }
+        return text[..<(text.lastIndex(of: " ") ?? text.endIndex)]
     }
 
     /// The last word of the epoch record: `epoch=3.117`.

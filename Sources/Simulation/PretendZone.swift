@@ -26,25 +26,37 @@ struct PretendZone: Hashable, Sendable {
         records.filter { record in questions.contains { $0.name == record.name && $0.type == record.type } }
     }
 
+    /// How a server takes an update that it says it carried out.
+    enum Manner: Hashable, Sendable {
+        case whole
+        /// It does nothing of it, as BIND beside a CNAME.
+        case ignoring
+        /// It ignores a record that is there already, also with another TTL, as Knot does.
+        case keepingTTL
+    }
+
     /// All of it happens or none.
-    mutating func apply(_ update: ZoneUpdate) -> Verdict {
+    mutating func apply(_ update: ZoneUpdate, _ manner: Manner = .whole) -> Verdict {
         guard update.zone == name else { return .refused("NOTAUTH") }
-        let there = records(update.epochName, "TXT")
-        if let expected = update.expected {
-            guard there.count == 1, there[0].content == expected.content else {
-                return .prerequisiteFailed("NXRRSET")
-            }
-        } else if !there.isEmpty {
+        if update.requiresNoEpoch, !records(update.epochName, "TXT").isEmpty {
             return .prerequisiteFailed("YXRRSET")
+        }
+        for set in update.requiredSets {
+            guard let first = set.first,
+                Set(records(first.name, first.type).map(\.content)) == Set(set.map(\.content))
+            else { return .prerequisiteFailed("NXRRSET") }
         }
         guard (update.delete + update.add).allSatisfy({ isInside($0.name) }) else {
             return .refused("NOTZONE")
         }
+        if manner == .ignoring { return .done }
         let before = records
         for gone in update.delete {
             records.removeAll { $0.name == gone.name && $0.content == gone.content }
         }
         for new in update.add {
+            let isThere = records.contains { $0.name == new.name && $0.content == new.content }
+            if manner == .keepingTTL, isThere { continue }
             records.removeAll { $0.name == new.name && $0.content == new.content }
             records.append(new)
         }
@@ -70,6 +82,18 @@ struct NameServers: Sendable {
         case tardy
         /// Cannot be read; updates work.
         case unreadable
+        /// Says that it carried updates out, and does nothing.
+        case ignoring
+        /// Ignores records that are there already, also with another TTL.
+        case keepingTTL
+
+        var manner: PretendZone.Manner {
+            switch self {
+            case .ignoring: .ignoring
+            case .keepingTTL: .keepingTTL
+            default: .whole
+            }
+        }
     }
 
     struct Server: Sendable {
@@ -98,7 +122,7 @@ struct NameServers: Sendable {
             switch server.condition {
             case .silent: outcome = .failed("no answer")
             case .unreadable: outcome = .failed("SERVFAIL")
-            case .well, .refusing, .forgetful, .tardy:
+            case .well, .refusing, .forgetful, .tardy, .ignoring, .keepingTTL:
                 outcome = .read(serial: server.zone.serial, records: server.zone.answer(questions))
             }
             return ServerReading(endpoint: server.endpoint, outcome: outcome)

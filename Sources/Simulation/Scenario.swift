@@ -67,6 +67,7 @@ struct Stage {
     private var takeoversPerHour = 20
     private var secondaries = 0
     private var oddNodes: [String] = []
+    private var formerWriter: String?
     private var cuts: [Cut] = []
     var world: World?
 
@@ -104,6 +105,7 @@ struct Stage {
         case "takeovers": takeoversPerHour = try act.number(1)
         case "secondaries": secondaries = try act.number(1)
         case "differs": oddNodes = rest
+        case "zone-of": formerWriter = try act.word(1)
         default: return false
         }
         return true
@@ -120,7 +122,9 @@ struct Stage {
             other.version += 1
             machines[i].settings = other
         }
-        var world = World(Blueprint(machines: machines, settings: settings), seed: 1, keepsTrace: true)
+        var blueprint = Blueprint(machines: machines, settings: settings)
+        blueprint.formerWriter = formerWriter
+        var world = World(blueprint, seed: 1, keepsTrace: true)
         for machine in world.machines.indices {
             world.planBoot(machine, after: Int64(machine) * 3 * millisecond)
         }

@@ -208,7 +208,9 @@ extension World {
         guard let count = nameServers?.servers.count else { return }
         let server = fault == .primaryTrouble ? 0 : chance.weather.draw(0...(count - 1))
         let trouble: [NameServers.Condition] =
-            server == 0 ? [.refusing, .silent, .forgetful, .tardy, .unreadable] : [.silent, .unreadable]
+            server == 0
+            ? [.refusing, .silent, .forgetful, .tardy, .unreadable, .ignoring, .keepingTTL]
+            : [.silent, .unreadable]
         setServer(server, chance.weather.pick(trouble))
         let end = now.after(nanoseconds: chance.weather.drawSpan(100 * millisecond...3000 * millisecond))
         agenda.add(.serverRecovers(server), at: end)

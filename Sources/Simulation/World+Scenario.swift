@@ -37,7 +37,7 @@ extension World {
                 machines[number].phones.health = .healthy
                 passSwitchNow(number)
             }
-        case "drain", "abort", "undrain", "switchover": try playOperator(act)
+        case "drain", "abort", "undrain", "switchover", "adopt": try playOperator(act)
         case "calls":
             let number = try machine(act, 1)
             machines[number].phones.health = .healthy
@@ -137,6 +137,7 @@ extension World {
                         target: try act.word(1), deadline: deadline, onDeadline: onDeadline,
                         reason: "kernel update", dryRun: false, who: who)), of: asked)
         case "abort": ask(.abortDrain(who: who), of: asked)
+        case "adopt": ask(.zoneApply(adopt: true, who: who), of: asked)
         case "undrain": ask(.undrain(node: try act.word(1), who: who), of: asked)
         default:
             let to = act.words.count > 2 ? act.words[2] : nil
@@ -147,7 +148,8 @@ extension World {
     private mutating func playOnServer(_ act: Scenario.Act) throws(Scenario.Failure) {
         let conditions: [(String, NameServers.Condition)] = [
             ("refuses", .refusing), ("silent", .silent), ("forgetful", .forgetful), ("tardy", .tardy),
-            ("unreadable", .unreadable), ("recovers", .well),
+            ("unreadable", .unreadable), ("ignores", .ignoring), ("keeps-ttl", .keepingTTL),
+            ("recovers", .well),
         ]
         let word = try act.word(1)
         guard let found = conditions.first(where: { $0.0 == word }) else {
@@ -170,6 +172,9 @@ extension World {
         switch try act.word(1) {
         case "told": return trace.lines.contains { $0.contains(text) } ? nil : "nobody said \"\(text)\""
         case "never-told": return trace.lines.first { $0.contains(text) }.map { "it was said: \($0)" }
+        case "updates-at-most":
+            let count = trace.lines.count { $0.contains(" zone: update of ") }
+            return count <= (try act.number(2)) ? nil : "\(count) updates arrived"
         default: break
         }
         guard let state = judge.newestState else { return "no cluster was formed" }

@@ -20,10 +20,11 @@ extension World {
     mutating func updateZone(_ id: UInt64, _ update: ZoneUpdate, for machine: Int, life: Int) {
         guard let condition = nameServers?.servers[0].condition else { return }
         asked(id, machine)
+        judge.updateSent(by: machines[machine].name, now)
         let asker = Asker(machine: machine, life: life, id: id)
         let lost = ZoneUpdateOutcome.unknown("no answer within 500 ms")
         switch condition {
-        case .well, .unreadable:
+        case .well, .unreadable, .ignoring, .keepingTTL:
             arrive(update, asker, after: drawDistance(), isAnswered: true)
         case .refusing:
             answer(asker, .refused("REFUSED"), after: drawDistance())
@@ -61,7 +62,7 @@ extension World {
         if blueprint.sabotage == .carelessPrimary {
             update.expected = before.records(update.epochName, "TXT").first
         }
-        let verdict = servers.servers[0].zone.apply(update)
+        let verdict = servers.servers[0].zone.apply(update, servers.servers[0].condition.manner)
         let name = machines[asker.machine].name
         let outcome: ZoneUpdateOutcome
         switch verdict {
@@ -69,7 +70,9 @@ extension World {
         case .prerequisiteFailed(let code): outcome = .prerequisiteFailed(code)
         case .refused(let code): outcome = .refused(code)
         }
-        trace.add(now, "zone", "update of \(name): \(Self.text(of: update)): \(outcome)")
+        if !update.isProof || outcome != .done {
+            trace.add(now, "zone", "update of \(name): \(Self.text(of: update)): \(outcome)")
+        }
         nameServers = servers
         if servers.primary != before {
             judgeZone(before: before, after: servers.primary, update, by: name)

@@ -49,7 +49,9 @@ package struct World: Sendable {
         }
         self.chance = chance
         network = Network(count: blueprint.machines.count)
-        nameServers = blueprint.settings.dns.map { NameServers($0, records: blueprint.foreignRecords) }
+        nameServers = blueprint.settings.dns.map {
+            NameServers($0, records: blueprint.foreignRecords + blueprint.formerRecords)
+        }
         judge = Judge(blueprint)
         calls = PretendCalls(blueprint.settings.addresses)
         calendar.errors = Array(repeating: 0, count: blueprint.machines.count)

@@ -140,6 +140,12 @@ final class StreamResponder: ChannelInboundHandler {
         deadline = channel.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
     }
 
+    private func awaitMessage(_ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let channel = context.channel
+        deadline = context.eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let slot else { return }
         expectRequest(on: context.channel)

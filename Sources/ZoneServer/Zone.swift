@@ -8,6 +8,8 @@ package struct Zone: Hashable, Sendable {
         case noNameServer(DNSName)
         case outside(DNSRecord, zone: DNSName)
         case aliasWithOtherData(DNSName)
+        /// A wildcard or DNAME: its names would be answered as if they were not there.
+        case notServed(DNSRecord)
         case tooManyRecords
 
         package var description: String {
@@ -16,6 +18,8 @@ package struct Zone: Hashable, Sendable {
             case .noNameServer(let zone): "\(zone) has no NS record"
             case .outside(let record, let zone): "\(record) lies outside \(zone)"
             case .aliasWithOtherData(let name): "\(name) has a CNAME record beside others, or two"
+            case .notServed(let record):
+                "\(record) is a wildcard or DNAME, which this server does not serve"
             case .tooManyRecords:
                 "more than \(Zone.recordLimit) records, or \(Zone.setLimit) of one name and type"
             }
@@ -49,6 +53,7 @@ package struct Zone: Hashable, Sendable {
         origin = top.name
         for record in records {
             guard record.name.isSubdomain(of: origin) else { throw .outside(record, zone: origin) }
+            guard Self.serves(record) else { throw .notServed(record) }
             var set = self[record.name, record.type] ?? RecordSet(ttl: record.ttl, data: [])
             set.ttl = min(set.ttl, record.ttl)
             if !set.data.contains(record.data) { set.data.append(record.data) }
@@ -60,6 +65,11 @@ package struct Zone: Hashable, Sendable {
             }
         }
         guard self[origin, .ns] != nil else { throw .noNameServer(origin) }
+    }
+
+    /// Whether the names a record speaks for are answered from it.
+    static func serves(_ record: DNSRecord) -> Bool {
+        record.name.labels.first.map(Array.init) != [UInt8(ascii: "*")] && record.type.rawValue != 39
     }
 
     package static func == (a: Zone, b: Zone) -> Bool { a.records == b.records }

@@ -34,17 +34,31 @@ extension Zone {
     /// Carries out the operations of an update whose prerequisites hold (RFC 2136 §3.4).
     package mutating func carryOut(_ operations: [UpdateOperation]) -> ResponseCode {
         guard operations.allSatisfy({ $0.name.isSubdomain(of: origin) }) else { return .notZone }
+        for case .add(let record) in operations where !Self.serves(record) { return .refused }
         var changed = self
         var hasChanged = false
         for operation in operations where changed.carryOut(operation) {
             hasChanged = true
             guard !changed.isOverLimit else { return .servFail }
         }
-        if hasChanged {
+        // What was deleted and added again in one update is no change: the zone counts, not the operations (RFC 2136 §3.7).
+        if hasChanged, differs(changed, at: Set(operations.map(\.name))) {
             if changed.serial == serial { changed.advanceSerial() }
             self = changed
         }
         return .noError
+    }
+
+    /// Whether any of these names has other records there.
+    private func differs(_ other: Zone, at names: Set<DNSName>) -> Bool {
+        names.contains { name in
+            let types = types(of: name)
+            guard types == other.types(of: name) else { return true }
+            return types.contains { type in
+                let (mine, others) = (self[name, type], other[name, type])
+                return mine?.ttl != others?.ttl || Set(mine?.data ?? []) != Set(others?.data ?? [])
+            }
+        }
     }
 
     private mutating func advanceSerial() {

@@ -19,7 +19,15 @@ struct ZonePlanTests {
                 zone: "voip.example.net", ttl: .seconds(60), floor: floor, servers: [], services: ["sip"],
                 seatNames: true, srv: [.init(service: "_sip._udp", port: 5060)]), writer: "pbx/1f",
             records: ips.map { address($0) },
-            ours: (11...19).map { IPAddress("10.77.0.\($0)")! })
+            ours: (11...19).map { IPAddress("10.77.0.\($0)")! }, seats: ["master1", "master2"])
+    }
+
+    private var ownMark: ZoneRecord { mark("v=1 cluster=pbx/1f epoch=3.12") }
+
+    private func srv(_ target: String, priority: UInt16 = 10) -> ZoneRecord {
+        ZoneRecord(
+            name: "_sip._udp.voip.example.net", ttl: 60,
+            content: .srv(priority: priority, weight: 10, port: 5060, target: target))
     }
 
     private func mark(_ text: String) -> ZoneRecord {
@@ -32,7 +40,8 @@ struct ZonePlanTests {
 
     @Test("nothing is done when the zone is true")
     func empty() {
-        let plan = desired(["10.77.0.11"]).plan(from: reading([address("10.77.0.11")]), epoch: epoch)
+        let plan = desired(["10.77.0.11"]).plan(
+            from: reading([address("10.77.0.11"), ownMark]), epoch: epoch)
         #expect(plan == ZonePlan())
     }
 
@@ -109,8 +118,110 @@ struct ZonePlanTests {
     func ttl() {
         let plan = desired(["10.77.0.11"]).plan(
             from: reading([address("10.77.0.11", ttl: 5)]), epoch: epoch)
-        #expect(plan.update?.delete == [])
+        #expect(plan.update?.delete == [address("10.77.0.11", ttl: 5)])
         #expect(plan.update?.add.contains(address("10.77.0.11")) == true)
+    }
+
+    @Test("a TTL is changed by deleting and adding the whole set, which must still be as it was read")
+    func wholeSet() {
+        let found = [
+            address("10.77.0.11", ttl: 5), address("10.77.0.12", ttl: 5), address("192.0.2.9", ttl: 5),
+        ]
+        let plan = desired(["10.77.0.11", "10.77.0.13"]).plan(from: reading(found + [ownMark]), epoch: epoch)
+        #expect(plan.update?.delete == (found + [ownMark]).sorted())
+        #expect(plan.update?.required == found.sorted())
+        let addresses = ["10.77.0.11", "10.77.0.13", "192.0.2.9"].map { address($0) }
+        #expect(plan.update?.add.filter { $0.type == "A" } == addresses.sorted())
+    }
+
+    @Test("a mark that is missing is written again, once there is something to publish")
+    func missingMark() {
+        let plan = desired(["10.77.0.11"]).plan(from: reading([address("10.77.0.11")]), epoch: epoch)
+        #expect(plan.update?.expected == nil)
+        #expect(plan.update?.requiresNoEpoch == true)
+        #expect(plan.update?.add == [mark("v=1 cluster=pbx/1f epoch=3.40")])
+        #expect(desired([]).plan(from: reading([]), epoch: epoch) == ZonePlan())
+    }
+
+    @Test("a zone of a former life is held although nothing differs, and adopted at once")
+    func formerLife() {
+        let other = mark("v=1 cluster=pbx/2e epoch=9.1")
+        let found = reading([address("10.77.0.11"), other])
+        let held = desired(["10.77.0.11"]).plan(from: found, epoch: epoch)
+        #expect(held.update == nil)
+        #expect(held.held?.contains("last written by cluster pbx/2e") == true)
+        let adopted = desired(["10.77.0.11"]).plan(from: found, epoch: epoch, adopt: true)
+        #expect(adopted.update?.expected == other)
+        #expect(adopted.update?.delete == [other])
+        #expect(adopted.update?.add == [mark("v=1 cluster=pbx/1f epoch=3.40")])
+    }
+
+    @Test("a foreign TXT beside the mark is a part of the prerequisite and is left alone")
+    func foreignText() {
+        let note = mark("note by hand")
+        let found = [address("10.77.0.12"), ownMark, note]
+        let desired = desired(["10.77.0.11"])
+        let plan = desired.plan(from: reading(found), epoch: epoch)
+        #expect(plan.update?.requiredSets == [[note, ownMark].sorted()])
+        #expect(plan.update?.delete.contains(note) == false)
+        #expect(desired.notices(found).map(\.text).contains { $0.contains("note by hand") })
+        // Without a mark too.
+        let alone = desired.plan(from: reading([note]), epoch: epoch)
+        #expect(alone.update?.requiredSets == [[note]])
+        #expect(alone.update?.requiresNoEpoch == false)
+    }
+
+    @Test("what a wildcard answers is no mark: the name has none")
+    func wildcardText() {
+        let desired = desired(["10.77.0.11"])
+        let synthesized = mark("v=spf1 -all")
+        #expect(desired.needsWildcards(reading([synthesized])))
+        #expect(desired.wildcardQuestions.contains(ZoneQuestion(name: "*.sip.voip.example.net", type: "TXT")))
+        let wildcard = ZoneRecord(name: "*.voip.example.net", ttl: 60, content: .txt("v=spf1 -all"))
+        let plan = desired.plan(from: reading([synthesized, wildcard]), epoch: epoch)
+        #expect(plan.update?.requiresNoEpoch == true)
+        #expect(plan.update?.add == [mark("v=1 cluster=pbx/1f epoch=3.40"), address("10.77.0.11")])
+    }
+
+    @Test("nothing is added beside a CNAME, and the rest is done all the same")
+    func alias() {
+        var desired = desired(["10.77.0.11"])
+        desired.records.append(address("10.77.0.11", name: "master1.voip.example.net"))
+        var reading = reading([address("10.77.0.12"), ownMark])
+        reading.aliases = [ZoneAlias(name: "master1.voip.example.net", target: "lb.voip.example.net")]
+        let plan = desired.plan(from: reading, epoch: epoch)
+        #expect(plan.update?.add.filter { $0.type == "A" } == [address("10.77.0.11")])
+        #expect(plan.blocked.count == 1)
+        #expect(plan.blocked.first?.contains("CNAME to lb.voip.example.net") == true)
+        // A wildcard's CNAME is no obstacle.
+        reading.aliases?.append(ZoneAlias(name: "*.voip.example.net", target: "lb.voip.example.net"))
+        #expect(desired.plan(from: reading, epoch: epoch).blocked == [])
+    }
+
+    @Test("an SRV record is ours when it points to a seat of ours, whatever else is in the zone")
+    func foreignSRV() {
+        let hand = srv("hand.voip.example.net", priority: 20)
+        let found = [address("10.77.0.11"), ownMark, hand, srv("master2.voip.example.net")]
+        let plan = desired(["10.77.0.11"]).plan(from: reading(found), epoch: epoch)
+        #expect(plan.update?.delete == [ownMark, srv("master2.voip.example.net")].sorted())
+    }
+
+    @Test("an address of ours at a name that is not ours is left alone")
+    func otherName() {
+        let found = [address("10.77.0.11"), ownMark, address("10.77.0.12", name: "lb.voip.example.net")]
+        #expect(desired(["10.77.0.11"]).plan(from: reading(found), epoch: epoch) == ZonePlan())
+    }
+
+    @Test("an extra address is told of, and removed where the service is exclusive")
+    func exclusive() {
+        var desired = desired(["10.77.0.11"])
+        let found = [address("10.77.0.11"), ownMark, address("192.0.2.9")]
+        #expect(desired.plan(from: reading(found), epoch: epoch) == ZonePlan())
+        #expect(desired.notices(found).map(\.text).first?.contains("also serves 192.0.2.9") == true)
+        desired.settings.exclusiveServices = ["sip"]
+        let plan = desired.plan(from: reading(found), epoch: epoch)
+        #expect(plan.update?.delete == [ownMark, address("192.0.2.9")])
+        #expect(desired.notices(found).isEmpty)
     }
 }
 

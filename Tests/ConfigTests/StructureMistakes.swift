@@ -33,6 +33,11 @@ let structureMistakes: [Mistake] = [
                 + #"seat-names, srv"#
         ]),
     Mistake(
+        "a service that is exclusive, perhaps",
+        #"<service name="sip"/>"#,
+        #"<service name="sip" exclusive="perhaps"/>"#, schema: true,
+        [#"26: <service> exclusive="perhaps" must be "yes" or "no""#]),
+    Mistake(
         "an unknown attribute",
         #"<node name="fs1"/>"#,
         #"<node name="fs1" vote="2"/>"#, schema: true,

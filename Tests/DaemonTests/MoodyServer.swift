@@ -25,6 +25,10 @@ final class MoodyServer: Sendable {
         case forgetful
         /// Answers are signed by somebody else.
         case forging
+        /// Before each answer comes one by UDP that says BADKEY, from nobody knows whom.
+        case spoofed
+        /// Signed questions are answered with BADKEY.
+        case ignorant
     }
 
     private struct State {
@@ -99,6 +103,7 @@ final class MoodyServer: Sendable {
                 ).first
             else { return nil }
             switch state.mood {
+            case .ignorant where bytes[2] >> 3 == 0: return Self.badKey(bytes) ?? reply
             case .half: reply.removeLast()
             case .truncating where transport == .udp: reply[2] |= 0x02
             case .forwarding: reply[2] &= ~0x04
@@ -110,6 +115,16 @@ final class MoodyServer: Sendable {
             return reply
         }
     }
+
+    /// What a server without the key says to a signed message; nil for an unsigned one.
+    private static func badKey(_ bytes: [UInt8]) -> [UInt8]? {
+        guard let scan = try? PacketScan(bytes), let signature = scan.signature,
+            let request = try? DNSMessage(wire: scan.unsigned), let wire = try? request.reply(.notAuth).wire()
+        else { return nil }
+        return TSIGKey.appendError(.badKey, to: wire, answering: signature)
+    }
+
+    private var isSpoofed: Bool { state.withLock { $0.mood == .spoofed } }
 
     private func serveDatagrams() {
         var buffer = [UInt8](repeating: 0, count: 65_535)
@@ -123,9 +138,12 @@ final class MoodyServer: Sendable {
             }
             guard count > 0 else { break }
             guard let reply = answer(Array(buffer[..<count]), .udp) else { continue }
-            withUnsafeMutablePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    _ = sendto(datagrams, reply, reply.count, 0, $0, length)
+            let first = isSpoofed ? Self.badKey(Array(buffer[..<count])) : nil
+            for reply in (first.map { [$0] } ?? []) + [reply] {
+                withUnsafeMutablePointer(to: &name) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        _ = sendto(datagrams, reply, reply.count, 0, $0, length)
+                    }
                 }
             }
         }

@@ -216,6 +216,29 @@ final class ZoneServerTests {
         }
     }
 
+    @Test("clients that only hold connections do not keep others out")
+    func idleClients() async throws {
+        var limits = ZoneServer.Limits()
+        limits.connections = 1
+        limits.idle = .milliseconds(500)
+        try await serving(limits: limits) { _, endpoints in
+            let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(client) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = endpoints[0].port.bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let connected = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            #expect(connected == 0)
+            let query = try DNSMessage.query(id: 1, name: DNSName("sip.example"), type: .a).wire()
+            #expect(try Programs.converse(endpoints[0].port, [0, UInt8(query.count)] + query).count == 74)
+        }
+    }
+
     @Test("the wildcards of both families stand beside each other on one port")
     func wildcards() async throws {
         let (server, port) = try await serverOfAllAddresses()

@@ -49,6 +49,25 @@ struct ZoneUpdateTests {
         }
     }
 
+    @Test("what is deleted and added again in one update does not raise the serial")
+    func netZero() throws {
+        let address = try data("A 10.0.0.1")
+        let result = try after([.delete(name("sip"), address), add("sip 60 A 10.0.0.1")])
+        #expect(result.code == .noError)
+        #expect(result.zone.serial == 7)
+        #expect(try after([.delete(name("sip"), address), add("sip 30 A 10.0.0.1")]).zone.serial == 8)
+        #expect(try after([add("new 60 A 10.0.0.9"), .deleteName(name("new"))]).zone.serial == 7)
+    }
+
+    @Test("a wildcard is refused, loaded or added: its names would be answered as if they were not there")
+    func wildcard() throws {
+        #expect(try after([add("*.sip 60 A 10.0.0.1")]).code == .refused)
+        let records = try ExampleZone.zone().records
+        #expect(throws: Zone.Failure.self) {
+            try Zone(records + [try DNSRecord("*.sip.example. 60 A 10.0.0.1")])
+        }
+    }
+
     @Test("the first prerequisite that fails decides, values are compared last")
     func prerequisiteOrder() throws {
         let wrongValue = Prerequisite.equals(try name("_fsdns.sip"), [.text("0")])

@@ -90,8 +90,8 @@ final class Inbox: Sendable {
 }
 
 /// Why the service cannot start or go on: a sentence for the operator.
-struct ServiceFailure: Error, Hashable, Sendable, CustomStringConvertible {
-    var description: String
+package struct ServiceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    package var description: String
     /// What the process ends with: 1 refused, 2 an invalid file.
     var exitCode: Int32
 

@@ -5,11 +5,16 @@ import Synchronization
 import Wire
 
 /// Reads the zone from every server and sends updates to the primary, on threads that may wait.
-final class ZoneUpdater: Sendable {
+package final class ZoneUpdater: Sendable {
     /// A server and what signs for it.
-    struct Server: Sendable {
-        var endpoint: Endpoint
-        var key: TSIGKey?
+    package struct Server: Sendable {
+        package var endpoint: Endpoint
+        package var key: TSIGKey?
+
+        package init(endpoint: Endpoint, key: TSIGKey?) {
+            self.endpoint = endpoint
+            self.key = key
+        }
     }
 
     /// How long servers are waited for.
@@ -18,43 +23,55 @@ final class ZoneUpdater: Sendable {
         var attempt: Duration = .milliseconds(300)
         /// For the answers by TCP.
         var stream: Duration = .seconds(1)
-        /// For an update, which waits for the primary's disk.
-        var update: Duration = .seconds(2)
+        /// For an update by UDP, which waits for the primary's disk; then TCP is tried.
+        var update: Duration = .seconds(1)
+        /// For an update by TCP.
+        var updateStream: Duration = .seconds(2)
     }
 
-    private static let attempts = 2
     private static let largestDatagram = 1200
 
+    let patience: Patience
     private let servers: [Server]
-    private let patience: Patience
+    private let ways: Mutex<[Ways]>
     private let queue = DispatchQueue(label: "fsdns.zone", attributes: .concurrent)
     private let answer: @Sendable (Event) -> Void
+
+    /// What was learnt of the way to one server, each until then.
+    struct Ways: Sendable {
+        /// How long it is believed.
+        static let span = Duration.seconds(600)
+
+        var readsByTCP: Instant?
+        var updatesByTCP: Instant?
+        /// It does not know our key, or does not sign answers.
+        var readsUnsigned: Instant?
+    }
 
     /// - Parameters:
     ///   - servers: the first is the primary.
     ///   - answer: gets one `.zoneRead` or `.zoneUpdated` for each call.
-    init(
-        servers: [Server], patience: Patience = Patience(), answer: @escaping @Sendable (Event) -> Void
-    ) {
+    package convenience init(servers: [Server], answer: @escaping @Sendable (Event) -> Void) {
+        self.init(servers: servers, patience: Patience(), answer: answer)
+    }
+
+    init(servers: [Server], patience: Patience, answer: @escaping @Sendable (Event) -> Void) {
         self.servers = servers
         self.patience = patience
         self.answer = answer
+        ways = Mutex(Array(repeating: Ways(), count: servers.count))
     }
 
-    func read(_ id: UInt64, _ questions: [ZoneQuestion]) {
+    package func read(_ id: UInt64, _ questions: [ZoneQuestion]) {
         let collected = Collected(count: servers.count)
         let group = DispatchGroup()
-        for (place, server) in servers.enumerated() {
-            queue.async(group: group) { [self] in
-                let reading = ServerReading(
-                    endpoint: server.endpoint, outcome: read(server.endpoint, questions))
-                collected.put(reading, at: place)
-            }
+        for place in servers.indices {
+            queue.async(group: group) { [self] in collected.put(read(place, questions), at: place) }
         }
         group.notify(queue: queue) { [answer] in answer(.zoneRead(id: id, collected.all)) }
     }
 
-    func update(_ id: UInt64, _ update: ZoneUpdate) {
+    package func update(_ id: UInt64, _ update: ZoneUpdate) {
         queue.async { [self] in answer(.zoneUpdated(id: id, carryOut(update))) }
     }
 
@@ -64,138 +81,143 @@ final class ZoneUpdater: Sendable {
         func put(_ reading: ServerReading, at place: Int) { readings.withLock { $0[place] = reading } }
         var all: [ServerReading] { readings.withLock { $0.compactMap { $0 } } }
     }
+
+    private func isKnown(_ way: KeyPath<Ways, Instant?>, of place: Int) -> Bool {
+        ways.withLock { ways in ways[place][keyPath: way].map { BootClock.now() < $0 } ?? false }
+    }
+
+    private func learn(_ way: WritableKeyPath<Ways, Instant?>, of place: Int, _ isSo: Bool) {
+        let end = isSo ? BootClock.now() + Ways.span : nil
+        ways.withLock { $0[place][keyPath: way] = end }
+    }
 }
 
 // MARK: - Reading
 
 extension ZoneUpdater {
-    private struct Unread {
-        var question: ZoneQuestion
-        var message: DNSMessage
-        var wire: [UInt8]
-    }
-
-    private func read(_ server: Endpoint, _ questions: [ZoneQuestion]) -> ServerReading.Outcome {
-        var answers: [DNSMessage] = []
-        var unread: [Unread] = []
-        for question in questions {
-            guard let name = try? DNSName(question.name), let type = RecordType(question.type) else {
-                return .failed("\(question.name) \(question.type) is no question of DNS")
-            }
-            let message = DNSMessage.query(id: .random(in: .min ... .max), name: name, type: type)
-            guard let wire = try? message.wire() else {
-                return .failed("\(question.name) \(question.type) does not fit into a message")
-            }
-            unread.append(Unread(question: question, message: message, wire: wire))
+    /// Signed where a key is configured, as a server may answer by key; then unsigned, as it may not know the key.
+    private func read(_ place: Int, _ questions: [ZoneQuestion]) -> ServerReading {
+        let server = servers[place]
+        var reading = ZoneReading(server: server.endpoint, patience: patience)
+        if let failure = reading.prepare(questions) {
+            return ServerReading(endpoint: server.endpoint, outcome: .failed(failure))
         }
+        let isByTCP = isKnown(\.readsByTCP, of: place)
+        let isUnsigned = isKnown(\.readsUnsigned, of: place)
         do throws(ServerConversation.Failure) {
-            for transport in [ServerConversation.Transport.udp, .tcp] where !unread.isEmpty {
-                try ask(server, by: transport, &unread, &answers)
+            if let key = server.key, !isUnsigned {
+                var failure: ServerConversation.Failure?
+                do throws(ServerConversation.Failure) {
+                    try reading.ask(signedBy: key, byTCPOnly: isByTCP)
+                } catch {
+                    failure = error
+                }
+                if let failure, failure.isVerdict || !reading.wasAnswered { throw failure }
+                if !reading.unread.isEmpty, reading.wasAnswered {
+                    try reading.ask(signedBy: nil, byTCPOnly: isByTCP)
+                    learn(\.readsUnsigned, of: place, reading.unread.isEmpty)
+                }
+            } else {
+                try reading.ask(signedBy: nil, byTCPOnly: isByTCP)
             }
         } catch {
-            return .failed(error.description)
+            learn(\.readsByTCP, of: place, false)
+            return ServerReading(endpoint: server.endpoint, outcome: .failed(error.description))
         }
-        if let first = unread.first {
-            return .failed("no answer for \(first.question.name) \(first.question.type)")
-        }
-        return Self.outcome(of: answers)
-    }
-
-    /// Asks all that is unread at once; a truncated answer leaves its question for TCP.
-    private func ask(
-        _ server: Endpoint, by transport: ServerConversation.Transport, _ unread: inout [Unread],
-        _ answers: inout [DNSMessage]
-    ) throws(ServerConversation.Failure) {
-        var truncated: [UInt16] = []
-        for _ in 0..<(transport == .udp ? Self.attempts : 1) {
-            let asked = unread.filter { !truncated.contains($0.message.id) }
-            if asked.isEmpty { return }
-            let deadline = BootClock.now() + (transport == .udp ? patience.attempt : patience.stream)
-            do throws(ServerConversation.Failure) {
-                let conversation = try ServerConversation(to: server, by: transport, until: deadline)
-                for one in asked { try conversation.send(one.wire, until: deadline) }
-                while unread.contains(where: { !truncated.contains($0.message.id) }),
-                    let bytes = try conversation.receive(until: deadline)
-                {
-                    guard let reply = try? DNSMessage(wire: bytes),
-                        let place = unread.firstIndex(where: { reply.isReply(to: $0.message) })
-                    else { continue }
-                    if reply.isTruncated {
-                        truncated.append(reply.id)
-                        continue
-                    }
-                    try Self.check(reply, unread[place].question)
-                    answers.append(reply)
-                    unread.remove(at: place)
-                }
-            } catch {
-                // A refusal by ICMP may be a server that restarts; the second attempt and TCP decide.
-                if transport == .tcp || error.isVerdict { throw error }
-            }
-        }
-    }
-
-    /// An answer that does not speak for the zone is not an absence.
-    private static func check(
-        _ reply: DNSMessage, _ question: ZoneQuestion
-    ) throws(ServerConversation.Failure) {
-        guard reply.code == .noError || reply.code == .nxDomain else {
-            throw .init(
-                description: "answered \(reply.code) for \(question.name) \(question.type)", isVerdict: true)
-        }
-        guard reply.isAuthoritative else {
-            throw .init(description: "is not authoritative for \(question.name)", isVerdict: true)
-        }
-    }
-
-    private static func outcome(of answers: [DNSMessage]) -> ServerReading.Outcome {
-        var serial: UInt32?
-        var records: [ZoneRecord] = []
-        for answer in answers {
-            guard let found = try? answer.answers() else { return .failed("an answer cannot be read") }
-            for record in found {
-                if case .soa(let soa) = record.data {
-                    serial = soa.serial.value
-                } else if let ours = ZoneRecord(record) {
-                    records.append(ours)
-                }
-            }
-        }
-        guard let serial else { return .failed("the zone has no SOA there") }
-        return .read(serial: serial, records: records.sorted())
+        if isByTCP, !reading.unread.isEmpty { learn(\.readsByTCP, of: place, false) }
+        if reading.wasSilentByUDP { learn(\.readsByTCP, of: place, reading.unread.isEmpty) }
+        return reading.result
     }
 }
 
 // MARK: - Updating
 
 extension ZoneUpdater {
+    /// What one attempt brought.
+    private enum Attempt {
+        case outcome(ZoneUpdateOutcome)
+        /// Nothing was heard, or nothing that must be believed; why.
+        case silence(String)
+    }
+
     private func carryOut(_ update: ZoneUpdate) -> ZoneUpdateOutcome {
         guard let primary = servers.first else { return .refused("no server is configured") }
         guard let key = primary.key else { return .refused("no key is configured for \(primary.endpoint)") }
-        guard let request = (try? DNSUpdate(update))?.message(id: .random(in: .min ... .max)),
-            let wire = try? request.wire()
-        else { return .refused("the update cannot be written as a DNS message") }
+        guard let request = try? DNSUpdate(update), let wire = try? request.message(id: 0).wire() else {
+            return .refused("the update cannot be written as a DNS message")
+        }
+        let isLarge = wire.count + key.recordSize > Self.largestDatagram
+        var transports: [ServerConversation.Transport] = isLarge ? [.tcp] : [.udp, .tcp]
+        if !isLarge, isKnown(\.updatesByTCP, of: 0) { transports = [.tcp, .udp] }
+        var doubts: [String] = []
+        for (number, transport) in transports.enumerated() {
+            switch attempt(request, primary, key, by: transport) {
+            case .outcome(let outcome):
+                if !isLarge { learn(\.updatesByTCP, of: 0, transport == .tcp) }
+                // The attempt before may have been carried out, its answer lost.
+                if number > 0, case .prerequisiteFailed(let code) = outcome {
+                    return .prerequisiteFailed("\(code) at the second attempt")
+                }
+                return outcome
+            case .silence(let doubt):
+                if !doubts.contains(doubt) { doubts.append(doubt) }
+            }
+        }
+        return .unknown(doubts.joined(separator: "; "))
+    }
+
+    /// A message of its own each time: new id, new signature.
+    private func attempt(
+        _ update: DNSUpdate, _ primary: Server, _ key: TSIGKey, by transport: ServerConversation.Transport
+    ) -> Attempt {
+        let request = update.message(id: .random(in: .min ... .max))
+        guard let wire = try? request.wire() else { return .silence("the update cannot be written") }
         let signed = key.sign(wire, at: WallClock.seconds())
-        let transport: ServerConversation.Transport =
-            signed.wire.count <= Self.largestDatagram ? .udp : .tcp
-        let deadline = BootClock.now() + patience.update
+        let way = transport == .udp ? "UDP" : "TCP"
+        let span = transport == .udp ? patience.update : patience.updateStream
+        let deadline = BootClock.now() + span
+        var doubt = "no answer from \(primary.endpoint) by \(way)"
         do throws(ServerConversation.Failure) {
             let conversation = try ServerConversation(to: primary.endpoint, by: transport, until: deadline)
             try conversation.send(signed.wire, until: deadline)
-            var doubt = "no answer from \(primary.endpoint)"
             while let bytes = try conversation.receive(until: deadline) {
                 do throws(TSIGFailure) {
                     let reply = try key.verifyReply(
                         bytes, requestMAC: signed.mac, at: WallClock.seconds())
-                    if reply.isReply(to: request) { return Self.outcome(of: reply.code) }
+                    if reply.isReply(to: request) { return .outcome(Self.outcome(of: reply.code)) }
                 } catch {
-                    if case .refused = error { return .refused("\(error)") }
-                    doubt = "\(primary.endpoint) answered, but not to be trusted: \(error)"
+                    if case .refused(_, _, authenticated: true) = error {
+                        return .outcome(.refused(Self.text(of: error)))
+                    }
+                    // Anybody may have written it: the server's own answer may still come.
+                    guard Self.answers(bytes, request) else { continue }
+                    doubt = "\(primary.endpoint) answered \(Self.text(of: error)), which nothing proves"
+                    if transport == .tcp { return .silence(doubt) }
                 }
             }
-            return .unknown(doubt)
+            return .silence(doubt)
         } catch {
-            return .unknown("\(primary.endpoint): \(error)")
+            return .silence("\(primary.endpoint) by \(way): \(error)")
+        }
+    }
+
+    /// Whether a message that proves nothing at least has the id and the question of ours.
+    private static func answers(_ bytes: [UInt8], _ request: DNSMessage) -> Bool {
+        guard let scan = try? PacketScan(bytes), let reply = try? DNSMessage(scan) else { return false }
+        return reply.id == request.id && reply.isReply
+            && (reply.questions.isEmpty || reply.questions == request.questions)
+    }
+
+    private static func text(of failure: TSIGFailure) -> String {
+        switch failure {
+        case .refused(.badTime, let time?, _):
+            let now = WallClock.seconds()
+            let difference = time > now ? time - now : now - time
+            return
+                "BADTIME: its clock is \(difference) s \(time > now ? "ahead of" : "behind") this machine's"
+        case .refused(let code, _, _): return "\(code)"
+        case .unsigned(let code?): return "\(code), unsigned"
+        default: return "what cannot be trusted: \(failure)"
         }
     }
 

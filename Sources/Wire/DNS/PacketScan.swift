@@ -58,8 +58,14 @@ package struct PacketScan: Hashable, Sendable {
                     throw .malformedMessage("misplaced OPT record")
                 }
             }
-            _ = try reader.readBytes(6)
-            _ = try reader.readBytes(Int(try reader.readUInt16()))
+            let recordClass = RecordClass(rawValue: try reader.readUInt16())
+            _ = try reader.readBytes(4)
+            let length = Int(try reader.readUInt16())
+            // libldns reads the four bytes it wants and drops the others.
+            if type == .a, recordClass == .in || recordClass == .none, length != 4, length != 0 {
+                throw .malformedMessage("an A record of \(length) bytes")
+            }
+            _ = try reader.readBytes(length)
         }
         guard reader.isAtEnd else { throw .malformedMessage("bytes left over after the last record") }
         self.signature = signature

@@ -3,16 +3,16 @@ import Cluster
 // The cluster's words for the zone, in those of DNS and back.
 
 extension DNSUpdate {
-    /// The update as RFC 2136 says it: the epoch record is the prerequisite, deletions come before additions.
+    /// The update as RFC 2136 says it: prerequisites on whole sets, deletions before additions.
     ///
     /// - Throws: `DNSFailure` for a name no DNS message can carry.
     package init(_ update: ZoneUpdate) throws(DNSFailure) {
-        let prerequisite: Prerequisite
-        if let expected = update.expected {
-            let record = try DNSRecord(expected)
-            prerequisite = .equals(record.name, [record.data])
-        } else {
-            prerequisite = .absent(try DNSName(update.epochName), .txt)
+        var prerequisites: [Prerequisite] = []
+        if update.requiresNoEpoch { prerequisites.append(.absent(try DNSName(update.epochName), .txt)) }
+        for set in update.requiredSets {
+            var data: [RecordData] = []
+            for record in set { data.append(try DNSRecord(record).data) }
+            if let first = set.first { prerequisites.append(.equals(try DNSName(first.name), data)) }
         }
         var operations: [UpdateOperation] = []
         for record in update.delete {
@@ -20,7 +20,7 @@ extension DNSUpdate {
             operations.append(.delete(record.name, record.data))
         }
         for record in update.add { operations.append(.add(try DNSRecord(record))) }
-        self.init(zone: try DNSName(update.zone), prerequisites: [prerequisite], operations: operations)
+        self.init(zone: try DNSName(update.zone), prerequisites: prerequisites, operations: operations)
     }
 }
 
@@ -54,7 +54,7 @@ extension ZoneRecord {
     }
 
     /// Lower case, without the last dot.
-    private static func text(of name: DNSName) -> String {
+    package static func text(of name: DNSName) -> String {
         let text = "\(name)".lowercased()
         return text.hasSuffix(".") ? String(text.dropLast()) : text
     }

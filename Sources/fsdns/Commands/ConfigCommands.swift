@@ -1,6 +1,8 @@
 import ArgumentParser
 import Cluster
 import Config
+import Daemon
+@preconcurrency import Glibc
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,9 +33,26 @@ struct ConfigCheckCommand: ParsableCommand {
             Output.error("\(warning.file):\(warning.line): warning: \(warning.message)")
         }
         let settings = cluster.settings
+        let faults = Self.keyFaults(settings.dns?.servers ?? [])
+        if !faults.isEmpty { throw CommandFailure.invalid(faults) }
         Output.line(
             "\(file): valid; cluster \(settings.cluster), \(settings.seats.count) seats, "
                 + "\(settings.addresses.count) addresses, version \(ConfigText.version(settings))")
+    }
+}
+
+extension ConfigCheckCommand {
+    /// What a node would refuse at its start; files that are not on this machine, or not for this user, are not judged.
+    static func keyFaults(_ servers: [DNSSettings.ServerSettings]) -> [String] {
+        servers.compactMap { server in
+            guard let path = server.secretFile, access(path, R_OK) == 0 else { return nil }
+            do throws(ServiceFailure) {
+                _ = try ZoneKey.server(server)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
     }
 }
 

@@ -60,28 +60,50 @@ struct ZonePlanCommand: ParsableCommand {
 
 struct ZoneApplyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apply", abstract: "Make the zone true now instead of with the next change.")
+        commandName: "apply",
+        abstract: "Make the zone true now instead of with the next change, and tell what came of it.",
+        discussion: "Exit 0 when every server serves what it should, 1 with the reasons when not.")
+
+    /// Between two looks at the zone.
+    private static let interval = Duration.milliseconds(200)
 
     @OptionGroup var control: ControlOptions
 
     @Flag(help: "Take over a zone that another life of this cluster wrote last.")
     var adopt = false
 
+    @Option(help: "How long the result is waited for at most (default: 10s).")
+    var timeout: OperatorDuration?
+
     mutating func run() throws {
         let client = control.client
         _ = try Answer.show(try client.ask(.zoneApply(adopt: adopt, who: Operator.name)), client: client)
+        let clock = Stopwatch()
+        while true {
+            Stopwatch.sleep(Self.interval)
+            let report = try client.zone()
+            let faults = ZoneReportText.faults(report)
+            if faults.isEmpty {
+                Output.line("\(report.zone) is converged on \(report.readings.count) servers.")
+                return
+            }
+            if clock.elapsed >= timeout?.duration ?? .seconds(10) { throw CommandFailure.refused(faults) }
+        }
     }
 }
 
 struct ZoneCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Exit 0 when every server answers what it should, else 1 with the reasons.")
+        abstract:
+            "Exit 0 when every server answers what it should and would take updates, else 1 with the reasons."
+    )
 
     @OptionGroup var control: ControlOptions
 
     mutating func run() throws {
         let report = try control.client.zone()
+        for notice in report.notices ?? [] { Output.error("note: \(notice)") }
         let faults = ZoneReportText.faults(report)
         if !faults.isEmpty { throw CommandFailure.refused(faults) }
         Output.line("\(report.zone) is converged on \(report.readings.count) servers.")

@@ -27,6 +27,7 @@ struct DoctorCommand: ParsableCommand {
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
+        findings += UpdateCheck(settings: file.settings).findings
         // Without a place in the file this machine has no switch either; that is said already.
         if let node = try? NodeIdentity.ofCommand(name, file.settings) {
             findings += SwitchCheck(file: file, node: node, path: config).findings

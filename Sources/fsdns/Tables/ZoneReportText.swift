@@ -8,7 +8,7 @@ struct ZoneReportText {
     /// `fsdns zone show`: records server by server; `+` is to come, `-` is to go.
     func show(_ report: ZoneReport) -> [String] {
         var lines = [paint("Zone \(report.zone)", .bold)]
-        let leaving = report.update?.delete ?? []
+        let leaving = Self.leaving(report)
         for reading in report.readings {
             lines.append("")
             switch reading.outcome {
@@ -26,7 +26,16 @@ struct ZoneReportText {
             }
         }
         if let held = report.held { lines += ["", paint(cut("Held: \(held)", to: width), .warn)] }
+        for notice in report.notices ?? [] { lines.append(paint(cut("Note: \(notice)", to: width), .warn)) }
         return lines
+    }
+
+    /// What is to go for good: our own mark is replaced with each change, which is no fault.
+    private static func leaving(_ report: ZoneReport) -> [ZoneRecord] {
+        guard let update = report.update else { return [] }
+        return update.delete.filter { record in
+            !(record.name == update.epochName && record.type == "TXT") && !update.add.contains(record)
+        }
     }
 
     /// `fsdns zone plan`: what would be done now, each with its reason.
@@ -42,6 +51,7 @@ struct ZoneReportText {
     static func faults(_ report: ZoneReport) -> [String] {
         var faults: [String] = []
         if let held = report.held { faults.append("held: \(held)") }
+        faults += (report.troubles ?? []).filter { $0 != report.held }
         faults += report.steps.map { "to do: \($0)" }
         if report.readings.isEmpty { faults.append("no server of \(report.zone) was read") }
         for reading in report.readings {
@@ -51,7 +61,7 @@ struct ZoneReportText {
                 for record in report.desired where !records.contains(record) {
                     faults.append("\(reading.endpoint) lacks \(record)")
                 }
-                for record in report.update?.delete ?? [] where records.contains(record) {
+                for record in leaving(report) where records.contains(record) {
                     faults.append("\(reading.endpoint) still serves \(record)")
                 }
             }

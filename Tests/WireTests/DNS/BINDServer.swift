@@ -19,7 +19,10 @@ final class BINDServer {
     var keyFile: String { directory + "/key" }
     private let process = Process()
 
-    init(zone: String, algorithm: String = "hmac-sha256") throws {
+    /// - Parameter rules: of the zone, in BIND's words; by default the key may change everything.
+    init(
+        zone: String, algorithm: String = "hmac-sha256", rules: String = "allow-update { key \"fsdns.\"; };"
+    ) throws {
         directory = NSTemporaryDirectory() + "fsdns-bind-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let keyText = try runProgram("/usr/sbin/tsig-keygen", ["-a", algorithm, "fsdns."]).output
@@ -35,7 +38,7 @@ final class BINDServer {
                 recursion no; dnssec-validation no; notify no; empty-zones-enable no;
             };
             controls { };
-            zone "example" { type primary; file "\(directory)/zone"; allow-update { key "fsdns."; }; };
+            zone "example" { type primary; file "\(directory)/zone"; \(rules) };
             """
         try configuration.write(toFile: directory + "/named.conf", atomically: true, encoding: .utf8)
         let log = Pipe()

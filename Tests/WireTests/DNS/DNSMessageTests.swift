@@ -123,6 +123,20 @@ struct DNSMessageTests {
         #expect(throws: DNSFailure.self) { try message.answers() }
     }
 
+    @Test("an A record of another length than four bytes makes the whole message malformed")
+    func addressLength() throws {
+        var message = try DNSMessage.query(id: 1, name: DNSName("a.example"), type: .a, edns: nil)
+        message.authoritySection = [
+            RawRecord(
+                name: try DNSName("a.example"), type: .a, recordClass: .in, ttl: 60, data: [1, 1, 1, 1])
+        ]
+        var wire = try message.wire()
+        #expect(try DNSMessage(wire: wire).authoritySection.count == 1)
+        wire[wire.count - 5] = 16
+        wire += Array(repeating: 7, count: 12)
+        #expect(throws: DNSFailure.self) { try DNSMessage(wire: wire) }
+    }
+
     @Test("codes have numbers and names both ways")
     func codes() {
         let expected: [(ResponseCode, UInt16, String)] = [

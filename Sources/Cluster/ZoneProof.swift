@@ -1,0 +1,139 @@
+import Consensus
+
+/// Whether the primary would take our updates: tried every minute with updates that change nothing.
+///
+/// An empty update proves the key only; a server with rules for names judges each record, so every set we write to is
+/// named once. When all together are refused, halves are tried until the set is found that is refused.
+package struct ZoneProof: Hashable, Sendable {
+    static let first = Duration.seconds(2)
+    static let interval = Duration.seconds(60)
+    /// After something was refused.
+    static let intervalInTrouble = Duration.seconds(30)
+    /// So many refused sets are named; more would say nothing new.
+    static let most = 3
+
+    var due: Instant = .zero
+    /// What is on its way.
+    var asked: [ZoneQuestion] = []
+    /// What is to be tried in this round.
+    var waiting: [[ZoneQuestion]] = []
+    var refused: [ZoneQuestion] = []
+    var reason = ""
+    var hasPassed = false
+    /// How often in sequence the zone was not as it was read.
+    var surprises = 0
+    package var trouble: [ZoneTrouble] = []
+
+    package init() {}
+
+    var isUnderway: Bool { !asked.isEmpty }
+}
+
+extension DesiredZone {
+    /// An update that changes nothing, and is allowed when updates of all these sets are.
+    ///
+    /// It deletes records that nobody has. Of SRV it adds one that is there: BIND judges a deletion of SRV by the
+    /// records it would delete, so that deleting what is not there is always allowed.
+    package func proof(of sets: [ZoneQuestion], in found: [ZoneRecord]) -> ZoneUpdate {
+        let marks = marks(in: found)
+        let foreign = marks.own.dropFirst().map(\.record) + marks.foreign
+        var update = ZoneUpdate(
+            zone: settings.zone, expected: marks.own.first?.record, required: foreign.isEmpty ? nil : foreign,
+            epochName: epochName, delete: [], add: [])
+        for set in sets {
+            if let there = found.first(where: { $0.name == set.name && $0.type == set.type }),
+                set.type == "SRV"
+            {
+                update.add.append(there)
+            } else if let nothing = nothing(of: set, in: found) {
+                update.delete.append(nothing)
+            }
+        }
+        update.delete.sort()
+        update.add.sort()
+        return update
+    }
+
+    /// A record of the set that is not there and never will be.
+    private func nothing(of set: ZoneQuestion, in found: [ZoneRecord]) -> ZoneRecord? {
+        let content: ZoneRecord.Content?
+        switch set.type {
+        // Networks for examples (RFC 5737, RFC 3849): no caller is ever sent there.
+        case "A": content = (1...254).lazy.compactMap { unused("192.0.2.\($0)", set, found) }.first
+        case "AAAA": content = (1...254).lazy.compactMap { unused("2001:db8::\($0)", set, found) }.first
+        case "SRV": content = .srv(priority: 0, weight: 0, port: 1, target: "nothing.invalid")
+        default: content = .txt("fsdns asks whether it may change this")
+        }
+        return content.map { ZoneRecord(name: set.name, ttl: 0, content: $0) }
+    }
+
+    private func unused(_ text: String, _ set: ZoneQuestion, _ found: [ZoneRecord]) -> ZoneRecord.Content? {
+        guard let ip = IPAddress(text), !ours.contains(ip) else { return nil }
+        let content = ZoneRecord.Content.address(ip)
+        return found.contains { $0.name == set.name && $0.content == content } ? nil : content
+    }
+}
+
+extension ZoneProof {
+    /// The next sets to try; nil when the round is over.
+    package mutating func next() -> [ZoneQuestion]? {
+        guard !waiting.isEmpty, refused.count < Self.most else { return nil }
+        asked = waiting.removeFirst()
+        return asked
+    }
+
+    package mutating func begin(_ sets: [ZoneQuestion]) {
+        waiting = [sets]
+        refused = []
+        hasPassed = false
+        reason = ""
+    }
+
+    /// - Returns: whether the round is over.
+    package mutating func ended(
+        _ outcome: ZoneUpdateOutcome, _ server: DNSSettings.ServerSettings, at now: Instant
+    ) -> Bool {
+        let tried = asked
+        asked = []
+        switch outcome {
+        case .done:
+            hasPassed = true
+            surprises = 0
+        case .prerequisiteFailed(let code):
+            surprises += 1
+            if surprises >= 3 {
+                finish([ZoneRefusal.otherView(server, code)], at: now)
+            } else {
+                waiting = []
+                due = now + .seconds(5)
+            }
+            return true
+        case .refused(let why), .unknown(let why):
+            reason = why
+            guard ZoneRefusal.dependsOnRecords(why) else {
+                finish([ZoneRefusal.trouble(why, server)], at: now)
+                return true
+            }
+            if tried.count > 1 {
+                waiting = [Array(tried[..<(tried.count / 2)]), Array(tried[(tried.count / 2)...])] + waiting
+            } else {
+                refused += tried
+            }
+        }
+        guard waiting.isEmpty || refused.count >= Self.most else { return false }
+        if refused.isEmpty {
+            finish([], at: now)
+        } else if hasPassed {
+            finish(refused.map { ZoneRefusal.grant(for: $0, reason, server) }, at: now)
+        } else {
+            finish([ZoneRefusal.trouble(reason, server)], at: now)
+        }
+        return true
+    }
+
+    private mutating func finish(_ found: [ZoneTrouble], at now: Instant) {
+        trouble = found
+        waiting = []
+        due = now + (found.isEmpty ? Self.interval : Self.intervalInTrouble)
+    }
+}
