@@ -10,7 +10,7 @@ struct ConnectionSlotsTests {
     func oldest() {
         var slots = ConnectionSlots(.init(strangers: 3, perSource: 3, proven: 2))
         let friend = slots.admit(source: ip(1)).id
-        #expect(slots.prove(friend))
+        #expect(slots.prove(friend) == true)
         var evicted: [UInt64] = []
         for _ in 0..<1000 { evicted += slots.admit(source: ip(9)).evicted }
         #expect(evicted == Array(2...998))
@@ -30,7 +30,7 @@ struct ConnectionSlotsTests {
         let fourth = slots.admit(source: ip(4))
         #expect(fourth.evicted == [newest - 5], "the oldest of the address that has six")
         #expect(slots.admit(source: ip(9)).evicted == [newest - 4])
-        #expect(slots.prove(other.id))
+        #expect(slots.prove(other.id) == true)
     }
 
     @Test("a peer whose address is known is not driven out by strangers from many addresses")
@@ -38,7 +38,7 @@ struct ConnectionSlotsTests {
         var slots = ConnectionSlots(.init(strangers: 4, perSource: 2, proven: 2))
         let peer = slots.admit(source: ip(1), isExpected: true).id
         for last in 2..<250 { _ = slots.admit(source: ip(last)) }
-        #expect(slots.prove(peer))
+        #expect(slots.prove(peer) == true)
         slots.leave(peer)
         slots.leave(peer)
         #expect(slots.provenCount == 0)
@@ -49,11 +49,11 @@ struct ConnectionSlotsTests {
         var slots = ConnectionSlots(.init(strangers: 4, perSource: 4, proven: 1))
         let first = slots.admit(source: nil).id
         let second = slots.admit(source: nil).id
-        #expect(slots.prove(first))
-        #expect(!slots.prove(second))
+        #expect(slots.prove(first) == true)
+        #expect(slots.prove(second) == false)
         slots.leave(first)
-        #expect(slots.prove(second))
-        #expect(slots.prove(second), "twice is as once")
+        #expect(slots.prove(second) == true)
+        #expect(slots.prove(second) == true, "twice is as once")
     }
 
     @Test("the addresses of one IPv6 network count as one")
