@@ -112,9 +112,10 @@ struct HashFiguresTests {
         var book = book()
         let dump = Array("L/r_cps/0/900/10/\(wallStart)\n".utf8)
         _ = book.observe(dump: dump, allowances: ["r_cps": LimitAllowance(rate: 4)], at: .after(0))
-        #expect(book.report(at: .after(0)).map(\.total) == [4])
+        let believed = HashUsage(rate: 4, interval: 10, lastCheck: wallStart)
+        #expect(book.takeChanges().map { LimitUsage(bytes: $0.payload) } == [.hash(believed)])
         _ = book.observe(dump: dump, allowances: [:], at: .after(0))
-        #expect(book.report(at: .after(0)).isEmpty)
+        #expect(book.takeChanges().map(\.kind) == [.remove])
     }
 
     @Test("a count that went below zero in the switch is none")
