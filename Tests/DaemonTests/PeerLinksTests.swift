@@ -123,7 +123,7 @@ struct PeerLinksTests {
     @Test("a missing link is told with its reason while the peer is heard, and no longer once it stands")
     func missing() throws {
         let reports = Mailbox<ClusterEvent>()
-        let watch = LinkWatch(kind: "link", consequence: "act", report: { reports.put($0) })
+        let watch = MissingLinkWatch(kind: "link", consequence: "act", report: { reports.put($0) })
         func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .milliseconds(milliseconds) }
         for time in stride(from: Int64(0), through: 12_000, by: 500) {
             watch.missing("fs2", time == 0 ? "TCP 5405 of 10.0.0.2 refuses" : "", at: at(time))

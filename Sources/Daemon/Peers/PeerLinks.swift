@@ -86,7 +86,7 @@ final class PeerLinks: Sendable {
     private let deliver: @Sendable (PeerMessage, MemberID) -> Void
     let state: NIOLoopBoundBox<State>
     /// Which links are missing; may be asked from any thread.
-    let watch: LinkWatch
+    let watch: MissingLinkWatch
 
     /// - Parameters:
     ///   - patience: how long a link may take until both ends know each other.
@@ -104,7 +104,7 @@ final class PeerLinks: Sendable {
         self.log = log
         self.patience = patience
         self.deliver = deliver
-        watch = LinkWatch(
+        watch = MissingLinkWatch(
             kind: "link",
             consequence:
                 "no decision reaches it this way; see that TCP passes between the nodes' ring addresses",

@@ -54,7 +54,7 @@ final class ReplicaLinks {
     private var connected: [UInt64: any Channel] = [:]
     private var isStopped = false
     /// Which links are missing; may be asked from any thread.
-    let watch: LinkWatch
+    let watch: MissingLinkWatch
 
     /// - Parameter report: gets an event when a link is missing for long, and when it is back.
     /// - Throws: `ServiceFailure` when the TLS library refuses the key.
@@ -66,7 +66,7 @@ final class ReplicaLinks {
         self.me = me
         self.log = log
         cluster = key.cluster
-        watch = LinkWatch(
+        watch = MissingLinkWatch(
             kind: "replica link",
             consequence:
                 "calls, registrations and limits are not copied; see that TCP passes, one port higher "

@@ -57,7 +57,7 @@ final class Sharing: Sendable {
 
     private let loop: any EventLoop
     private let core: NIOLoopBound<SharingCore>
-    private let watch: LinkWatch
+    private let watch: MissingLinkWatch
 
     /// - Throws: `ServiceFailure` when the cluster key is of no use.
     init(_ parts: Parts) throws(ServiceFailure) {

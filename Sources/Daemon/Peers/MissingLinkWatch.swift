@@ -3,7 +3,7 @@ import NIOCore
 import Synchronization
 
 /// Knows which links are missing although the peer is heard, since when and why, for `status`, `rings` and the log.
-final class LinkWatch: Sendable {
+final class MissingLinkWatch: Sendable {
     private struct Entry {
         var name: String
         var missingSince: NIODeadline?
