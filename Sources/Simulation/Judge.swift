@@ -34,6 +34,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case emptyHands = "stops empty-handed"
     case needlessTakeover = "no takeover without a cause"
     case liveness = "liveness after calm"
+    case idle = "nothing is written in calm"
     case expectation = "expectation"
     case onceOnly = "a playbook's step runs once"
     case considered = "a schedule is considered forward only"

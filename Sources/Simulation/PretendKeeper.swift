@@ -37,6 +37,10 @@ struct PretendKeeper: Hashable, Sendable {
     var ignoresExpiry = false
     /// The kernel refuses to add addresses until then.
     var refusesUntil = Moment.zero
+    /// It is at work until then and reads nothing; holds that end are ended all the same.
+    var busyUntil = Moment.zero
+    /// It notices only then that its node service is gone.
+    var lingersUntil = Moment.zero
 
     var isAwake: Bool { condition == .awake }
 
