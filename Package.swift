@@ -156,6 +156,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 
+        // Storms: sweeps that are too long for the tests, and what finds mutants.
+        .executableTarget(
+            name: "fsdns-storm", dependencies: ["Simulation"], path: "Tests/StormTool",
+            swiftSettings: deciding),
+
         // The laboratory: network namespaces, real name servers, probes; tests and benchmarks stand on it.
         .systemLibrary(name: "CLab", path: "Tests/CLab"),
         .target(

@@ -93,6 +93,16 @@ enum Occurrence: Sendable {
     case weather
     case fileComes
     case rollGoesOn
+    case squall
+    case linkChanges(LinkChange)
+    /// The two ends of the link hear each other from now on.
+    case meet(Link)
+    case crashes(machine: Int, life: Int, restart: Int64)
+    case peerLinkHeals(Link)
+    case unmutes(Link)
+    case switchFails(machine: Int)
+    case isToldToStop(machine: Int, life: Int)
+    case copyEnds
     case operatorActs
     case operatorsPatienceEnds(request: UInt64)
     case plannerActs
@@ -110,6 +120,13 @@ enum Sleeper: Hashable, Sendable { case service, keeper }
 struct Link: Hashable, Sendable {
     var from: Int
     var to: Int
+}
+
+/// One direction begins to pass nothing, or to pass again, on the way to a view.
+struct LinkChange: Hashable, Sendable {
+    var link: Link
+    var isBlocked: Bool
+    var view: Int
 }
 
 /// Directions between machines through which nothing passes.

@@ -37,6 +37,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case liveness = "liveness after calm"
     case unserved = "a seat is where callers are served"
     case leadershipStorm = "leadership stays where it is"
+    case idle = "nothing is written in calm"
     case expectation = "expectation"
     case onceOnly = "a playbook's step runs once"
     case considered = "a schedule is considered forward only"

@@ -24,6 +24,10 @@ struct Machine: Sendable {
     /// Ticks in a row without the world's time moving.
     var ticksNow = 0
     var lastTick = Moment.zero
+    /// Counts starts of the machine itself, as far as a storm lets them be told from starts of the service.
+    var boots = 0
+    /// A second machine with the name and the disk of another; part of storms only.
+    var isCopy = false
 
     var isUp: Bool { service != nil }
     /// Whether a seat could rest on it.

@@ -14,6 +14,9 @@ struct Network: Sendable {
     private var cuts: [UInt8]
     private var slowness: [Int64]
     private var connections: [Connection]
+    /// Directions in which only peer links, or only datagrams, do not pass.
+    private var brokenPeerLinks: [UInt8]
+    private var mutes: [UInt8]
 
     /// Chances in per mille, in one storm; all zero in calm.
     var loss = 0
@@ -30,6 +33,8 @@ struct Network: Sendable {
         cuts = Array(repeating: 0, count: count * count)
         slowness = Array(repeating: 0, count: count * count)
         connections = Array(repeating: Connection(), count: count * count)
+        brokenPeerLinks = cuts
+        mutes = cuts
     }
 
     private func place(_ link: Link) -> Int { link.from * count + link.to }
@@ -48,7 +53,22 @@ struct Network: Sendable {
         for i in cuts.indices {
             cuts[i] = 0
             slowness[i] = 0
+            brokenPeerLinks[i] = 0
+            mutes[i] = 0
         }
+    }
+
+    // MARK: One of two ways
+
+    func passesPeerLinks(_ link: Link) -> Bool { brokenPeerLinks[place(link)] == 0 }
+    func passesDatagrams(_ link: Link) -> Bool { cuts[place(link)] == 0 && mutes[place(link)] == 0 }
+    mutating func breakPeerLink(_ link: Link) { brokenPeerLinks[place(link)] += 1 }
+    mutating func mendPeerLink(_ link: Link) {
+        if brokenPeerLinks[place(link)] > 0 { brokenPeerLinks[place(link)] -= 1 }
+    }
+    mutating func mute(_ link: Link) { mutes[place(link)] += 1 }
+    mutating func unmute(_ link: Link) {
+        if mutes[place(link)] > 0 { mutes[place(link)] -= 1 }
     }
 
     func slowness(of link: Link) -> Int64 { slowness[place(link)] }

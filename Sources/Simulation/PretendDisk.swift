@@ -19,10 +19,14 @@ struct PretendDisk: Sendable {
     private(set) var underWay: [Write] = []
     /// How many of them are written together now; what comes meanwhile is written together afterwards.
     private(set) var flushing = 0
+    /// Flushes begun in the life of the disk.
+    private(set) var flushes = 0
     /// When the flush under way ends.
     var busyUntil = Moment.zero
     /// How much longer than usual each write takes, in nanoseconds.
     var slowness: Int64 = 0
+    /// How much longer the next flush takes, in nanoseconds.
+    var stall: Int64 = 0
     /// Writes fail from now on, until the node service that was told has ended.
     var isFailing = false
 
@@ -34,6 +38,7 @@ struct PretendDisk: Sendable {
     mutating func beginFlush() -> Bool {
         guard flushing == 0, !underWay.isEmpty else { return false }
         flushing = underWay.count
+        flushes += 1
         return true
     }
 
@@ -52,6 +57,14 @@ struct PretendDisk: Sendable {
         underWay = []
         flushing = 0
         busyUntil = .zero
+    }
+
+    /// What another machine would find that was started from a copy of it.
+    var copied: PretendDisk {
+        var copy = PretendDisk(birth: birth)
+        copy.incarnation = incarnation
+        copy.restored = restored
+        return copy
     }
 
     mutating func recordNow(incarnation: UInt64) { self.incarnation = incarnation }

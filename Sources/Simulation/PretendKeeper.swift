@@ -41,6 +41,10 @@ struct PretendKeeper: Hashable, Sendable {
     var refuses: Set<String> = [] {
         didSet { held.removeAll { refuses.contains($0.address.name) } }
     }
+    /// It is at work until then and reads nothing; holds that end are ended all the same.
+    var busyUntil = Moment.zero
+    /// It notices only then that its node service is gone.
+    var lingersUntil = Moment.zero
 
     var isAwake: Bool { condition == .awake }
 

@@ -20,9 +20,10 @@ package enum Simulation {
         /// Runs of playbooks that ended, and programs executed for them.
         package var runs: Int
         package var executions: Int
+        package var isStorm = false
 
         /// The command that shows what happened.
-        package var replay: String { "fsdns simulate --seed \(seed) --trace" }
+        package var replay: String { "fsdns simulate \(isStorm ? "--storm " : "")--seed \(seed) --trace" }
     }
 
     package struct Sweep: Sendable {
@@ -41,10 +42,14 @@ package enum Simulation {
     }
 
     /// Runs each seed until one goes wrong.
-    package static func sweep(seeds: some Sequence<UInt64>, sabotage: Sabotage = .none) -> Sweep {
+    package static func sweep(
+        seeds: some Sequence<UInt64>, sabotage: Sabotage = .none, areStorms: Bool = false
+    ) -> Sweep {
         var sweep = Sweep()
         for seed in seeds {
-            let outcome = replay(seed: seed, trace: false, sabotage: sabotage)
+            let outcome =
+                areStorms
+                ? storm(seed: seed, trace: false) : replay(seed: seed, trace: false, sabotage: sabotage)
             sweep.runs += 1
             sweep.steps += outcome.steps
             sweep.takeovers += outcome.takeovers

@@ -82,6 +82,7 @@ extension World {
     /// Everything heals, everyone who may starts again; what is done is done.
     mutating func endStorm() {
         isStormy = false
+        endStormFaults()
         calendar.isOver = true
         trace.add(now, "weather", "calm")
         network.healAll()
@@ -110,7 +111,7 @@ extension World {
         setSwitch(machine, .healthy)
         if machines[machine].keeper.condition == .asleep { wakeKeeper(machine) }
         if machines[machine].service?.isAsleep == true { wakeService(machine) }
-        if !machines[machine].isUp { planBoot(machine, after: 100 * millisecond) }
+        if !machines[machine].isUp, !machines[machine].isCopy { planBoot(machine, after: 100 * millisecond) }
     }
 
     /// One gust: every fault may begin.
@@ -175,7 +176,7 @@ extension World {
 
     private mutating func strike(_ fault: Fault, machine: Int) {
         let nap = chance.weather.drawSpan(5 * millisecond...3000 * millisecond)
-        let pause = chance.weather.drawSpan(100 * millisecond...3000 * millisecond)
+        let pause = chance.weather.drawSpan((storm == nil ? 100 : 2) * millisecond...3000 * millisecond)
         let end = now.after(nanoseconds: nap)
         switch fault {
         case .serviceSleep: sleep(.service, of: machine, nanoseconds: nap)

@@ -47,7 +47,7 @@ extension World {
         ask(drawRequest(), of: machine)
     }
 
-    private mutating func drawRequest() -> OperatorRequest {
+    mutating func drawRequest() -> OperatorRequest {
         let node = chance.workload.pick(machines).name
         let seat = chance.workload.pick(blueprint.settings.seats).name
         switch chance.workload.draw(0...9) {

@@ -12,7 +12,9 @@ extension World {
 
     /// What is still not as it should be in calm weather; nil when all is well.
     package func unrest() -> String? {
-        for machine in machines where !machine.isUp && !machine.staysDown { return "\(machine.name) is down" }
+        for machine in machines where !machine.isUp && !machine.staysDown && !machine.isCopy {
+            return "\(machine.name) is down"
+        }
         guard let leader = machines.first(where: { $0.service?.node.isLeader == true }),
             let node = leader.service?.node, let state = node.state
         else { return "there is no leader" }
@@ -27,7 +29,7 @@ extension World {
     }
 
     private func unrestOfMembers(_ state: ControlState, _ leader: Node) -> String? {
-        for machine in machines {
+        for machine in machines where !machine.isCopy {
             guard let service = machine.service else {
                 if state.member(machine.name)?.isActive == true { return "\(machine.name) is not fenced" }
                 continue
@@ -129,6 +131,22 @@ extension World {
         }
         if let unrest = unrest() { judge.object(now, .liveness, "after rest: \(unrest)") }
     }
+
+    /// Nothing is asked and nothing fails: nobody has anything to write down.
+    mutating func stayIdle(for duration: Duration) {
+        let before = machines.map(\.disk.flushes)
+        run(for: duration)
+        for machine in machines.indices
+        where machines[machine].disk.flushes > before[machine] + Self.idleWrites {
+            judge.object(
+                now, .idle,
+                "\(machines[machine].name) wrote \(machines[machine].disk.flushes - before[machine]) times in \(duration)"
+                    + " of calm")
+        }
+    }
+
+    /// Writes that are nothing to worry about.
+    private static let idleWrites = 2
 
     /// One master loses its power; somebody else must have its address soon. Returns how long that took.
     mutating func loseOneMaster() -> Duration? {

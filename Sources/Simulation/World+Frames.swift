@@ -14,9 +14,12 @@ extension World {
             return
         }
         let arriving = sabotaged(decoded)
+        record(arriving)
         for receiver in machines.indices where receiver != sender {
             let link = Link(from: sender, to: receiver)
-            guard !network.isCut(link), !chance.network.happens(perMille: network.loss) else { continue }
+            guard network.passesDatagrams(link), !chance.network.happens(perMille: network.loss) else {
+                continue
+            }
             if chance.network.happens(perMille: network.damage) {
                 drop(damaged: bytes)
                 continue
@@ -63,11 +66,12 @@ extension World {
     // MARK: - Peer links
 
     mutating func send(_ message: PeerMessage, to receiver: MemberID, from sender: Int) {
-        guard let to = index(of: receiver.name), to != sender, let member = machines[to].service?.member,
+        guard let to = addressee(of: receiver), to != sender,
+            let member = machines[to].service?.member,
             member == receiver
         else { return }
         let link = Link(from: sender, to: to)
-        guard network.connection(link).isUp else { return }
+        guard network.connection(link).isUp, network.passesPeerLinks(link) else { return }
         guard !network.isCut(link), !network.isCut(Link(from: to, to: sender)) else {
             disconnect(link)
             return
@@ -106,7 +110,9 @@ extension World {
 
     mutating func reconnect(_ link: Link) {
         guard !network.connection(link).isUp else { return }
-        if network.isCut(link) || network.isCut(Link(from: link.to, to: link.from)) {
+        if network.isCut(link) || network.isCut(Link(from: link.to, to: link.from))
+            || !network.passesPeerLinks(link)
+        {
             agenda.add(.reconnect(link), at: now.after(nanoseconds: 50 * millisecond))
         } else {
             network.reconnect(link, at: now)

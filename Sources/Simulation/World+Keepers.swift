@@ -40,7 +40,13 @@ extension World {
         switch machines[machine].keeper.condition {
         case .absent: return
         case .asleep: machines[machine].keeper.waiting.append(request)
-        case .awake: handle(request, machine)
+        case .awake:
+            let free = machines[machine].keeper.busyUntil
+            if now < free {
+                agenda.add(.keeperAsked(request, machine: machine, life: life), at: free)
+            } else {
+                handle(request, machine)
+            }
         }
     }
 

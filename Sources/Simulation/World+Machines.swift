@@ -29,7 +29,8 @@ extension World {
         let node = Node(
             name: member.name, birth: member.birth, incarnation: incarnation, kind: machines[machine].kind,
             settings: machines[machine].settings, restored: disk.restored, seed: chance.machines.next(),
-            machine: MachineID(host: UInt64(machine) + 1, boot: UInt64(machine) + 1),
+            machine: MachineID(
+                host: UInt64(machine) + 1, boot: UInt64(machines[machine].boots) << 32 | UInt64(machine) + 1),
             at: machines[machine].clock.instant(at: now))
         trace.add(now, member.name, "starts as incarnation \(incarnation >> 32)")
         machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)
@@ -38,7 +39,10 @@ extension World {
         machines[machine].card.told = []
         tellSwitch(machine)
         tellNetwork(machine)
-        startKeeper(of: machine, life: life, after: chance.machines.draw(1...5) * millisecond)
+        let start = chance.machines.draw(1...5) * millisecond
+        let former = machines[machine].keeper.lingersUntil.nanoseconds - now.nanoseconds
+        startKeeper(of: machine, life: life, after: max(start, former + Self.pipeDelay))
+        if storm != nil, isStormy, happensInStorm(perMille: 300) { playGhosts(to: machine) }
     }
 
     /// Power is lost: both processes, the addresses and the writes under way are gone.
@@ -46,6 +50,7 @@ extension World {
         guard machines[machine].isUp || machines[machine].keeper.condition != .absent else { return }
         trace.add(now, machines[machine].name, "loses power")
         machines[machine].keeper.vanish()
+        if storm != nil { machines[machine].boots += 1 }
         endService(machine, restartAfter: nanoseconds)
     }
 
@@ -92,16 +97,24 @@ extension World {
         machines[machine].tickDue = .never
         let pending = machines[machine].disk.underWay.count
         let losesAll = blueprint.sabotage == .lyingDisk || machines[machine].disk.isFailing
-        let kept = losesAll ? 0 : chance.disks.draw(0...pending)
+        let isStruck = isStormy && happensInStorm(perMille: 600)
+        let kept = losesAll || isStruck ? 0 : chance.disks.draw(0...pending)
         machines[machine].disk.crash(keeping: kept)
         machines[machine].disk.isFailing = false
         for other in machines.indices where other != machine {
             disconnect(Link(from: machine, to: other))
             disconnect(Link(from: other, to: machine))
         }
-        let moment = now.after(nanoseconds: Self.pipeDelay)
+        let moment = now.after(nanoseconds: Self.pipeDelay + drawLingering())
+        machines[machine].keeper.lingersUntil = moment
         agenda.add(.keeperOrphaned(machine: machine, life: life), at: moment)
         if let nanoseconds { planBoot(machine, after: nanoseconds) }
+    }
+
+    /// How long a keeper does not notice that its node service is gone; its holds end all the same.
+    private mutating func drawLingering() -> Int64 {
+        guard isStormy, let storm, happensInStorm(perMille: 600) else { return 0 }
+        return drawSpanInStorm(millisecond...storm.span)
     }
 
     // MARK: - Sleep
@@ -160,6 +173,7 @@ extension World {
 
     mutating func write(_ write: PretendDisk.Write, _ machine: Int) {
         guard let life = machines[machine].service?.life else { return }
+        if case .store(let request) = write { stormSees(request, on: machine) }
         machines[machine].disk.begin(write)
         if machines[machine].disk.underWay.count > Judge.mostWrites {
             judge.object(now, .bounds, "\(machines[machine].name) has too many writes under way")
@@ -176,7 +190,8 @@ extension World {
         let slowness = machines[machine].disk.slowness
         let took =
             chance.disks.draw(100 * microsecond...2 * millisecond)
-            + (slowness > 0 ? chance.disks.draw(0...slowness) : 0)
+            + (slowness > 0 ? chance.disks.draw(0...slowness) : 0) + machines[machine].disk.stall
+        machines[machine].disk.stall = 0
         let end = now.after(nanoseconds: took)
         machines[machine].disk.busyUntil = end
         let birth = machines[machine].disk.birth

@@ -18,6 +18,8 @@ package struct World: Sendable {
     var workload = Workload()
     var calls: PretendCalls
     var weather = Weather.calm
+    /// Beside the weather; nil where there is none.
+    var storm: Storm?
     var calendar = PretendCalendar()
     /// What programs and probes of playbooks find.
     var checksHold = true
@@ -45,7 +47,8 @@ package struct World: Sendable {
             Machine(
                 name: plan.name, kind: plan.kind, settings: plan.settings ?? blueprint.settings,
                 clock: MachineClock(offset: plan.clockOffset, drift: plan.drift),
-                disk: PretendDisk(birth: chance.machines.next()), phones: PretendSwitch(health: plan.health))
+                disk: PretendDisk(birth: chance.machines.next()), phones: PretendSwitch(health: plan.health),
+                staysDown: plan.isCopy, isCopy: plan.isCopy)
         }
         self.chance = chance
         network = Network(count: blueprint.machines.count)
@@ -149,6 +152,9 @@ package struct World: Sendable {
         case .fileComes: fileComes()
         case .rollGoesOn: rollGoesOn()
         case .operatorActs: operatorActs()
+        case .squall, .linkChanges, .meet, .crashes, .peerLinkHeals, .unmutes, .switchFails, .isToldToStop,
+            .copyEnds:
+            occurInStorm(occurrence)
         case .operatorsPatienceEnds(let request): endPatience(request)
         case .plannerActs: plannerActs()
         case .commandEnds(let id, let result, let machine, let life):

@@ -25,6 +25,12 @@ struct SimulateWeatherCommand: ParsableCommand {
     @Flag(help: "Print what happened, line by line (one seed only).")
     var trace = false
 
+    @Flag(
+        help:
+            "Another class of seeds: partial partitions, slow disks and quick restarts, lost words, drawn to the moments of decisions."
+    )
+    var storm = false
+
     /// Between two lines of progress.
     private static let portion: UInt64 = 50
 
@@ -36,7 +42,10 @@ struct SimulateWeatherCommand: ParsableCommand {
 
     mutating func run() throws {
         if seeds == 1 {
-            try Self.judge(Simulation.replay(seed: seed, trace: trace))
+            try Self.judge(
+                storm
+                    ? Simulation.storm(seed: seed, trace: trace) : Simulation.replay(seed: seed, trace: trace)
+            )
             return
         }
         let end = seed + seeds
@@ -44,7 +53,7 @@ struct SimulateWeatherCommand: ParsableCommand {
         var next = seed
         while next < end {
             let last = min(end, next + Self.portion)
-            let sweep = Simulation.sweep(seeds: next..<last)
+            let sweep = Simulation.sweep(seeds: next..<last, areStorms: storm)
             if let failure = sweep.failure { try Self.judge(failure) }
             let total = sum.map { Self.joined($0, sweep) } ?? sweep
             sum = total
