@@ -1,0 +1,99 @@
+import Consensus
+
+// What a leader does about seats: covers those that nobody holds, and moves those whose holder asked to be rid of them.
+
+extension Node {
+    /// Everybody expected is there, or had long enough to appear.
+    private func isSettled(_ scratch: ControlState, at now: Instant) -> Bool {
+        if scratch.members.count(where: \.isActive) >= scratch.settings.expect { return true }
+        return now - max(startedAt, leadership?.since ?? now) >= timing.discovery
+    }
+
+    mutating func coverSeats(_ scratch: inout ControlState, at now: Instant) {
+        guard isSettled(scratch, at: now), !awaitsOtherTiming(scratch, at: now) else { return }
+        for seat in scratch.seats where scratch.grant(of: seat.address) == nil {
+            var spares = takers(for: seat.address, in: scratch, at: now)
+            if let first = spares.first {
+                let best = readiness(of: first, for: seat.address, at: now).readiness
+                spares.removeAll { readiness(of: $0, for: seat.address, at: now).readiness != best }
+            }
+            // A node another empty seat prefers is left to it, as long as somebody else is free.
+            let prefer = scratch.settings.seats.first { $0.name == seat.name }?.prefer
+            let wanted = scratch.settings.seats.filter { rule in
+                rule.name != seat.name
+                    && scratch.seat(rule.name).map { scratch.grant(of: $0.address) == nil } ?? false
+            }.compactMap(\.prefer)
+            if let preferred = spares.first(where: { $0.name == prefer }) {
+                spares = [preferred]
+            } else if let prefer, mayStillCome(prefer, in: scratch, at: now) {
+                continue
+            } else if let unwanted = spares.first(where: { !wanted.contains($0.name) }) {
+                spares = [unwanted]
+            }
+            guard let to = spares.first, !(seat.isLost && mustWithhold(in: scratch)) else {
+                continue
+            }
+            propose(
+                .grant(
+                    address: seat.address, to: to, reason: "\(seat.name) has no holder", isAutomatic: true),
+                &scratch, at: now)
+        }
+    }
+
+    /// A preferred node that is admitted and heard gets `discovery` to become ready.
+    private func mayStillCome(_ node: String, in scratch: ControlState, at now: Instant) -> Bool {
+        guard let leadership, now - leadership.since < timing.discovery, scratch.slaves.contains(node),
+            let holder = scratch.member(node)?.holder
+        else { return false }
+        return isHeard(holder, at: now)
+    }
+
+    /// Whether a holder that stops should wait a moment: somebody who was just started may soon be able to take over.
+    private func isSuccessorComing(
+        after asked: Leadership.Asked<Relinquishment>, in scratch: ControlState, at now: Instant
+    ) -> Bool {
+        guard now - asked.first < .seconds(2) else { return false }
+        func isFree(_ node: String) -> Bool {
+            node != asked.wish.holder.name && scratch.member(node)?.maintenance == nil
+                && !scratch.grants.contains { $0.holder.name == node && !$0.revoked }
+        }
+        if kind == .full, leaving == nil, load.isFit, isFree(name) { return true }
+        return neighbours.all.contains { neighbour in
+            let heartbeat = neighbour.heartbeat
+            return now - neighbour.received < timing.deadAfter && heartbeat.kind == .full
+                && !heartbeat.leaving
+                && heartbeat.load.isFit && isFree(neighbour.holder.name)
+        }
+    }
+
+    /// Holders that asked to be rid of their addresses.
+    mutating func relieve(_ scratch: inout ControlState, at now: Instant) {
+        for asked in leadership?.relinquishments ?? [] {
+            let wish = asked.wish
+            if relieveDrain(of: wish.holder, wish.reason, &scratch, at: now) { continue }
+            for grant in scratch.grants where grant.holder == wish.holder && !grant.revoked {
+                let isSeat = scratch.seats.contains { $0.address == grant.address }
+                let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
+                let to =
+                    isLeft
+                    ? takersOfLeftCalls(of: grant.address, besides: wish.holder, in: scratch, at: now).first
+                    : takers(
+                        for: grant.address, upTo: wish.leaving ? .unserving : .degraded, in: scratch, at: now
+                    ).first { $0 != wish.holder }
+                if isSeat || isLeft, let to {
+                    propose(
+                        .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),
+                        &scratch, at: now)
+                } else if wish.leaving, !isSuccessorComing(after: asked, in: scratch, at: now) {
+                    propose(
+                        .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,
+                        at: now)
+                }
+            }
+            // What is given to it later it did not ask to be rid of.
+            if !scratch.grants.contains(where: { $0.holder == wish.holder && !$0.revoked }) {
+                leadership?.fulfilled(wish)
+            }
+        }
+    }
+}
