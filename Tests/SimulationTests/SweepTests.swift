@@ -3,7 +3,8 @@ import Testing
 
 /// Hundreds of seeds: nothing unsafe in any storm, everything well in calm.
 @Suite struct SweepTests {
-    static let chunk: UInt64 = 50
+    /// Ten of these; script/soak runs thousands.
+    static let chunk: UInt64 = 25
 
     @Test("no storm breaks the cluster", arguments: (0..<10).map { UInt64($0) * chunk })
     func sweep(from first: UInt64) {
@@ -13,9 +14,9 @@ import Testing
         }
         #expect(sweep.failure == nil)
         // A sweep without takeovers would prove nothing.
-        #expect(sweep.takeovers > 20)
-        #expect(sweep.playbookRuns > 20)
-        #expect(sweep.executions > 10)
+        #expect(sweep.takeovers > 10)
+        #expect(sweep.playbookRuns > 10)
+        #expect(sweep.executions > 5)
     }
 
     @Test(

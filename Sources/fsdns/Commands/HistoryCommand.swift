@@ -52,7 +52,7 @@ struct HistoryCommand: ParsableCommand {
             let calls = HistoryText(paint: paint, width: width)
             Output.lines(["", "Calls that moved:"] + calls.lines(Array(recoveries.suffix(count))))
         case .json:
-            Output.line(
+            Output.document(
                 JSONText.pretty(
                     HistoryDocument(
                         deeds: deeds.suffix(last ?? deeds.count).map(HistoryDocument.Deed.init),

@@ -52,7 +52,8 @@ struct StatusCommand: ParsableCommand {
     private func lines(_ report: StatusReport, paint: Paint, width: Int?) -> [String] {
         switch format {
         case .table: StatusText(paint: paint, width: width).lines(report)
-        case .json: [JSONText.pretty(StatusDocument(report, now: Date()))]
+        case .json:
+            JSONText.pretty(StatusDocument(report, now: Date())).split(separator: "\n").map(String.init)
         }
     }
 }
