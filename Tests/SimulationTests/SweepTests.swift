@@ -43,7 +43,6 @@ import Testing
         arguments: [
             (Sabotage.keeperIgnoresExpiry, Law.twoHolders, 20), (.wildClocks, .twoHolders, 300),
             (.inflatedAges, .twoHolders, 400), (.epochlessAcknowledgements, .twoHolders, 400),
-            (.carelessPrimary, .zoneEpoch, 300),
         ] as [(Sabotage, Law, UInt64)])
     func notices(_ sabotage: Sabotage, _ law: Law, within seeds: UInt64) {
         var found: Violation?

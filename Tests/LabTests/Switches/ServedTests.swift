@@ -66,7 +66,7 @@ extension LabSuites {
             _ = try site.waitForMove(of: "alpha", from: first, missing: 0)
             var outage = try downtime(of: "alpha", since: moment, site)
             print("service cable out: alpha elsewhere after \(Int(outage)) ms")
-            #expect(outage < 1000)
+            #expect(outage < 5000)
             #expect(
                 try site.lab.status().node(first.name)?.blockers.contains { $0.contains("no carrier") }
                     == true)
@@ -81,7 +81,7 @@ extension LabSuites {
             _ = try site.waitForMove(of: "beta", from: second, missing: 0)
             outage = try downtime(of: "beta", since: moment, site)
             print("profile stopped: beta elsewhere after \(Int(outage)) ms")
-            #expect(outage < 1500)
+            #expect(outage < 5000)
             #expect(calls["beta"]?.count == 10)
             try site.cluster.checkNoOverlap()
         }
