@@ -85,9 +85,7 @@ extension Node {
         }
         guard !seats.isEmpty || !left.isEmpty, !awaitsOtherTiming(scratch, at: now) else { return [] }
         if basis.isAutomatic, mustWithhold(in: scratch) {
-            report(
-                .takeoverWithheld, lost.name,
-                "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+            reportWithheld(lost.name, in: scratch)
             return []
         }
         let free = spares(in: scratch, at: now).filter { $0 != lost }
@@ -200,6 +198,12 @@ extension Node {
     /// Anti-flap: after so many automatic takeovers within an hour, a lost seat waits for time or an operator.
     func mustWithhold(in scratch: ControlState) -> Bool {
         scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour
+    }
+
+    mutating func reportWithheld(_ subject: String, in scratch: ControlState) {
+        report(
+            .takeoverWithheld, subject,
+            "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
     }
 
     /// Spares that could take an address now, in the order of the slave list.

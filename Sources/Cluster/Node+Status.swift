@@ -171,7 +171,7 @@ extension Node {
             warnings.append(
                 "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
         }
-        if state.takeovers.count >= state.settings.policy.takeoversPerHour {
+        if mustWithhold(in: state) {
             warnings.append("automatic takeover is withheld: \(state.takeovers.count) within an hour")
         }
         if state.settings.policy.noQuorum == .hold {

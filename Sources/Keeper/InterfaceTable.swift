@@ -101,15 +101,11 @@ struct InterfaceTable: Equatable, Sendable {
     }
 
     private static func placement(_ message: NetlinkMessage) -> Placement? {
-        guard let familyNumber: UInt8 = message.field(at: 0), let prefixLength: UInt8 = message.field(at: 1),
+        guard let familyNumber: UInt8 = message.field(at: 0),
+            let family = KeeperAddress.Family(number: familyNumber),
+            let prefixLength: UInt8 = message.field(at: 1),
             let interface: UInt32 = message.field(at: 4)
         else { return nil }
-        let family: KeeperAddress.Family
-        switch Int32(familyNumber) {
-        case AF_INET: family = .v4
-        case AF_INET6: family = .v6
-        default: return nil
-        }
         // On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL, where it is given, is ours.
         let bytes =
             message.attribute(Int(IFA_LOCAL), after: addressHeaderBytes)

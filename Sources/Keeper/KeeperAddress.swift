@@ -6,6 +6,15 @@ package struct KeeperAddress: Hashable, Comparable, Sendable {
         case v4 = 4
         case v6 = 6
 
+        /// Nil for any other than AF_INET and AF_INET6.
+        init?(number: UInt8) {
+            switch Int32(number) {
+            case AF_INET: self = .v4
+            case AF_INET6: self = .v6
+            default: return nil
+            }
+        }
+
         /// Address length in bytes.
         package var length: Int { self == .v4 ? 4 : 16 }
     }

@@ -194,15 +194,7 @@ final class KernelAddresses: AddressPlace {
     }
 
     private func refill() throws(SystemFailure) {
-        var fresh = InterfaceTable()
-        // struct ifinfomsg (16 bytes) and struct ifaddrmsg (8 bytes), all zero: everything.
-        let links = try control.dump(Int(RTM_GETLINK)) { writer in
-            writer.append(UInt64(0))
-            writer.append(UInt64(0))
-        }
-        let addresses = try control.dump(Int(RTM_GETADDR)) { $0.append(UInt64(0)) }
-        for message in links + addresses { _ = fresh.apply(message) }
-        table = fresh
+        table = try InterfaceTable(dumpedBy: control)
     }
 
     /// Unmutes and adds it.

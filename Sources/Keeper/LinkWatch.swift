@@ -64,15 +64,7 @@ package final class LinkWatch {
     }
 
     private func refill() throws(SystemFailure) {
-        var fresh = InterfaceTable()
-        // struct ifinfomsg (16 bytes) and struct ifaddrmsg (8 bytes), all zero: everything.
-        let links = try control.dump(Int(RTM_GETLINK)) { writer in
-            writer.append(UInt64(0))
-            writer.append(UInt64(0))
-        }
-        let found = try control.dump(Int(RTM_GETADDR)) { $0.append(UInt64(0)) }
-        for message in links + found { _ = fresh.apply(message) }
-        interfaces = fresh
+        interfaces = try InterfaceTable(dumpedBy: control)
         try refillRoutes()
     }
 

@@ -184,3 +184,17 @@ final class NetlinkSocket {
         return SystemFailure("netlink (\(text))", errno: code)
     }
 }
+
+extension InterfaceTable {
+    /// Every link and address there is now.
+    init(dumpedBy socket: NetlinkSocket) throws(SystemFailure) {
+        self.init()
+        // struct ifinfomsg (16 bytes) and struct ifaddrmsg (8 bytes), all zero: everything.
+        let links = try socket.dump(Int(RTM_GETLINK)) { writer in
+            writer.append(UInt64(0))
+            writer.append(UInt64(0))
+        }
+        let addresses = try socket.dump(Int(RTM_GETADDR)) { $0.append(UInt64(0)) }
+        for message in links + addresses { _ = apply(message) }
+    }
+}

@@ -38,16 +38,11 @@ struct RouteTable: Equatable, Sendable {
     }
 
     private func route(_ message: NetlinkMessage) -> Route? {
-        guard let familyNumber: UInt8 = message.field(at: 0), let length: UInt8 = message.field(at: 1),
+        guard let familyNumber: UInt8 = message.field(at: 0),
+            let family = KeeperAddress.Family(number: familyNumber), let length: UInt8 = message.field(at: 1),
             let table: UInt8 = message.field(at: 4), let kind: UInt8 = message.field(at: 7), length > 0,
             kind == UInt8(RTN_UNICAST)
         else { return nil }
-        let family: KeeperAddress.Family
-        switch Int32(familyNumber) {
-        case AF_INET: family = .v4
-        case AF_INET6: family = .v6
-        default: return nil
-        }
         guard
             let bytes = message.attribute(Int(RTA_DST.rawValue), after: Self.headerBytes),
             let destination = KeeperAddress(family: family, bytes: bytes, prefixLength: length),

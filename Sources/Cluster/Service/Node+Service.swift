@@ -180,7 +180,7 @@ extension Node {
                 let to = takers(for: grant.address, upTo: .degraded, in: scratch, at: now)
                     .first(where: { $0 != grant.holder })
             else { continue }
-            if scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour {
+            if mustWithhold(in: scratch) {
                 withhold(scratch, at: now)
                 return
             }
@@ -196,9 +196,7 @@ extension Node {
     private mutating func withhold(_ scratch: ControlState, at now: Instant) {
         guard leadership?.withheldTold.map({ now - $0 >= .seconds(60) }) ?? true else { return }
         leadership?.withheldTold = now
-        report(
-            .takeoverWithheld, name,
-            "\(scratch.takeovers.count) automatic takeovers within an hour are the limit")
+        reportWithheld(name, in: scratch)
     }
 
     struct Cause: Hashable {
