@@ -58,6 +58,7 @@ extension Node {
     mutating func survey(at now: Instant) {
         surveyedAt = applied
         guard let state else { return }
+        let spares = spares(in: state, at: now)
         var survey = Survey(
             placements: state.settings.addresses.map { address in
                 let grant = state.grant(of: address.name)
@@ -65,7 +66,7 @@ extension Node {
                 var placement = Placement(
                     address: address, holder: holder, epoch: grant?.epoch ?? .zero,
                     isHere: holder == me && holdings[address.name]?.condition == .held)
-                placement.uncovered = uncovered(address.name, holder, in: state, at: now)
+                placement.uncovered = uncovered(address.name, holder, spares, in: state, at: now)
                 return placement
             },
             members: state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder).sorted(),
@@ -83,10 +84,10 @@ extension Node {
 
     /// Why nobody but its holder could bring the calls of an address back; nil when somebody could.
     private func uncovered(
-        _ address: String, _ holder: Holder?, in state: ControlState, at now: Instant
+        _ address: String, _ holder: Holder?, _ spares: [Holder], in state: ControlState, at now: Instant
     ) -> String? {
         guard let holder else { return nil }
-        var takers = readySpares(for: address, in: state, at: now)
+        var takers = spares.filter { blocker(of: $0, for: address, in: state, at: now) == nil }
         // Of a drain's calls whoever takes part in it may take care.
         if state.addressesWithLeftCalls.contains(address) {
             takers += takersOfLeftCalls(of: address, besides: holder, in: state, at: now).filter {

@@ -100,7 +100,13 @@ extension Node {
     func readiness(
         of holder: Holder, for address: String, at now: Instant
     ) -> (readiness: Readiness, text: String?) {
-        let (readiness, blocker) = view(of: holder, at: now)?.readiness(for: address) ?? (.ready, nil)
+        readiness(of: holder, view(of: holder, at: now), for: address, at: now)
+    }
+
+    private func readiness(
+        of holder: Holder, _ view: ServiceView?, for address: String, at now: Instant
+    ) -> (readiness: Readiness, text: String?) {
+        let (readiness, blocker) = view?.readiness(for: address) ?? (.ready, nil)
         let text = blocker.map { "\(holder.name): \($0.text)" }
         if readiness < .unsettled, leadership?.isShunned(holder, address, at: now) ?? false {
             return (.unsettled, "\(holder.name): callers of \(address) could not reach it a moment ago")
@@ -133,7 +139,8 @@ extension Node {
         of holder: Holder, for address: String?, in scratch: ControlState, at now: Instant
     ) -> String? {
         let addresses = address.map { [$0] } ?? scratch.settings.addresses.map(\.name)
-        let found = addresses.map { readiness(of: holder, for: $0, at: now) }
+        let view = view(of: holder, at: now)
+        let found = addresses.map { readiness(of: holder, view, for: $0, at: now) }
         return found.max { $0.readiness < $1.readiness }?.text
     }
 
@@ -172,11 +179,12 @@ extension Node {
     /// A leader moves what is not served where it is, if somebody else stands ready: the holder lets go first, and nothing
     /// is waited for. When nobody would be better, nothing moves.
     mutating func relieveUnserved(_ scratch: inout ControlState, at now: Instant) {
+        let askers = askers(at: now)
         for grant in scratch.grants where !grant.revoked && grant.conditions.allSatisfy(isMet) {
             let isSeat = scratch.seat(at: grant.address) != nil
             guard isSeat || scratch.addressesWithLeftCalls.contains(grant.address),
                 isHeard(grant.holder, at: now),
-                let cause = whyUnserved(grant, in: scratch, at: now),
+                let cause = whyUnserved(grant, by: askers, at: now),
                 let to = takers(for: grant.address, upTo: .degraded, in: scratch, at: now)
                     .first(where: { $0 != grant.holder })
             else { continue }
@@ -206,7 +214,9 @@ extension Node {
 
     /// Why callers at a granted address are served by nobody, by the holder's own word or by that of those who ask it;
     /// nil when they are, or when that is not known.
-    func whyUnserved(_ grant: Grant, in scratch: ControlState, at now: Instant) -> Cause? {
+    func whyUnserved(
+        _ grant: Grant, by askers: [(Holder, ServiceView)], at now: Instant
+    ) -> Cause? {
         guard let view = view(of: grant.holder, at: now) else { return nil }
         let (readiness, blocker) = view.readiness(for: grant.address)
         if readiness >= .unserving, let blocker {
@@ -215,7 +225,7 @@ extension Node {
         guard holds(grant.holder, grant.address), !view.reviving.contains(grant.address),
             load(of: grant.holder).map({ $0.health != .none }) ?? true
         else { return nil }
-        let (unreached, asked, isSure) = unreached(grant, at: now)
+        let (unreached, asked, isSure) = unreached(grant, by: askers)
         guard unreached.count * 2 > asked, asked > 1 || isSure else { return nil }
         return Cause(
             text:
@@ -224,11 +234,13 @@ extension Node {
     }
 
     /// Those who ask an address over the network: who got no good answer, of how many, and whether that is beyond doubt.
-    func unreached(_ grant: Grant, at now: Instant) -> (names: [String], asked: Int, isSure: Bool) {
+    func unreached(
+        _ grant: Grant, by askers: [(Holder, ServiceView)]
+    ) -> (names: [String], asked: Int, isSure: Bool) {
         var names: [String] = []
         var asked = 0
         var isSure = false
-        for (holder, view) in askers(at: now) where holder != grant.holder && view.canJudge(grant.address) {
+        for (holder, view) in askers where holder != grant.holder && view.canJudge(grant.address) {
             guard let sight = view.sight(of: grant.address, epoch: grant.epoch) else { continue }
             asked += 1
             guard sight.verdict != .served else { continue }

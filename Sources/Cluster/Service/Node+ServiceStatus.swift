@@ -30,7 +30,8 @@ extension Node {
             }
             return why.isEmpty ? nil : "nobody can take \(seat.address): " + why.joined(separator: "; ")
         }
-        return isHeard(grant.holder, at: now) ? whyUnserved(grant, in: state, at: now)?.text : nil
+        return isHeard(grant.holder, at: now)
+            ? whyUnserved(grant, by: askers(at: now), at: now)?.text : nil
     }
 
     func sightLines(of grant: Grant, at now: Instant) -> [StatusReport.SightLine] {
