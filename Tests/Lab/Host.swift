@@ -141,7 +141,9 @@ package final class Host {
     package func powerOn(startingService: Bool = true) throws {
         // The kernel may remove one of these by itself meanwhile, when its lifetime ends.
         for address in try machine.kernelAddresses() where plan.addresses.contains(address) {
-            _ = try machine.run(["ip", "addr", "del", "\(address)/\(plan.prefixLength)", "dev", "eth0"])
+            // The keeper holds an address as a host of its own, whatever the prefix of its network.
+            let host = address.contains(":") ? 128 : 32
+            _ = try machine.run(["ip", "addr", "del", "\(address)/\(host)", "dev", "eth0"])
         }
         guard try machine.kernelAddresses() == machine.addresses else {
             throw LabFailure("\(name) has addresses left from before its power was cut")

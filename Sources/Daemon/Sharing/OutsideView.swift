@@ -11,7 +11,8 @@ final class OutsideView {
     private let probe: OptionsProbe
     private let loop: any EventLoop
     private let lookup: NeighbourLookup?
-    private var asks: [Ask] = []
+    private let isAsking: Bool
+    private(set) var asks: [Ask] = []
     private var stations: [String: UInt64] = [:]
     private var timer: Scheduled<Void>?
     private var isStopped = false
@@ -21,12 +22,14 @@ final class OutsideView {
     init(loop: any EventLoop, asking: Sharing.Asking, log: EventLog) {
         self.loop = loop
         probe = OptionsProbe(loop: loop, interval: asking.interval, patience: asking.patience, log: log)
+        isAsking = asking.watchesNetwork
         lookup = asking.watchesNetwork ? try? NeighbourLookup() : nil
         probe.changed = { [weak self] _ in self?.changed?() }
     }
 
     /// Exactly these are asked from now on, at the ports their profiles have here.
-    func ask(_ asks: [Ask], _ profiles: [SofiaProfile]) {
+    func ask(_ wanted: [Ask], _ profiles: [SofiaProfile]) {
+        let asks = isAsking ? wanted : []
         var targets: [String: SocketAddress] = [:]
         for ask in asks {
             guard let profile = profiles.first(where: { $0.name == ask.address.name }) else { continue }

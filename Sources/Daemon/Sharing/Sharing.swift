@@ -43,7 +43,8 @@ final class Sharing: Sendable {
         var interval: Duration = .milliseconds(250)
         /// How long the addresses of other nodes are unanswered before they count as unserved.
         var patience: Duration = .seconds(1)
-        /// Whether it is looked at who answers for them by ARP and neighbour discovery.
+        /// Whether the addresses of other nodes are asked at all, and who answers for them by ARP and neighbour discovery:
+        /// not on loopback, where every machine has them all and its own switch would answer.
         var watchesNetwork = false
     }
 
