@@ -141,12 +141,11 @@ package final class Host {
     package func powerOn(startingService: Bool = true) throws {
         // The kernel may remove one of these by itself meanwhile, when its lifetime ends.
         for address in try machine.kernelAddresses() where plan.addresses.contains(address) {
-            // The keeper holds an address as a host of its own, whatever the prefix of its network.
-            let host = address.contains(":") ? 128 : 32
-            _ = try machine.run(["ip", "addr", "del", "\(address)/\(host)", "dev", "eth0"])
+            _ = try machine.run(["ip", "addr", "flush", "to", address])
         }
         guard try machine.kernelAddresses() == machine.addresses else {
-            throw LabFailure("\(name) has addresses left from before its power was cut")
+            let left = try machine.kernelAddresses().filter { !machine.addresses.contains($0) }
+            throw LabFailure("\(name) has addresses left from before its power was cut: \(left)")
         }
         try machine.switchPowerOn()
         try network.setLink(of: machine, up: true)
