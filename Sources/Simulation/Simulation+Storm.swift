@@ -8,10 +8,11 @@ extension Simulation {
     }
 
     /// Runs one seed of storms: another class than the weather, with numbers of its own.
-    package static func storm(seed: UInt64, trace: Bool) -> Outcome {
+    package static func storm(seed: UInt64, trace: Bool, sabotage: Sabotage = .none) -> Outcome {
         let theme = theme(of: seed)
         var drawing = Storm(theme: theme, seed: seed &+ 0x570A, span: 1, machines: 1).chance
-        let blueprint = Blueprint.drawForStorm(theme, using: &drawing)
+        var blueprint = Blueprint.drawForStorm(theme, using: &drawing)
+        blueprint.sabotage = sabotage
         var world = World(blueprint, seed: seed, keepsTrace: trace)
         world.weather = Weather.drawForStorm(theme, using: &drawing)
         for machine in world.machines.indices where !world.machines[machine].isCopy {

@@ -49,7 +49,8 @@ package enum Simulation {
         for seed in seeds {
             let outcome =
                 areStorms
-                ? storm(seed: seed, trace: false) : replay(seed: seed, trace: false, sabotage: sabotage)
+                ? storm(seed: seed, trace: false, sabotage: sabotage)
+                : replay(seed: seed, trace: false, sabotage: sabotage)
             sweep.runs += 1
             sweep.steps += outcome.steps
             sweep.takeovers += outcome.takeovers

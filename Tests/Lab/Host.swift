@@ -197,6 +197,12 @@ package enum ProcessTable {
             .sorted()
     }
 
+    /// The numbers of its open descriptors.
+    package static func descriptors(of pid: pid_t) -> Set<Int> {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd")) ?? []
+        return Set(entries.compactMap { Int($0) })
+    }
+
     package static func name(of pid: pid_t) -> String {
         let text = (try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8)) ?? ""
         return text.trimmingCharacters(in: .whitespacesAndNewlines)

@@ -50,6 +50,29 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
+        @Test("a holder that can open nothing more goes on serving")
+        func descriptors() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let holder = try cluster.holder(of: "master2")
+            let before = try lab.status()
+            let pid = try #require(holder.servicePid)
+            func limit(_ count: Int) throws {
+                try Launch.check(["prlimit", "--pid", "\(pid)", "--nofile=\(count):"])
+            }
+            // Exactly what it has open; poll(2) refuses more than the limit altogether.
+            let open = ProcessTable.descriptors(of: pid)
+            try limit((0...).first { !open.contains($0) } ?? 0)
+            pause(milliseconds: 4000)
+            try limit(1024)
+            let after = try lab.waitUntilSettled()
+            #expect(holder.servicePid == pid)
+            #expect(after.seats.map(\.holder) == before.seats.map(\.holder))
+            #expect(try holder.command("status").contains(holder.name))
+            try cluster.checkNoOverlap()
+        }
+
         enum Trouble: CaseIterable { case refusing, dead, frozen }
 
         @Test("a name server in trouble changes nothing and is made true later", arguments: Trouble.allCases)

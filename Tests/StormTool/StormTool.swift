@@ -6,12 +6,13 @@ import Simulation
 @main
 struct StormTool {
     static let usage = """
-        usage: fsdns-storm [--first SEED] [--seeds COUNT] [--theme THEME] [--all] [--weather]
-               fsdns-storm --seed SEED [--trace] [--weather]
+        usage: fsdns-storm [--first SEED] [--seeds COUNT] [--theme THEME] [--all] [--weather] [--sabotage NAME]
+               fsdns-storm --seed SEED [--trace] [--weather] [--sabotage NAME]
                fsdns-storm --directed [NAME] [--seed VARIANT] [--trace]
 
         Prints every seed that broke a law; stops at the first unless --all. Exit 1 when one did. --weather runs the
-        other class of seeds, that of `fsdns simulate`. Themes: \
+        other class of seeds, that of `fsdns simulate`. --sabotage breaks a law of the world, which must be noticed: \
+        \(Sabotage.allCases.map(\.rawValue).joined(separator: ", ")). Themes: \
         \(StormTheme.allCases.map(\.rawValue).joined(separator: ", ")). Schedules: \
         \(Directed.allCases.map(\.rawValue).joined(separator: ", ")).
         """
@@ -23,6 +24,7 @@ struct StormTool {
     private var isWeather = false
     private var single: UInt64?
     private var directed: [Directed] = []
+    private var sabotage = Sabotage.none
     private var showsTrace = false
 
     static func main() {
@@ -57,6 +59,9 @@ struct StormTool {
                 case "--seeds": count = number
                 default: single = number
                 }
+            case "--sabotage":
+                guard let sabotage = rest.popFirst().flatMap({ Sabotage(rawValue: $0) }) else { return false }
+                self.sabotage = sabotage
             case "--theme":
                 guard let theme = rest.popFirst().flatMap({ StormTheme(rawValue: $0) }) else { return false }
                 self.theme = theme
@@ -68,8 +73,8 @@ struct StormTool {
 
     private func outcome(_ seed: UInt64) -> Simulation.Outcome {
         isWeather
-            ? Simulation.replay(seed: seed, trace: showsTrace)
-            : Simulation.storm(seed: seed, trace: showsTrace)
+            ? Simulation.replay(seed: seed, trace: showsTrace, sabotage: sabotage)
+            : Simulation.storm(seed: seed, trace: showsTrace, sabotage: sabotage)
     }
 
     /// - Returns: whether no law was broken.

@@ -1,5 +1,4 @@
 import Consensus
-import Dispatch
 import Synchronization
 
 /// Runs programs of this machine: a few at once, each with a deadline, with bounded output, and without a shell.
@@ -82,7 +81,8 @@ final class CommandRunner: Sendable {
 
     private let parallel: Int
     private let waitingLimit: Int
-    private let queue = DispatchQueue(label: "fsdns.commands", attributes: .concurrent)
+    /// One more than the commands that run, for those that are told at once why theirs does not.
+    private let queue: WorkQueue
     private let state = Mutex(State())
 
     /// - Parameters:
@@ -92,6 +92,7 @@ final class CommandRunner: Sendable {
         precondition(parallel > 0 && waiting >= 0)
         self.parallel = parallel
         waitingLimit = waiting
+        queue = WorkQueue("commands", width: parallel + 1)
     }
 
     /// A ticket for an order to come, for who must know it before the order can end.

@@ -1,4 +1,3 @@
-import Dispatch
 @preconcurrency import Glibc
 import NIOCore
 
@@ -10,7 +9,7 @@ struct ControlCaller: Hashable, Sendable {
 
     /// The kernel did not say.
     static let unknown = ControlCaller(pid: 0, uid: .max, gid: .max)
-    private static let names = DispatchQueue(label: "fsdns.logins")
+    private static let names = WorkQueue("logins")
 
     /// To be called on the channel's loop.
     static func of(_ channel: any Channel) -> ControlCaller {

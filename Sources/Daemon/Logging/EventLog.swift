@@ -1,6 +1,5 @@
 import Cluster
 import Consensus
-import Dispatch
 @preconcurrency import Glibc
 import Logging
 import Synchronization
@@ -47,7 +46,7 @@ final class EventLog: Sendable {
     private static let waitingLimit = 1000
     private static let kindLimit = 1000
     private let logger: Logger
-    private let queue = DispatchQueue(label: "fsdns.log")
+    private let queue = WorkQueue("log")
     private let state = Mutex(State())
 
     /// - Parameter descriptor: where the lines go.
@@ -127,7 +126,7 @@ final class EventLog: Sendable {
     }
 
     /// Waits until everything said so far is written, or nobody has read for a second; for the end of the process.
-    func flush() { queue.sync {} }
+    func flush() { queue.flush() }
 
     /// - Parameter isBounded: whether all such lines together have a bound; what the cluster decided has none.
     private func say(

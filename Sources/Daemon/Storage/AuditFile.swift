@@ -1,6 +1,5 @@
 import Cluster
 import Consensus
-import Dispatch
 import FoundationEssentials
 @preconcurrency import Glibc
 import Synchronization
@@ -20,7 +19,7 @@ final class AuditFile: Sendable {
     private static let byteLimit = 16 << 20
     private let path: String
     private let log: EventLog
-    private let queue = DispatchQueue(label: "fsdns.audit")
+    private let queue = WorkQueue("audit")
     private let state: Mutex<State>
 
     init(path: String, log: EventLog) {
@@ -108,5 +107,5 @@ final class AuditFile: Sendable {
 
     private func encode(_ line: AuditLine) -> [UInt8] { ControlJSON.encode(line) + [0x0A] }
 
-    func finish() { queue.sync {} }
+    func finish() { queue.flush() }
 }

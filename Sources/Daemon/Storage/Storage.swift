@@ -1,6 +1,5 @@
 import Cluster
 import Consensus
-import Dispatch
 import GRDB
 import Synchronization
 
@@ -21,7 +20,7 @@ final class Storage: Sendable {
     }
 
     private let file: StateFile
-    private let queue = DispatchQueue(label: "fsdns.storage")
+    private let queue = WorkQueue("storage")
     private let state = Mutex(State())
     private let answer: @Sendable (Event) -> Void
 
@@ -41,7 +40,7 @@ final class Storage: Sendable {
     }
 
     /// Waits until everything asked for is written.
-    func finish() { queue.sync {} }
+    func finish() { queue.flush() }
 
     private func writeAll() {
         while true {

@@ -1,4 +1,3 @@
-import Dispatch
 import GRDB
 @preconcurrency import Glibc
 import NIOCore
@@ -22,14 +21,13 @@ final class RecoveryTable: Sendable {
     /// Of the metadata: where the flags are.
     private static let headLength = 2000
     let path: String
-    private let queue: DispatchQueue
+    private let queue = WorkQueue("recovery-table")
     private let database: DatabaseQueue
 
     /// - Parameter path: of `core.db`, in the directory the switch calls `db_dir`.
     /// - Throws: `Failure` when there is no such file, when it is no database, or when it is one of another version.
     init(path: String) throws(Failure) {
         self.path = path
-        queue = DispatchQueue(label: "fsdns.recovery-table")
         do {
             var configuration = Configuration()
             configuration.label = "fsdns.core-db"

@@ -1,6 +1,5 @@
 import Cluster
 import Consensus
-import Dispatch
 import Synchronization
 import Wire
 
@@ -34,7 +33,7 @@ package final class ZoneUpdater: Sendable {
     let patience: Patience
     private let servers: [Server]
     private let ways: Mutex<[Ways]>
-    private let queue = DispatchQueue(label: "fsdns.zone", attributes: .concurrent)
+    private let queue: WorkQueue
     private let answer: @Sendable (Event) -> Void
 
     /// What was learnt of the way to one server, each until then.
@@ -60,15 +59,19 @@ package final class ZoneUpdater: Sendable {
         self.patience = patience
         self.answer = answer
         ways = Mutex(Array(repeating: Ways(), count: servers.count))
+        // A server that is slow to answer holds up neither the others nor an update.
+        queue = WorkQueue("zone", width: servers.count * 2 + 1)
     }
 
     package func read(_ id: UInt64, _ questions: [ZoneQuestion]) {
+        if servers.isEmpty { return queue.async { [answer] in answer(.zoneRead(id: id, [])) } }
         let collected = Collected(count: servers.count)
-        let group = DispatchGroup()
         for place in servers.indices {
-            queue.async(group: group) { [self] in collected.put(read(place, questions), at: place) }
+            queue.async { [self] in
+                guard let all = collected.put(read(place, questions), at: place) else { return }
+                answer(.zoneRead(id: id, all))
+            }
         }
-        group.notify(queue: queue) { [answer] in answer(.zoneRead(id: id, collected.all)) }
     }
 
     package func update(_ id: UInt64, _ update: ZoneUpdate) {
@@ -78,8 +81,14 @@ package final class ZoneUpdater: Sendable {
     private final class Collected: Sendable {
         private let readings: Mutex<[ServerReading?]>
         init(count: Int) { readings = Mutex(Array(repeating: nil, count: count)) }
-        func put(_ reading: ServerReading, at place: Int) { readings.withLock { $0[place] = reading } }
-        var all: [ServerReading] { readings.withLock { $0.compactMap { $0 } } }
+        /// All of them when this was the last.
+        func put(_ reading: ServerReading, at place: Int) -> [ServerReading]? {
+            readings.withLock { readings in
+                readings[place] = reading
+                let all = readings.compactMap { $0 }
+                return all.count == readings.count ? all : nil
+            }
+        }
     }
 
     private func isKnown(_ way: KeyPath<Ways, Instant?>, of place: Int) -> Bool {
