@@ -14,6 +14,7 @@ final class NetworkWatch {
     private struct Network {
         var address: ServiceAddress
         var heardAt: Instant?
+        var settling = SettlingCondition()
     }
 
     private let watch: LinkWatch
@@ -47,6 +48,9 @@ final class NetworkWatch {
         }
     }
 
+    /// Whether something is missing that may be back in a moment: `news` is to be asked soon.
+    var isSettling: Bool { networks.contains(where: \.settling.isDoubtful) }
+
     /// What the kernel announced is read.
     func read() { _ = watch.read() }
 
@@ -54,7 +58,7 @@ final class NetworkWatch {
     ///
     /// - Parameter locals: from where this node sends heartbeats now.
     func news(_ locals: [IPAddress], at now: Instant) -> [NetworkSight]? {
-        let sights = zip(networks, watch.states).map { network, state in
+        let sights = zip(networks.indices, watch.states).map { at, state in
             let condition: NetworkSight.Condition =
                 switch state.condition {
                 case .well: .well
@@ -63,8 +67,9 @@ final class NetworkWatch {
                 case .noRoute(let interface): .noRoute(interface: interface)
                 }
             return NetworkSight(
-                address: network.address.name, condition: condition, hardware: state.hardware,
-                company: company(network, locals, at: now))
+                address: networks[at].address.name,
+                condition: networks[at].settling.settle(condition, at: now), hardware: state.hardware,
+                company: company(networks[at], locals, at: now))
         }
         guard sights != told else { return nil }
         told = sights
@@ -78,5 +83,31 @@ final class NetworkWatch {
         }
         guard isSpokenIn, now - startedAt >= Self.grace else { return .unknown }
         return network.heardAt.map { now - $0 < Self.silence } ?? false ? .heard : .missing
+    }
+}
+
+/// What counts of a network's condition: a renewed lease or `netplan apply` takes the machine's own address off and puts
+/// it back some milliseconds later, so that its loss, and that of its route, must last. A cable that is out is out.
+struct SettlingCondition {
+    static let span: Duration = .milliseconds(60)
+
+    private var counts: NetworkSight.Condition?
+    private var doubtedSince: Instant?
+
+    var isDoubtful: Bool { doubtedSince != nil }
+
+    mutating func settle(_ seen: NetworkSight.Condition, at now: Instant) -> NetworkSight.Condition {
+        var lasts = true
+        switch seen {
+        case .well, .noCarrier: doubtedSince = nil
+        case .noInterface, .noRoute:
+            let since = doubtedSince ?? now
+            doubtedSince = since
+            lasts = now - since >= Self.span
+        }
+        // At the start nothing better is known.
+        let settled = lasts ? seen : counts ?? seen
+        counts = settled
+        return settled
     }
 }

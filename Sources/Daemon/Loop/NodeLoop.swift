@@ -106,6 +106,8 @@ final class NodeLoop {
             keeper.tend(at: now)
             if let end = keeper.end { reason = reason ?? .fatal(end) }
             tellNetwork(at: now)
+        } else if network?.isSettling == true {
+            tellNetwork(at: now)
         }
         guard now >= nextTend else { return }
         nextTend = now + Self.tendInterval
