@@ -37,6 +37,9 @@ struct Stage {
     /// The newest heartbeat of each machine.
     private(set) var spoken: [Int: Heartbeat] = [:]
 
+    private var replies: [UInt64: OperatorReply] = [:]
+    private var asked: UInt64 = 0
+
     private var queue: [Scheduled] = []
     private var order = 0
     private var generator: SeededGenerator
@@ -108,6 +111,15 @@ struct Stage {
                 cutMessages.remove(way)
             }
         }
+    }
+
+    /// An operator asks at that machine; what it answers.
+    mutating func ask(_ i: Int, _ request: OperatorRequest) -> OperatorReply? {
+        asked += 1
+        let id = asked
+        schedule(.event(.operatorAsked(id: id, request)), to: i, after: .zero)
+        run(.seconds(2)) { $0.replies[id] != nil }
+        return replies[id]
     }
 
     /// Somebody plays a recorded heartbeat to a machine.
@@ -208,6 +220,7 @@ struct Stage {
         case .release(let address, let epoch):
             machines[i].held[address.name] = nil
             answer(.keeperReleased(address: address.name, epoch: epoch, cause: "asked"), i)
+        case .answer(let id, let reply): replies[id] = reply
         case .report(let event): reports.append((now, i, event))
         case .stop: crash(i)
         default: break
