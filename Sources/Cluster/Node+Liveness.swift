@@ -170,6 +170,7 @@ extension Node {
         heartbeat.logTerm = raft.lastEpoch.term
         heartbeat.machine = machine
         heartbeat.service = serviceView(at: now)
+        heartbeat.paths = pathTroubles
         effects.append(.beat(heartbeat))
     }
 

@@ -27,6 +27,7 @@ package struct Node: Sendable, Equatable {
     var load: SwitchReport
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()
+    var pathTroubles: [PathTrouble] = []
     var strangers: [Stranger] = []
 
     let startedAt: Instant
@@ -164,6 +165,7 @@ package struct Node: Sendable, Equatable {
             report(.trouble, name, "the keeper died; its addresses are gone or going")
         case .switchReported(let report): switchReported(report, at: now)
         case .networkSeen(let sights): networkSeen(sights, at: now)
+        case .pathsSeen(let troubles): pathsSeen(troubles)
         case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
         case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)

@@ -1,6 +1,7 @@
 import Cluster
 import Config
 import Testing
+import Wire
 
 @testable import fsdns
 
@@ -95,6 +96,16 @@ import Testing
         let loopback = try #require(
             NetworkCheck.machineInterfaces().first { $0.ip == IPAddress("127.0.0.1") })
         #expect(loopback.prefixLength == 8)
+    }
+
+    @Test("what the running node says of rings and links is told, and that none runs is no fault")
+    func rings() {
+        var report = RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["SCHED_RR is not permitted"])
+        report.faults = []
+        #expect(RingCheck(report: report, control: "/c").findings.map(\.level) == [.fine])
+        report.faults = ["multicast stops on ring lan", "no link to fs2"]
+        #expect(RingCheck(report: report, control: "/c").findings.map(\.level) == [.wrong, .wrong])
+        #expect(RingCheck(report: nil, control: "/c").findings.map(\.level) == [.fine])
     }
 
     @Test("the service address itself gives it no home")

@@ -113,6 +113,11 @@ struct Stage {
         }
     }
 
+    /// The service of a machine notices that of its ways to others.
+    mutating func notice(_ i: Int, _ troubles: [PathTrouble]) {
+        schedule(.event(.pathsSeen(troubles)), to: i, after: .zero)
+    }
+
     /// An operator asks at that machine; what it answers.
     mutating func ask(_ i: Int, _ request: OperatorRequest) -> OperatorReply? {
         asked += 1
