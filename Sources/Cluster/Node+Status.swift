@@ -187,6 +187,7 @@ extension Node {
             let worst = zoneKeeper.told.first { !$0.isNotice }
             warnings += zoneKeeper.told.filter { $0 != worst }.map(\.text)
         }
+        warnings += zoneTurnWarnings(at: now)
         warnings += configurationWarnings(at: now)
         return warnings
     }

@@ -47,6 +47,7 @@ package struct Node: Sendable, Equatable {
     var namesake: Namesake?
     var leadership: Leadership?
     var zoneKeeper = ZoneKeeper()
+    var zoneTurns = ZoneTurns()
     var requests = PendingRequests()
     var surveyed: Survey?
     var duty = PlaybookDuty()
@@ -207,6 +208,7 @@ package struct Node: Sendable, Equatable {
             tellObstacle(at: now)
             endWaiting(at: now)
             endAsking(at: now)
+            giveZoneTurn(at: now)
         }
         plead(at: now, even: isBeat)
         lead(at: now)

@@ -69,7 +69,7 @@ struct HeartbeatTests {
     }
 
     @Test(
-        "what is wrong with ways to others comes back as it was",
+        "what is wrong with ways to others and with the zone comes back as it was",
         arguments: [UInt64](1...100))
     func ways(seed: UInt64) throws {
         var samples = FrameSamples(seed: seed)
@@ -79,6 +79,7 @@ struct HeartbeatTests {
                 $0.one(of: PathTrouble.Kind.allCases), ring: $0.flag() ? $0.name() : "", detail: $0.name(),
                 peers: $0.list(0...5) { $0.name() })
         }
+        heartbeat.zone = samples.flag() ? ZoneWord(turn: samples.name(), trouble: samples.name()) : nil
         #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
         heartbeat.paths = []
         #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).paths == [])
