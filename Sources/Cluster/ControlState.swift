@@ -123,6 +123,21 @@ extension ControlState {
     package func grant(of address: String) -> Grant? { grants.first { $0.address == address } }
     package func seat(_ name: String) -> Seat? { seats.first { $0.name == name } }
     package func seat(at address: String) -> Seat? { seats.first { $0.address == address } }
+    /// The seat a word of an operator means: its name, that of its address, the address itself, or who holds it.
+    package func seat(meant word: String) -> Seat? {
+        if let seat = seat(word) ?? seat(at: word) { return seat }
+        if let ip = IPAddress(word), let seat = seats.first(where: { address($0.address)?.ip == ip }) {
+            return seat
+        }
+        return seats.first { grant(of: $0.address)?.holder.name == word }
+    }
+
+    /// For a word that means none of them.
+    func unknown(_ word: String) -> String {
+        "“\(word)” is no seat, service address or node; the seats are \(seats.map(\.name).joined(separator: ", ")), "
+            + "the nodes are \(members.map(\.name).joined(separator: ", "))"
+    }
+
     package func address(_ name: String) -> ServiceAddress? {
         settings.addresses.first { $0.name == name }
     }

@@ -22,6 +22,8 @@ package enum Event: Hashable, Sendable {
     case switchReported(SwitchReport)
     /// What the kernel says about the networks of all service addresses.
     case networkSeen([NetworkSight])
+    /// Ways to other nodes that carry nothing while others do.
+    case pathsSeen([PathTrouble])
     case zoneRead(id: UInt64, [ServerReading])
     case zoneUpdated(id: UInt64, ZoneUpdateOutcome)
     case operatorAsked(id: UInt64, OperatorRequest)

@@ -37,6 +37,11 @@ package struct Heartbeat: Hashable, Sendable {
     package var endpoints: [Endpoint] = []
     /// Why the sender could not serve, and whom it reaches; nil from an earlier release, which does not tell.
     package var service: ServiceView?
+    /// Ways to others that carry nothing while others do; nil from an earlier release, which does not tell, nor
+    /// answers for its ways by itself.
+    package var paths: [PathTrouble]?
+    /// Who is to try to write the zone, and why the sender could not; nil when there is nothing to say.
+    package var zone: ZoneWord?
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

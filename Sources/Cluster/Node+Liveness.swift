@@ -15,6 +15,7 @@ extension Node {
         case .again: break
         }
         leadership?.heard(sender.member)
+        hearZoneTurn(heartbeat, at: now)
         if heartbeat.term == raft.term, let leader = raft.leader, heartbeat.leader == leader,
             isLeader || sender.member == leader
         {
@@ -170,6 +171,8 @@ extension Node {
         heartbeat.logTerm = raft.lastEpoch.term
         heartbeat.machine = machine
         heartbeat.service = serviceView(at: now)
+        heartbeat.paths = pathTroubles
+        heartbeat.zone = zoneWord(at: now)
         effects.append(.beat(heartbeat))
     }
 

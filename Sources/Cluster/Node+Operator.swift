@@ -148,13 +148,17 @@ extension Node {
     // MARK: - Switchover
 
     private mutating func switchOver(
-        _ seatName: String, to target: String?, dryRun: Bool, who: String,
+        _ word: String, to target: String?, dryRun: Bool, who: String,
         from asker: PendingRequests.Asker, at now: Instant
     ) {
         guard let state else { return }
-        guard let seat = state.seat(seatName) else {
-            let names = state.seats.map(\.name).joined(separator: ", ")
-            answer(asker, .refused(["no seat \(seatName); the seats are \(names)"]))
+        guard let seat = state.seat(meant: word) else {
+            answer(asker, .refused([state.unknown(word)]))
+            return
+        }
+        if let target, state.member(target) == nil {
+            let names = state.members.map(\.name).joined(separator: ", ")
+            answer(asker, .refused(["no node \(target); the nodes are \(names)"]))
             return
         }
         guard let grant = state.grant(of: seat.address) else {
@@ -163,14 +167,15 @@ extension Node {
         }
         guard !grant.revoked else {
             answer(
-                asker, .refused(["\(grant.holder.name) is letting go of \(seatName); try again in a moment"]))
+                asker, .refused(["\(grant.holder.name) is letting go of \(seat.name); try again in a moment"])
+            )
             return
         }
         var reasons: [String] = []
-        if let drain = state.drain, drain.seat == seatName || drain.to.name == target {
+        if let drain = state.drain, drain.seat == seat.name || drain.to.name == target {
             reasons.append("\(drain.owner) is draining \(drain.seat)")
         }
-        if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seatName) is moving already") }
+        if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seat.name) is moving already") }
         var to = readySpares(for: seat.address, in: state, at: now).first
         if let target {
             let holder = state.member(target)?.holder
@@ -180,8 +185,6 @@ extension Node {
                     unreadiness(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
                 if let reason { reasons.append(reason) }
-            } else {
-                reasons.append("no node \(target)")
             }
         } else if to == nil {
             reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now))
@@ -211,7 +214,14 @@ extension Node {
         // With nobody there to be worse than: whoever could hold it at all.
         let ready = takers(for: seat.address, in: state, at: now)
         guard let to = target == nil ? ready.first : ready.first(where: { $0.name == target }) else {
-            answer(asker, .refused(["no slave is ready for \(seat.name): " + whyNoSpare(in: state, at: now)]))
+            let chosen = target.flatMap { state.member($0)?.holder }
+            let why = chosen.map {
+                unreadiness(of: $0, in: state, at: now)
+                    ?? blocker(of: $0, for: seat.address, in: state, at: now) ?? "\($0.name) is no slave"
+            }
+            answer(
+                asker,
+                .refused(["no slave is ready for \(seat.name): \(why ?? whyNoSpare(in: state, at: now))"]))
             return
         }
         let lines = ["\(to.name) takes \(seat.address), which nobody holds: switchover by \(who)"]

@@ -15,6 +15,10 @@ extension Node {
             nodes: nodeLines(at: now), seats: seatLines(at: now), maintenance: maintenanceLine(at: now),
             dns: dnsLine(at: now), warnings: warnings(at: now, have: have), forming: formingLine(at: now))
         report.playbook = playbookLine
+        report.paths = pathsTold(at: now).map {
+            StatusReport.PathLine(
+                node: $0.node, kind: $0.trouble.kind.word, ring: $0.trouble.ring, peers: $0.trouble.peers)
+        }
         return report
     }
 
@@ -160,7 +164,7 @@ extension Node {
     }
 
     private func warnings(at now: Instant, have: Int) -> [String] {
-        var warnings: [String] = []
+        var warnings = PathTrouble.sentences(pathsTold(at: now))
         guard let state else { return warnings }
         if raft.leader == nil {
             warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
@@ -183,6 +187,7 @@ extension Node {
             let worst = zoneKeeper.told.first { !$0.isNotice }
             warnings += zoneKeeper.told.filter { $0 != worst }.map(\.text)
         }
+        warnings += zoneTurnWarnings(at: now)
         warnings += configurationWarnings(at: now)
         return warnings
     }

@@ -144,9 +144,9 @@ extension Node {
         guard now >= zoneKeeper.proof.due, zoneKeeper.rate.isIdle(at: now),
             let found = zoneKeeper.readings.first?.records
         else { return }
-        if zoneKeeper.proof.waiting.isEmpty { zoneKeeper.proof.begin(desired.writtenSets) }
+        if zoneKeeper.proof.waiting.isEmpty { zoneKeeper.proof.begin(desired.writtenSets, in: found) }
         guard let sets = zoneKeeper.proof.next() else { return }
-        send(desired.proof(of: sets, in: found), at: now)
+        send(desired.proof(of: sets, in: found, guarded: zoneKeeper.proof.isGuarded), at: now)
     }
 
     /// Tells what began and what ended; nothing is told again because its text changed.

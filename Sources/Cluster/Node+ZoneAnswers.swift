@@ -146,6 +146,10 @@ extension Node {
     }
 
     mutating func zoneUpdated(_ id: UInt64, _ outcome: ZoneUpdateOutcome, at now: Instant) {
+        if zoneTurns.updating == id {
+            endZoneTurn(outcome)
+            return
+        }
         guard zoneKeeper.updating == id else { return }
         zoneKeeper.updating = nil
         zoneKeeper.answerDue = nil
@@ -157,8 +161,9 @@ extension Node {
         }
         guard let server = state?.settings.dns?.servers.first else { return }
         if zoneKeeper.proof.isUnderway {
+            let wasGuarded = zoneKeeper.proof.isGuarded
             let isOver = zoneKeeper.proof.ended(outcome, server, at: now)
-            if isOver, case .prerequisiteFailed = outcome { zoneKeeper.nextRead = now }
+            if isOver, !wasGuarded, case .prerequisiteFailed = outcome { zoneKeeper.nextRead = now }
             return
         }
         zoneKeeper.rereads = 0

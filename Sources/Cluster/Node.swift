@@ -27,6 +27,7 @@ package struct Node: Sendable, Equatable {
     var load: SwitchReport
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()
+    var pathTroubles: [PathTrouble] = []
     var strangers: [Stranger] = []
 
     let startedAt: Instant
@@ -46,6 +47,7 @@ package struct Node: Sendable, Equatable {
     var namesake: Namesake?
     var leadership: Leadership?
     var zoneKeeper = ZoneKeeper()
+    var zoneTurns = ZoneTurns()
     var requests = PendingRequests()
     var surveyed: Survey?
     var duty = PlaybookDuty()
@@ -164,6 +166,7 @@ package struct Node: Sendable, Equatable {
             report(.trouble, name, "the keeper died; its addresses are gone or going")
         case .switchReported(let report): switchReported(report, at: now)
         case .networkSeen(let sights): networkSeen(sights, at: now)
+        case .pathsSeen(let troubles): pathsSeen(troubles)
         case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
         case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)
@@ -205,6 +208,7 @@ package struct Node: Sendable, Equatable {
             tellObstacle(at: now)
             endWaiting(at: now)
             endAsking(at: now)
+            giveZoneTurn(at: now)
         }
         plead(at: now, even: isBeat)
         lead(at: now)

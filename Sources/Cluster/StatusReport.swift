@@ -112,6 +112,16 @@ package struct StatusReport: Hashable, Sendable, Codable {
         /// The cluster file's, in seconds; nil from a node that does not tell.
         package var ttl: Int?
     }
+    /// A way between nodes that carries nothing while others do.
+    package struct PathLine: Hashable, Sendable, Codable {
+        /// Who notices it.
+        package var node: String
+        /// `link`, `replica-link`, `multicast`, `unicast` or `ring`.
+        package var kind: String
+        /// Empty for links.
+        package var ring: String
+        package var peers: [String]
+    }
     package var cluster: String
     package var node: String
     package var leader: String?
@@ -129,4 +139,6 @@ package struct StatusReport: Hashable, Sendable, Codable {
     package var forming: String?
     /// Nil when no playbook runs.
     package var playbook: PlaybookLine?
+    /// Nil from a leader that does not tell; `warnings` has a sentence for each.
+    package var paths: [PathLine]?
 }

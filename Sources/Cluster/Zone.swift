@@ -142,6 +142,11 @@ package struct ZoneUpdate: Hashable, Sendable, Codable {
 
     /// Whether it changes nothing and only finds out whether it would be allowed.
     package var isProof: Bool { !add.contains { $0.name == epochName && $0.type == "TXT" } }
+
+    /// Whether it is a proof whose prerequisite can never hold.
+    package var isGuarded: Bool {
+        required?.contains { $0.name == epochName && $0.content == .txt(DesiredZone.neverWritten) } ?? false
+    }
 }
 
 /// How one update ended.

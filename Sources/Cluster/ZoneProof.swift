@@ -17,6 +17,8 @@ package struct ZoneProof: Hashable, Sendable {
     var asked: [ZoneQuestion] = []
     /// What is to be tried in this round.
     var waiting: [[ZoneQuestion]] = []
+    /// Those of this round that are tried by an update whose prerequisite can never hold.
+    var guarded: [ZoneQuestion] = []
     var refused: [ZoneQuestion] = []
     var reason = ""
     var hasPassed = false
@@ -27,16 +29,24 @@ package struct ZoneProof: Hashable, Sendable {
     package init() {}
 
     var isUnderway: Bool { !asked.isEmpty }
+    /// Whether what is on its way must be answered by a failed prerequisite.
+    package var isGuarded: Bool { !asked.isEmpty && asked.allSatisfy(guarded.contains) }
 }
 
 extension DesiredZone {
     /// An update that changes nothing, and is allowed when updates of all these sets are.
     ///
     /// It deletes records that nobody has. Of SRV it adds one that is there: BIND judges a deletion of SRV by the
-    /// records it would delete, so that deleting what is not there is always allowed.
-    package func proof(of sets: [ZoneQuestion], in found: [ZoneRecord]) -> ZoneUpdate {
+    /// records it would delete, so that deleting what is not there is always allowed. Where no SRV is there yet, one is
+    /// added under a prerequisite that can never hold (`guarded`). BIND since 9.16.37 and 9.18.11, Knot and PowerDNS
+    /// judge the rights first, whatever RFC 2136 §3.3 says, and answer REFUSED (Knot: BADKEY) or else NXRRSET; an older
+    /// BIND answers NXRRSET to both, and the missing right is found when the first SRV is written.
+    package func proof(
+        of sets: [ZoneQuestion], in found: [ZoneRecord], guarded: Bool = false
+    ) -> ZoneUpdate {
         let marks = marks(in: found)
-        let foreign = marks.own.dropFirst().map(\.record) + marks.foreign
+        var foreign = marks.own.dropFirst().map(\.record) + marks.foreign
+        if guarded { foreign.append(never) }
         var update = ZoneUpdate(
             zone: settings.zone, expected: marks.own.first?.record, required: foreign.isEmpty ? nil : foreign,
             epochName: epochName, delete: [], add: [])
@@ -46,13 +56,24 @@ extension DesiredZone {
             {
                 update.add.append(there)
             } else if let nothing = nothing(of: set, in: found) {
-                update.delete.append(nothing)
+                if guarded, set.type == "SRV" {
+                    update.add.append(nothing)
+                } else {
+                    update.delete.append(nothing)
+                }
             }
         }
         update.delete.sort()
         update.add.sort()
         return update
     }
+
+    /// A record that is required to be there so that nothing happens.
+    private var never: ZoneRecord {
+        ZoneRecord(name: epochName, ttl: 0, content: .txt(Self.neverWritten))
+    }
+
+    static let neverWritten = "fsdns never writes this"
 
     /// A record of the set that is not there and never will be.
     private func nothing(of set: ZoneQuestion, in found: [ZoneRecord]) -> ZoneRecord? {
@@ -82,8 +103,12 @@ extension ZoneProof {
         return asked
     }
 
-    package mutating func begin(_ sets: [ZoneQuestion]) {
-        waiting = [sets]
+    /// - Parameter found: what is in the zone.
+    package mutating func begin(_ sets: [ZoneQuestion], in found: [ZoneRecord]) {
+        guarded = sets.filter { set in
+            set.type == "SRV" && !found.contains { $0.name == set.name && $0.type == set.type }
+        }
+        waiting = [sets.filter { !guarded.contains($0) }, guarded].filter { !$0.isEmpty }
         refused = []
         hasPassed = false
         reason = ""
@@ -93,9 +118,13 @@ extension ZoneProof {
     package mutating func ended(
         _ outcome: ZoneUpdateOutcome, _ server: DNSSettings.ServerSettings, at now: Instant
     ) -> Bool {
-        let tried = asked
+        let (tried, wasGuarded) = (asked, isGuarded)
         asked = []
         switch outcome {
+        case .prerequisiteFailed where wasGuarded: hasPassed = true
+        case .done where wasGuarded:
+            finish([ZoneRefusal.careless(server)], at: now)
+            return true
         case .done:
             hasPassed = true
             surprises = 0

@@ -62,6 +62,16 @@ enum ZoneRefusal {
                 + "of the acl) (\(reason))")
     }
 
+    /// It carried out what its prerequisite forbade.
+    static func careless(_ server: DNSSettings.ServerSettings) -> ZoneTrouble {
+        ZoneTrouble(
+            key: "careless",
+            text:
+                "\(server.endpoint) carries updates out although their prerequisite does not hold: nothing keeps a "
+                + "deposed leader's late update from the zone; use another name server, and remove the SRV record of "
+                + "nothing.invalid")
+    }
+
     static func otherView(_ server: DNSSettings.ServerSettings, _ code: String) -> ZoneTrouble {
         ZoneTrouble(
             key: "other view",

@@ -70,7 +70,7 @@ extension World {
         case .prerequisiteFailed(let code): outcome = .prerequisiteFailed(code)
         case .refused(let code): outcome = .refused(code)
         }
-        if !update.isProof || outcome != .done {
+        if !update.isProof || outcome != .done && !update.isGuarded {
             trace.add(now, "zone", "update of \(name): \(Self.text(of: update)): \(outcome)")
         }
         nameServers = servers

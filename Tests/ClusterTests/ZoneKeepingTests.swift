@@ -107,7 +107,7 @@ struct ZoneKeepingTests {
     /// Plays a round of proofs against a server that refuses these sets.
     private func round(refusing refused: [ZoneQuestion], _ code: String = "REFUSED") -> (ZoneProof, Int) {
         var proof = ZoneProof()
-        proof.begin(sets)
+        proof.begin(sets, in: [])
         var count = 0
         while let asked = proof.next() {
             count += 1
@@ -143,6 +143,51 @@ struct ZoneKeepingTests {
         let (proof, count) = round(refusing: sets, "BADSIG")
         #expect(count == 1)
         #expect(proof.trouble.first?.text.contains("another secret than key fsdns.") == true)
+    }
+
+    private let srv = ZoneQuestion(name: "_sip._udp.example", type: "SRV")
+
+    /// As `round`, with a set of SRV that has no record yet; how often each kind of update was sent.
+    private func roundWithoutSRV(
+        guarded answer: ZoneUpdateOutcome
+    ) -> (proof: ZoneProof, plain: Int, guarded: Int) {
+        var proof = ZoneProof()
+        proof.begin(sets + [srv], in: [record("a.example")])
+        var counts = (plain: 0, guarded: 0)
+        while let asked = proof.next() {
+            let isGuarded = proof.isGuarded
+            if isGuarded { counts.guarded += 1 } else { counts.plain += 1 }
+            #expect(isGuarded == (asked == [srv]))
+            if proof.ended(isGuarded ? answer : .done, server, at: start) { break }
+        }
+        return (proof, counts.plain, counts.guarded)
+    }
+
+    @Test("the right to write the first SRV is tried by an update that can never happen")
+    func firstSRV() {
+        let refused = roundWithoutSRV(guarded: .refused("REFUSED"))
+        #expect(refused.proof.trouble.map(\.key) == ["grant _sip._udp.example SRV"])
+        #expect(refused.plain == 1 && refused.guarded == 1)
+        let granted = roundWithoutSRV(guarded: .prerequisiteFailed("NXRRSET"))
+        #expect(granted.proof.trouble.isEmpty)
+        #expect(granted.proof.due == start + .seconds(60))
+        let careless = roundWithoutSRV(guarded: .done)
+        #expect(careless.proof.trouble.map(\.key) == ["careless"])
+    }
+
+    @Test("an update that can never happen requires of the mark's set what it never is") func never() {
+        let desired = DesiredZone(
+            settings: DNSSettings(
+                zone: "example", ttl: .seconds(60), floor: 1, servers: [server], services: ["sip"],
+                seatNames: false, srv: [.init(service: "_sip._udp", port: 5060)]), writer: "pbx/1f",
+            records: [], ours: [])
+        for found in [[], [desired.epochRecord(Epoch(term: 1, index: 1))]] {
+            let update = desired.proof(of: [srv], in: found, guarded: true)
+            #expect(update.isGuarded && update.isProof && update.delete.isEmpty)
+            #expect(update.add.map(\.dataText) == ["0 0 1 nothing.invalid."])
+            #expect(update.requiredSets.count == 1 && update.requiredSets[0].count == found.count + 1)
+            #expect(!update.requiresNoEpoch)
+        }
     }
 
     @Test("when nothing is refused the next proof is due in a minute")

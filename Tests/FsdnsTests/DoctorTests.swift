@@ -1,6 +1,7 @@
 import Cluster
 import Config
 import Testing
+import Wire
 
 @testable import fsdns
 
@@ -22,22 +23,89 @@ import Testing
     }
 
     private static func interface(
-        _ ip: String, isUp: Bool = true, hasMulticast: Bool = true
+        _ ip: String, _ prefixLength: Int = 24, isUp: Bool = true, hasMulticast: Bool = true
     ) throws -> NetworkCheck.Interface {
         NetworkCheck.Interface(
-            name: "eth0", ip: try #require(IPAddress(ip)), isUp: isUp, hasMulticast: hasMulticast)
+            name: "eth0", ip: try #require(IPAddress(ip)), prefixLength: prefixLength, isUp: isUp,
+            hasMulticast: hasMulticast)
+    }
+
+    private static let well = LinkFacts(
+        hasCarrier: { _ in true }, duplex: { _ in "full" }, isRouted: { _, _ in true })
+
+    private static func check(
+        _ interfaces: [NetworkCheck.Interface], _ links: LinkFacts = well, prefixLength: Int = 24
+    ) throws -> [Finding] {
+        var file = try file()
+        file.settings.addresses[0].prefixLength = prefixLength
+        return NetworkCheck(file: file, interfaces: interfaces, links: links).findings
     }
 
     private static func levels(_ interfaces: [NetworkCheck.Interface]) throws -> [Finding.Level] {
-        NetworkCheck(file: try file(), interfaces: interfaces).findings.map(\.level)
+        try check(interfaces).map(\.level)
     }
 
-    @Test("each network and each address needs an interface of this machine")
+    @Test("each network and each address needs an interface of this machine that is up")
     func interfaces() throws {
         #expect(try Self.levels([Self.interface("10.77.0.1")]) == [.fine, .fine])
         #expect(try Self.levels([Self.interface("10.78.0.1")]) == [.wrong, .wrong])
-        #expect(try Self.levels([Self.interface("10.77.0.1", isUp: false)]) == [.wrong, .fine])
+        #expect(try Self.levels([Self.interface("10.77.0.1", isUp: false)]) == [.wrong, .wrong])
         #expect(try Self.levels([Self.interface("10.77.0.1", hasMulticast: false)]) == [.wrong, .fine])
+    }
+
+    @Test(
+        "an address written as a /32 lives in the network of the machine's own address, as the keeper sees it"
+    )
+    func hostAddress() throws {
+        #expect(
+            try Self.check([Self.interface("10.77.0.1")], prefixLength: 32).map(\.level) == [.fine, .fine])
+        let own = try Self.check([Self.interface("10.77.0.1", 32)])
+        #expect(own.map(\.level) == [.fine, .wrong], "the keeper would find no interface either")
+    }
+
+    @Test("no carrier, half duplex and a missing route are wrong, what the kernel does not say is not")
+    func links() throws {
+        let interfaces = try [Self.interface("10.77.0.1")]
+        var links = Self.well
+        links.hasCarrier = { _ in false }
+        links.duplex = { _ in "half" }
+        links.isRouted = { _, _ in false }
+        let findings = try Self.check(interfaces, links)
+        #expect(findings.map(\.level) == [.fine, .wrong, .wrong, .wrong])
+        #expect(findings[1].text.hasPrefix("there is no route to the network of 10.77.0.11 on eth0"))
+        #expect(findings[2].text == "has no carrier")
+        #expect(findings[3].text.hasPrefix("runs half duplex"))
+        let unknown = LinkFacts(hasCarrier: { _ in nil }, duplex: { _ in nil }, isRouted: { _, _ in nil })
+        #expect(try Self.check(interfaces, unknown).map(\.level) == [.fine, .fine])
+    }
+
+    @Test("routes are read from the kernel's tables, without the default route")
+    func routes() throws {
+        let ip = try #require(IPAddress("10.77.0.11"))
+        let connected = "eth1\t00004D0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0"
+        let byDefault = "eth1\t00000000\t01004D0A\t0003\t0\t0\t0\t00000000\t0\t0\t0"
+        #expect(LinkFacts.route(connected, leadsTo: ip, by: "eth1"))
+        #expect(!LinkFacts.route(connected, leadsTo: ip, by: "eth0"))
+        #expect(!LinkFacts.route(byDefault, leadsTo: ip, by: "eth1"))
+        #expect(!LinkFacts.route("Iface\tDestination", leadsTo: ip, by: "eth1"))
+        let ipv6 = try #require(IPAddress("fd77::11"))
+        let none = String(repeating: "0", count: 32)
+        let line = "fd77\(String(repeating: "0", count: 28)) 40 \(none) 00 \(none) 00000100 00000001 00000000"
+        #expect(LinkFacts.route(line + " 00000001     eth1", leadsTo: ipv6, by: "eth1"))
+        #expect(!LinkFacts.route(line + " 80000001     eth1", leadsTo: ipv6, by: "eth1"))
+        let loopback = try #require(
+            NetworkCheck.machineInterfaces().first { $0.ip == IPAddress("127.0.0.1") })
+        #expect(loopback.prefixLength == 8)
+    }
+
+    @Test("what the running node says of rings and links is told, and that none runs is no fault")
+    func rings() {
+        var report = RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["SCHED_RR is not permitted"])
+        report.faults = []
+        #expect(RingCheck(report: report, control: "/c").findings.map(\.level) == [.fine])
+        report.faults = ["multicast stops on ring lan", "no link to fs2"]
+        #expect(RingCheck(report: report, control: "/c").findings.map(\.level) == [.wrong, .wrong])
+        #expect(RingCheck(report: nil, control: "/c").findings.map(\.level) == [.fine])
     }
 
     @Test("the service address itself gives it no home")

@@ -161,6 +161,33 @@ import Wire
                 """)
     }
 
+    @Test("rings show each way by itself, and the links to each peer") func ways() {
+        var path = RingsReport.Path(
+            peer: "fs2", network: "lan", local: "10.77.0.1", remote: "10.77.0.2", lossPerMille: 0,
+            gapMedianMs: 25, gapMaxMs: 31, lastHeardMs: 12, condition: "no faults")
+        (path.multicastMs, path.unicastMs, path.speaksMulticast) = (4012, 12, true)
+        var report = RingsReport(node: "fs1", paths: [path], dropped: [], warnings: [])
+        report.links = [
+            .init(peer: "fs2", agreement: "stands", replica: nil),
+            .init(
+                peer: "fs3", agreement: "missing since 12 s: TCP 5405 of 10.77.0.3 refuses", replica: "stands"
+            ),
+        ]
+        #expect(
+            RingsText(paint: .off, width: nil).lines(report).joined(separator: "\n") == """
+                Local node fs1
+
+                Ring lan
+                PEER  LOCAL      REMOTE      LOSS      GAP      MAX  HEARD  MULTICAST  UNICAST  STATUS
+                fs2   10.77.0.1  10.77.0.2  0.0 %  25.0 ms  31.0 ms  12 ms    4012 ms    12 ms  no faults
+
+                Links
+                PEER  DECISIONS                                          COPIES
+                fs2   stands                                             -
+                fs3   missing since 12 s: TCP 5405 of 10.77.0.3 refuses  stands
+                """)
+    }
+
     @Test("an event is a line for people and an object for programs")
     func events() {
         let event = EventLine(

@@ -26,7 +26,7 @@ package struct DrainPreflight: Hashable, Sendable {
 extension Node {
     mutating func take(_ request: DrainRequest, from asker: PendingRequests.Asker, at now: Instant) {
         guard let state else { return }
-        if state.seat(request.target) == nil, let member = state.member(request.target),
+        if state.seat(meant: request.target) == nil, let member = state.member(request.target),
             !state.grants.contains(where: { $0.holder == member.holder })
         {
             rest(member, request, in: state, from: asker, at: now)
@@ -91,12 +91,12 @@ extension Node {
             preflight.refusals = ["the cluster is not formed yet"]
             return preflight
         }
-        let seat =
-            state.seat(request.target)
-            ?? state.seats.first { state.grant(of: $0.address)?.holder.name == request.target }
-        guard let seat, let grant = state.grant(of: seat.address) else {
-            let names = state.seats.map(\.name).joined(separator: ", ")
-            preflight.refusals = ["\(request.target) is no seat with a holder; the seats are \(names)"]
+        guard let seat = state.seat(meant: request.target) else {
+            preflight.refusals = [state.unknown(request.target)]
+            return preflight
+        }
+        guard let grant = state.grant(of: seat.address) else {
+            preflight.refusals = ["\(seat.name) has no holder that could be drained"]
             return preflight
         }
         if let drain = state.drain {

@@ -65,7 +65,15 @@ final class HeartbeatPort {
         return ip.isInNetwork(of: network.subnet, prefixLength: network.prefixLength)
     }
 
+    /// Whether a node that speaks there is to be heard by this port.
+    func expects(_ remote: Endpoint) -> Bool {
+        if plan.peers.contains(remote) { return true }
+        return plan.network?.group != nil && reaches(remote.ip)
+    }
+
     private(set) var descriptors: [Int32] = []
+    /// What comes in by it was sent to the group.
+    var groupDescriptor: Int32? { open?.group?.descriptor }
     private var isLooping = true
 
     /// Whether other nodes of this machine are to hear what goes to the group. Without it a node is not woken by each
@@ -159,6 +167,12 @@ final class HeartbeatPort {
     private func close(_ reason: String, at now: Instant) {
         open = nil
         postpone(reason, at: now)
+    }
+
+    /// To one peer besides; what fails shows as its silence.
+    func send(_ datagram: [UInt8], to peer: Endpoint) {
+        guard let open, peer.ip != open.local else { return }
+        _ = open.own.send(datagram, to: peer, scope: open.interface)
     }
 
     /// To the group and to every listed peer; what fails on one way is remembered and stops no other.

@@ -16,7 +16,7 @@ final class Heartbeats {
         var isNew: Bool
     }
 
-    private struct Path {
+    struct Path {
         var peer: String
         var network: String
         var remote: Endpoint
@@ -37,8 +37,8 @@ final class Heartbeats {
 
     let ports: [HeartbeatPort]
     private var firstTend: Instant?
-    private let me: String
-    private let timing: Timing
+    let me: String
+    let timing: Timing
     private let session: HeartbeatSession
     private let cluster: String
     /// Addresses of nodes, as the cluster file gives them.
@@ -46,8 +46,11 @@ final class Heartbeats {
     private var sealer: HeartbeatSealer
     private var opener: HeartbeatOpener
     private var sieve: HeartbeatSieve
-    private var paths: [Path] = []
-    private var dropped: [RingsReport.Count] = []
+    var watch: RingWatch
+    /// As whom this node speaks.
+    private(set) var speaker: Holder?
+    private(set) var paths: [Path] = []
+    private(set) var dropped: [RingsReport.Count] = []
     /// Machines that seal with another key: where, and when they were heard last.
     private var strangers: [(ip: IPAddress, at: Instant)] = []
     private let batch = DatagramBatch(longest: FrameLimits.longestHeartbeat)
@@ -65,6 +68,7 @@ final class Heartbeats {
         self.me = me
         self.timing = timing
         self.log = log
+        watch = RingWatch(interval: timing.interval)
         var random = SystemRandomNumberGenerator()
         session = HeartbeatSession(high: random.next(), low: random.next())
         sealer = HeartbeatSealer(key: key, session: session)
@@ -106,8 +110,16 @@ final class Heartbeats {
     func send(_ heartbeat: Heartbeat, at now: Instant) {
         var heartbeat = heartbeat
         heartbeat.endpoints = ports.compactMap(\.local)
+        speaker = heartbeat.sender
         let datagram = sealer.seal(heartbeat)
-        for port in ports { port.send(datagram, at: now) }
+        for port in ports {
+            port.send(datagram, at: now)
+            guard port.plan.network?.group != nil else { continue }
+            let listed = port.plan.peers
+            for remote in watch.unicasts(on: port.plan.name, at: now) where !listed.contains(remote) {
+                port.send(datagram, to: remote)
+            }
+        }
     }
 
     // MARK: - Hearing
@@ -128,7 +140,8 @@ final class Heartbeats {
                 // The port may be closed by what is heard; what was read is of no use then.
                 guard count > 0, let local = port.local else { return true }
                 let now = BootClock.now()
-                for place in 0..<count { take(place, of: port, number, local, at: now, hear) }
+                let way: DatagramWay = descriptor == port.groupDescriptor ? .multicast : .unicast
+                for place in 0..<count { take(place, of: port, number, way, local, at: now, hear) }
                 return count < DatagramBatch.capacity
             }
             if BootClock.now() >= end { return }
@@ -136,11 +149,13 @@ final class Heartbeats {
     }
 
     private func take(
-        _ place: Int, of port: HeartbeatPort, _ number: Int, _ local: Endpoint, at now: Instant,
-        _ hear: (Heard) -> Void
+        _ place: Int, of port: HeartbeatPort, _ number: Int, _ way: DatagramWay, _ local: Endpoint,
+        at now: Instant, _ hear: (Heard) -> Void
     ) {
         let source = batch.source(place)
-        switch sieve.judge(batch[place], from: source, network: number, by: opener, at: now) {
+        // What comes both ways is opened twice: each way is known for itself.
+        let network = 2 * number + way.rawValue
+        switch sieve.judge(batch[place], from: source, network: network, by: opener, at: now) {
         case .ignore: return
         case .overBudget: count("over-budget", 1)
         case .drop(let failure):
@@ -149,10 +164,15 @@ final class Heartbeats {
             tell(failure, of: place, source, at: now)
         case .open:
             do throws(FrameFailure) {
-                let opened = try opener.open(batch[place], network: number)
+                let opened = try opener.open(batch[place], network: network)
                 guard let from = batch.sender(place) else { return }
-                sieve.trust(source)
-                note(opened.heartbeat.sender, opened.counter, port.plan.name, from, at: now)
+                let told = opened.heartbeat.endpoints
+                // Anybody may send a copy on by another way: from elsewhere it is no sign of its sender.
+                if opened.isNew || told.isEmpty || told.contains(where: { $0.ip == from.ip }) {
+                    sieve.trust(source)
+                    note(opened.heartbeat.sender, opened.counter, port.plan.name, from, at: now)
+                }
+                observe(opened.heartbeat, from, port, way, at: now)
                 hear(Heard(heartbeat: opened.heartbeat, from: from, local: local, isNew: opened.isNew))
             } catch {
                 count(error.reason, 1)
@@ -242,39 +262,5 @@ final class Heartbeats {
         } else {
             dropped.append(RingsReport.Count(reason: reason, count: number))
         }
-    }
-
-    /// - Parameters:
-    ///   - counted: what others dropped, added to the report.
-    ///   - warnings: what this process could not arm.
-    func report(
-        counted: [RingsReport.Count], warnings: [String], expected: [String], at now: Instant
-    ) -> RingsReport {
-        var lines: [RingsReport.Path] = []
-        for port in ports {
-            let local = port.local.map { "\($0)" } ?? "-"
-            let heard = paths.filter { $0.network == port.plan.name }
-            for path in heard {
-                let statistics = path.statistics
-                let condition = statistics.condition(at: now, silentAfter: timing.deadAfter)
-                lines.append(
-                    RingsReport.Path(
-                        peer: path.peer, network: path.network, local: local, remote: "\(path.remote)",
-                        lossPerMille: statistics.lossPerMille, gapMedianMs: statistics.gapMedian,
-                        gapMaxMs: statistics.gapMax,
-                        lastHeardMs: Int((now - statistics.lastHeard).nanoseconds / 1_000_000),
-                        condition: port.trouble.map { "\(condition); \($0)" } ?? condition))
-            }
-            for name in expected where name != me && !heard.contains(where: { $0.peer == name }) {
-                lines.append(
-                    RingsReport.Path(
-                        peer: name, network: port.plan.name, local: local, remote: "-", lossPerMille: nil,
-                        gapMedianMs: nil, gapMaxMs: nil, lastHeardMs: nil,
-                        condition: port.trouble ?? "never heard"))
-            }
-        }
-        lines.sort { ($0.peer, $0.network, $0.remote) < ($1.peer, $1.network, $1.remote) }
-        let counts = (dropped + counted).filter { $0.count > 0 }.sorted { $0.reason < $1.reason }
-        return RingsReport(node: me, paths: lines, dropped: counts, warnings: warnings)
     }
 }

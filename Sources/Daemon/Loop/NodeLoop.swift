@@ -45,6 +45,8 @@ final class NodeLoop {
     private var readiness = Readiness()
     private var told: [Told] = []
     private var listening: [Endpoint] = []
+    /// What was told last of ways that carry nothing while others do.
+    private var pathTroubles: [PathTrouble] = []
     private var nextTend = Instant.zero
     private var nextKeeperTend = Instant.zero
     private var warnings: [String]
@@ -112,6 +114,7 @@ final class NodeLoop {
         guard now >= nextTend else { return }
         nextTend = now + Self.tendInterval
         heartbeats.tend(at: now)
+        tellPaths(at: now)
         let locals = heartbeats.ports.compactMap(\.local)
         if locals != listening {
             listening = locals
@@ -174,22 +177,49 @@ final class NodeLoop {
         }
     }
 
-    private func rings() -> RingsReport {
-        let now = BootClock.now()
-        return heartbeats.report(
-            counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
-            warnings: warnings + keeper.warnings + ringWarnings(at: now), expected: expected, at: now)
+    /// What this node notices of its ways to others goes into its heartbeats.
+    private func tellPaths(at now: Instant) {
+        let troubles =
+            doers.links.watch.troubles(.link)
+            + (doers.sharing?.linkWatch.troubles(.replicaLink) ?? []) + heartbeats.troubles(at: now)
+        guard troubles != pathTroubles else { return }
+        pathTroubles = troubles
+        feed(.pathsSeen(troubles))
     }
 
-    /// What this machine knows of its rings and links, and no other node can.
-    private func ringWarnings(at now: Instant) -> [String] {
-        heartbeats.warnings(at: now) + doers.links.watch.warnings() + (doers.sharing?.linkWarnings ?? [])
+    private func rings() -> RingsReport {
+        let now = BootClock.now()
+        let faults =
+            doers.links.watch.warnings() + (doers.sharing?.linkWatch.warnings() ?? [])
+            + ownSentences(of: pathTroubles.filter { !$0.ring.isEmpty }) + heartbeats.warnings(at: now)
+        var report = heartbeats.report(
+            counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
+            warnings: warnings + keeper.warnings + faults, expected: expected, at: now)
+        report.faults = faults
+        report.links = links
+        return report
+    }
+
+    private var links: [RingsReport.Link] {
+        let agreement = doers.links.watch.conditions()
+        let replica = doers.sharing?.linkWatch.conditions() ?? []
+        return Set((agreement + replica).map(\.peer)).sorted().map { peer in
+            RingsReport.Link(
+                peer: peer, agreement: agreement.first { $0.peer == peer }?.text,
+                replica: replica.first { $0.peer == peer }?.text)
+        }
+    }
+
+    private func ownSentences(of troubles: [PathTrouble]) -> [String] {
+        PathTrouble.sentences(troubles.map { PathTrouble.Told(node: node.name, trouble: $0) })
     }
 
     /// The leader's view, and below it what only the node that was asked can see.
     private func completed(_ reply: OperatorReply, at now: Instant) -> OperatorReply {
         guard case .status(var report) = reply else { return reply }
-        report.warnings += ringWarnings(at: now).map { "\(node.name): \($0)" }
+        report.warnings += heartbeats.warnings(at: now).map { "\(node.name): \($0)" }
+        // A leader of an earlier release does not tell of what it hears from others.
+        if report.paths == nil { report.warnings += ownSentences(of: pathTroubles) }
         return .status(report)
     }
 

@@ -71,6 +71,30 @@ final class MissingLinkWatch: Sendable {
         }
     }
 
+    /// Missing links, as others hear of them.
+    func troubles(_ kind: PathTrouble.Kind, at now: NIODeadline = .now()) -> [PathTrouble] {
+        entries.withLock { entries in
+            entries.filter { entry in
+                guard let since = entry.missingSince else { return false }
+                return now - since >= Self.notable && now - entry.heardAt < Self.silence
+            }.map { PathTrouble(kind, detail: $0.reason, peers: [$0.name]) }.sorted()
+        }
+    }
+
+    /// Every peer's link: `stands`, or since when it does not and why.
+    func conditions(at now: NIODeadline = .now()) -> [(peer: String, text: String)] {
+        entries.withLock { entries in
+            entries.map { entry in
+                guard let since = entry.missingSince else { return (entry.name, "stands") }
+                let seconds = (now - since).nanoseconds / 1_000_000_000
+                return (
+                    entry.name,
+                    "missing since \(seconds) s" + (entry.reason.isEmpty ? "" : ": \(entry.reason)")
+                )
+            }
+        }
+    }
+
     private func sentence(_ entry: Entry, at now: NIODeadline) -> String {
         let seconds = entry.missingSince.map { (now - $0).nanoseconds / 1_000_000_000 } ?? 0
         let reason = entry.reason.isEmpty ? "nothing has answered yet" : entry.reason

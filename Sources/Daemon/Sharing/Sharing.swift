@@ -95,8 +95,8 @@ final class Sharing: Sendable {
         loop.execute { [core, sighting] in core.value.links.heard(sighting) }
     }
 
-    /// Replica links that are missing, each a sentence; may be asked from any thread.
-    var linkWarnings: [String] { watch.warnings() }
+    /// Which replica links are missing; may be asked from any thread.
+    var linkWatch: MissingLinkWatch { watch }
 
     /// Heartbeats are heard at exactly these, so replica links are listened for beside them.
     func listen(at endpoints: [Endpoint]) {

@@ -70,6 +70,11 @@ package struct RingsReport: Hashable, Sendable, Codable {
         package var lastHeardMs: Int?
         /// `no faults`, or what is wrong.
         package var condition: String
+        /// When it was heard there last by each way; nil for never, and from a node that does not tell.
+        package var multicastMs: Int?
+        package var unicastMs: Int?
+        /// Whether the ring has a group; nil from a node that does not tell.
+        package var speaksMulticast: Bool?
 
         package init(
             peer: String, network: String, local: String, remote: String, lossPerMille: Int?,
@@ -92,6 +97,25 @@ package struct RingsReport: Hashable, Sendable, Codable {
     package var dropped: [Count]
     /// What this process could not arm (real-time scheduling, locked memory, …), each a sentence.
     package var warnings: [String]
+
+    /// The links to one peer, each `stands` or why it does not.
+    package struct Link: Hashable, Sendable, Codable {
+        package var peer: String
+        /// By which decisions go.
+        package var agreement: String?
+        /// By which calls, registrations and limits are copied.
+        package var replica: String?
+
+        package init(peer: String, agreement: String?, replica: String?) {
+            self.peer = peer
+            self.agreement = agreement
+            self.replica = replica
+        }
+    }
+    /// Nil from a node that does not tell.
+    package var links: [Link]?
+    /// Those of the warnings that are about rings and links; nil from a node that does not tell.
+    package var faults: [String]?
 
     package struct Count: Hashable, Sendable, Codable {
         package var reason: String

@@ -99,6 +99,12 @@ package enum HeartbeatCodec {
         if let view = heartbeat.service {
             writer.write(section: HeartbeatService.tag) { HeartbeatService.write(view, to: &$0) }
         }
+        if let word = heartbeat.zone {
+            writer.write(section: HeartbeatZone.tag) { HeartbeatZone.write(word, to: &$0) }
+        }
+        if let paths = heartbeat.paths {
+            writer.write(section: HeartbeatPaths.tag) { HeartbeatPaths.write(paths, to: &$0) }
+        }
         writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
     }
 
@@ -109,6 +115,8 @@ package enum HeartbeatCodec {
             switch tag {
             case HeartbeatSection.endpoints: heartbeat.endpoints = try content.endpoints()
             case HeartbeatService.tag: heartbeat.service = try HeartbeatService.read(&content)
+            case HeartbeatZone.tag: heartbeat.zone = try HeartbeatZone.read(&content)
+            case HeartbeatPaths.tag: heartbeat.paths = try HeartbeatPaths.read(&content)
             case HeartbeatOrigin.tag: try HeartbeatOrigin.read(&content, into: &heartbeat)
             default: break
             }

@@ -46,8 +46,8 @@ package struct HeartbeatOpener: Sendable {
     package static let shortest = HeartbeatHeader.length + HeartbeatHeader.tagLength
     /// Twice the nodes there can be: a restarted node has two for a while.
     private static let rememberedSessions = 2 * Limits.nodes
-    /// Networks told apart; those beyond share one window.
-    private static let networkLimit = 8
+    /// Networks told apart, each with its multicast and its unicast; those beyond share one window.
+    private static let networkLimit = 16
     private let clusterKey: ClusterKey
     /// The session of each of `known`, side by side: looked through for every datagram.
     private var sessions: [HeartbeatSession] = []

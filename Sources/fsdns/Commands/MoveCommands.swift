@@ -12,7 +12,7 @@ struct DrainCommand: ParsableCommand {
             A node that holds no seat goes into maintenance at once.
             """)
 
-    @Argument(help: "A seat (master2), the node that holds it, or a slave.")
+    @Argument(help: "A seat (master2), its address, the node that holds it, or a slave.")
     var target: String
 
     @OptionGroup var control: ControlOptions
@@ -57,7 +57,7 @@ struct DrainCommand: ParsableCommand {
     }
 
     private func line(in report: StatusReport) -> StatusReport.SeatLine? {
-        report.seats.first { $0.name == target } ?? report.seats.first { $0.holder == target }
+        AddressNames(report: report).seat(target)
     }
 
     /// What would become of the calls, were they handed over now.
@@ -140,7 +140,7 @@ struct SwitchoverCommand: ParsableCommand {
         commandName: "switchover",
         abstract: "Move a seat's address to another node now, recovering its calls there.")
 
-    @Argument(help: "The seat, for example master2.")
+    @Argument(help: "The seat (master2), its address, or the node that holds it.")
     var seat: String
 
     @Option(help: "The slave that takes it (default: the primary designated slave).")
@@ -161,8 +161,9 @@ struct SwitchoverCommand: ParsableCommand {
         let before = waiting.wait ? try client.status() : nil
         let request = OperatorRequest.switchover(seat: seat, to: to, dryRun: dryRun, who: Operator.name)
         guard let epoch = try Answer.show(try client.ask(request), client: client), let before else { return }
-        let holder = before.seats.first { $0.name == seat }?.holder
-        try waiting.follow(MoveWatch(.moved(seat: seat, from: holder), accepted: epoch), client: client)
+        guard let line = AddressNames(report: before).seat(seat) else { return }
+        try waiting.follow(
+            MoveWatch(.moved(seat: line.name, from: line.holder), accepted: epoch), client: client)
     }
 }
 

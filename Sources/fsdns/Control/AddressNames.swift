@@ -32,6 +32,13 @@ struct AddressNames {
         ])
     }
 
+    /// The seat an order means by the same words; nil when it means none.
+    func seat(_ word: String) -> StatusReport.SeatLine? {
+        report.seats.first { $0.name == word || $0.addressName == word }
+            ?? report.seats.first { Self.isSame($0.address, word) }
+            ?? report.seats.first { $0.holder == word }
+    }
+
     /// An IPv6 address has many spellings.
     private static func isSame(_ a: String, _ b: String) -> Bool {
         if a == b { return true }

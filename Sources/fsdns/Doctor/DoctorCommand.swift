@@ -17,6 +17,8 @@ struct DoctorCommand: ParsableCommand {
     @Option(help: "Where the node keeps its state.")
     var stateDir = "/var/lib/fsdns"
 
+    @OptionGroup var control: ControlOptions
+
     @Option(help: "The keeper's program (default: fsdns-keeper beside this program).")
     var keeper: String?
 
@@ -26,6 +28,7 @@ struct DoctorCommand: ParsableCommand {
         findings += NetworkCheck(file: file).findings
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
+        findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
         findings += UpdateCheck(settings: file.settings).findings
         // Without a place in the file this machine has no switch either; that is said already.

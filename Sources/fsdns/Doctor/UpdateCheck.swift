@@ -31,9 +31,10 @@ struct UpdateCheck {
             return []
         }
         var proof = ZoneProof()
-        proof.begin(desired.writtenSets)
+        proof.begin(desired.writtenSets, in: found)
         while let sets = proof.next() {
-            let outcome = conversation.update(desired.proof(of: sets, in: found))
+            let outcome = conversation.update(
+                desired.proof(of: sets, in: found, guarded: proof.isGuarded))
             if proof.ended(outcome, primary, at: .zero) { break }
             Stopwatch.sleep(Self.pause)
         }

@@ -15,6 +15,9 @@ struct RingsText {
             lines += ["", paint("Ring \(network)", .bold)]
             lines += table(paths).lines(paint: paint, width: width)
         }
+        if let links = report.links, !links.isEmpty {
+            lines += ["", paint("Links", .bold)] + table(links).lines(paint: paint, width: width)
+        }
         if !report.dropped.isEmpty {
             let counts = report.dropped.map { "\($0.reason) \($0.count)" }
             lines += ["", cut("Dropped frames: \(counts.joined(separator: ", "))", to: width)]
@@ -24,21 +27,48 @@ struct RingsText {
     }
 
     private func table(_ paths: [RingsReport.Path]) -> Table {
-        var table = Table([
-            .init("PEER"), .init("LOCAL"), .init("REMOTE"), .init("LOSS", .right), .init("GAP", .right),
-            .init("MAX", .right), .init("HEARD", .right), .init("STATUS"),
-        ])
+        // A node of an earlier release does not tell.
+        let hasWays = paths.contains { $0.speaksMulticast != nil }
+        let ways: [Table.Column] =
+            hasWays ? [.init("MULTICAST", .right), .init("UNICAST", .right)] : []
+        var table = Table(
+            [
+                .init("PEER"), .init("LOCAL"), .init("REMOTE"), .init("LOSS", .right), .init("GAP", .right),
+                .init("MAX", .right), .init("HEARD", .right),
+            ] + ways + [.init("STATUS")])
         for path in paths {
             let isGood = path.condition == "no faults"
-            table.add([
+            var row: [Table.Cell] = [
                 .init(path.peer, .bold), .init(path.local), .init(path.remote),
                 .init(path.lossPerMille.map { "\($0 / 10).\($0 % 10) %" } ?? "-"),
                 .init(milliseconds(path.gapMedianMs)), .init(milliseconds(path.gapMaxMs)),
                 .init(path.lastHeardMs.map { "\($0) ms" } ?? "never"),
-                .init(path.condition, isGood ? .good : .bad),
-            ])
+            ]
+            if hasWays {
+                row.append(path.speaksMulticast == false ? "-" : way(path.multicastMs))
+                row.append(way(path.unicastMs))
+            }
+            table.add(row + [.init(path.condition, isGood ? .good : .bad)])
         }
         return table
+    }
+
+    /// When the peer was heard last by one way; unicast is tried twice a second where multicast is well.
+    private func way(_ milliseconds: Int?) -> Table.Cell {
+        guard let milliseconds else { return .init("never", .warn) }
+        return .init("\(milliseconds) ms", milliseconds > 3_000 ? .bad : .plain)
+    }
+
+    private func table(_ links: [RingsReport.Link]) -> Table {
+        var table = Table([.init("PEER"), .init("DECISIONS"), .init("COPIES")])
+        for link in links {
+            table.add([.init(link.peer, .bold), condition(link.agreement), condition(link.replica)])
+        }
+        return table
+    }
+
+    private func condition(_ text: String?) -> Table.Cell {
+        .init(text ?? "-", text == nil ? .plain : text == "stands" ? .good : .bad)
     }
 
     private func milliseconds(_ value: Double?) -> String {

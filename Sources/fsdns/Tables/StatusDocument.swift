@@ -114,6 +114,7 @@ struct StatusDocument: Encodable {
     var warnings: [String]
     var forming: Nullable<String>
     var playbook: Nullable<Playbook>
+    var paths: [StatusReport.PathLine]
 
     /// `now` is the wall time deadlines are counted from.
     init(_ report: StatusReport, now: Date) {
@@ -131,6 +132,7 @@ struct StatusDocument: Encodable {
         dns = .init(report.dns.map(DNS.init))
         warnings = report.warnings
         forming = .init(report.forming)
+        paths = report.paths ?? []
         playbook = .init(
             report.playbook.map { line in
                 Playbook(

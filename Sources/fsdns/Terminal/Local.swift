@@ -32,6 +32,22 @@ enum Local {
         return text.split(separator: "\n").suffix(lines).map(String.init)
     }
 
+    /// A whole file, also one that the kernel writes; nil when it cannot be read, or is longer.
+    static func text(_ path: String, limit: Int) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= limit {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            guard count > 0 else { return nil }
+            bytes += chunk[..<count]
+        }
+        return nil
+    }
+
     /// Runs a program of this machine and returns what it printed; nil when it is missing or fails.
     static func output(_ command: String) -> String? {
         guard let pipe = popen(command + " 2>/dev/null", "re") else { return nil }

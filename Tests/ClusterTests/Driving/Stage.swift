@@ -37,6 +37,14 @@ struct Stage {
     /// The newest heartbeat of each machine.
     private(set) var spoken: [Int: Heartbeat] = [:]
 
+    /// What the name server of the zone serves, who asked it for updates when, and what it answers whom.
+    private(set) var zone: [ZoneRecord] = []
+    private(set) var updates: [(at: Instant, by: Int, update: ZoneUpdate)] = []
+    var zoneRefusals: [Int: String] = [:]
+
+    private var replies: [UInt64: OperatorReply] = [:]
+    private var asked: UInt64 = 0
+
     private var queue: [Scheduled] = []
     private var order = 0
     private var generator: SeededGenerator
@@ -47,14 +55,14 @@ struct Stage {
     /// A cluster of `count` nodes with one seat that `fs<prefer>` should have; everybody starts at once.
     init(
         _ count: Int, prefer: Int, timing: Timing = Timing(discovery: .milliseconds(500)), seed: UInt64,
-        takeoversPerHour: Int = 100
+        takeoversPerHour: Int = 100, dns: DNSSettings? = nil
     ) {
         generator = SeededGenerator(seed: seed)
         settings = ClusterSettings(
             cluster: "stage", timing: timing, expect: count,
             addresses: [ServiceAddress(name: "alpha", ip: IPAddress("10.77.0.11")!, prefixLength: 24)],
             seats: [SeatRule(name: "master1", address: "alpha", prefer: "fs\(prefer)")],
-            policy: Policy(takeoversPerHour: takeoversPerHour), version: 1)
+            policy: Policy(takeoversPerHour: takeoversPerHour), dns: dns, version: 1)
         for i in 0..<count {
             machines.append(StageMachine(name: "fs\(i)", birth: UInt64(i) + 1, host: UInt64(i) + 1))
             start(i)
@@ -108,6 +116,20 @@ struct Stage {
                 cutMessages.remove(way)
             }
         }
+    }
+
+    /// The service of a machine notices that of its ways to others.
+    mutating func notice(_ i: Int, _ troubles: [PathTrouble]) {
+        schedule(.event(.pathsSeen(troubles)), to: i, after: .zero)
+    }
+
+    /// An operator asks at that machine; what it answers.
+    mutating func ask(_ i: Int, _ request: OperatorRequest) -> OperatorReply? {
+        asked += 1
+        let id = asked
+        schedule(.event(.operatorAsked(id: id, request)), to: i, after: .zero)
+        run(.seconds(2)) { $0.replies[id] != nil }
+        return replies[id]
     }
 
     /// Somebody plays a recorded heartbeat to a machine.
@@ -208,10 +230,27 @@ struct Stage {
         case .release(let address, let epoch):
             machines[i].held[address.name] = nil
             answer(.keeperReleased(address: address.name, epoch: epoch, cause: "asked"), i)
+        case .readZone(let id, _):
+            guard let server = settings.dns?.servers.first else { return }
+            let reading = ServerReading(endpoint: server.endpoint, outcome: .read(serial: 1, records: zone))
+            answer(.zoneRead(id: id, [reading]), i)
+        case .updateZone(let id, let update): answer(.zoneUpdated(id: id, carryOut(update, by: i)), i)
+        case .answer(let id, let reply): replies[id] = reply
         case .report(let event): reports.append((now, i, event))
         case .stop: crash(i)
         default: break
         }
+    }
+
+    private mutating func carryOut(_ update: ZoneUpdate, by i: Int) -> ZoneUpdateOutcome {
+        updates.append((now, i, update))
+        if let code = zoneRefusals[i] { return .refused(code) }
+        if update.isGuarded { return .prerequisiteFailed("NXRRSET") }
+        zone.removeAll { there in
+            (update.delete + update.add).contains { $0.name == there.name && $0.content == there.content }
+        }
+        zone += update.add
+        return .done
     }
 
     // MARK: - Keepers

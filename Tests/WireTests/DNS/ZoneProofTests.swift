@@ -84,7 +84,7 @@ struct ZoneProofTests {
         let server = try BINDServer(zone: zone, rules: grants(srv: false))
         let desired = try desired()
         var proof = ZoneProof()
-        proof.begin(desired.keptSets)
+        proof.begin(desired.keptSets, in: found())
         var id: UInt16 = 0
         while let sets = proof.next() {
             id += 1
@@ -97,6 +97,35 @@ struct ZoneProofTests {
         #expect(
             proof.trouble.first?.text.contains("grant fsdns. name _sip._udp.example. SRV;") == true,
             "\(proof.trouble)")
+    }
+
+    @Test(
+        "that the grant for SRV is missing is found while the zone has no SRV yet", arguments: [true, false])
+    func firstSRV(isGranted: Bool) throws {
+        let empty = zone.split(separator: "\n").filter { !$0.hasPrefix("_sip._udp") }.joined(separator: "\n")
+        let server = try BINDServer(zone: empty + "\n", rules: grants(srv: isGranted))
+        let (before, lines) = (try serial(of: server), try server.zoneLines())
+        let desired = try desired()
+        let found = try found().filter { $0.type != "SRV" }
+        var proof = ZoneProof()
+        proof.begin(desired.writtenSets, in: found)
+        var id: UInt16 = 0
+        while let sets = proof.next() {
+            id += 1
+            let update = desired.proof(of: sets, in: found, guarded: proof.isGuarded)
+            let code = try server.send(DNSUpdate(update), id: id).code
+            let outcome: ZoneUpdateOutcome =
+                switch code {
+                case .noError: .done
+                case .nxRRSet: .prerequisiteFailed("\(code)")
+                default: .refused("\(code)")
+                }
+            if proof.ended(outcome, desired.settings.servers[0], at: .zero) { break }
+        }
+        #expect(id == 2)
+        #expect(proof.trouble.map(\.key) == (isGranted ? [] : ["grant _sip._udp.example SRV"]))
+        #expect(try serial(of: server) == before)
+        #expect(try server.zoneLines() == lines)
     }
 
     @Test("the TTL of a set is changed whole, and a foreign record in it stays")

@@ -68,6 +68,38 @@ struct HeartbeatTests {
         #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
     }
 
+    @Test(
+        "what is wrong with ways to others and with the zone comes back as it was",
+        arguments: [UInt64](1...100))
+    func ways(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        var heartbeat = samples.heartbeat()
+        heartbeat.paths = samples.list(0...PathTrouble.most) {
+            PathTrouble(
+                $0.one(of: PathTrouble.Kind.allCases), ring: $0.flag() ? $0.name() : "", detail: $0.name(),
+                peers: $0.list(0...5) { $0.name() })
+        }
+        heartbeat.zone = samples.flag() ? ZoneWord(turn: samples.name(), trouble: samples.name()) : nil
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
+        heartbeat.paths = []
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).paths == [])
+    }
+
+    @Test("kinds of trouble with ways that a later version adds are skipped, and too many are refused")
+    func laterWays() throws {
+        var samples = FrameSamples(seed: 8)
+        let bytes = HeartbeatCodec.encode(samples.heartbeat())
+        let known: [UInt8] = [4, 1, UInt8(ascii: "r"), 0, 1, 0, 1, UInt8(ascii: "b")]
+        let unknown: [UInt8] = [77] + known.dropFirst()
+        let section = [1, 2] + unknown + known
+        let heartbeat = try HeartbeatCodec.decode(bytes + [5, UInt8(section.count)] + section)
+        #expect(heartbeat.paths == [PathTrouble(.unicast, ring: "r", peers: ["b"])])
+        let many = [UInt8(1), 7] + (0..<7).flatMap { _ in known }
+        #expect(throws: FrameFailure.malformed("path troubles")) {
+            try HeartbeatCodec.decode(bytes + [5, UInt8(many.count)] + many)
+        }
+    }
+
     @Test("a node of an earlier release tells nothing of its readiness, and one without trouble does")
     func untold() throws {
         var samples = FrameSamples(seed: 8)

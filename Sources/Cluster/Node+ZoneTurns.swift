@@ -1,0 +1,158 @@
+import Consensus
+
+/// What a node says of writing the zone.
+package struct ZoneWord: Hashable, Sendable {
+    /// Who is to try now whether the primary would take its updates; said by the leader, empty for nobody.
+    package var turn: String
+    /// Why the sender could not write the zone if it led; empty when it could, or has not tried yet.
+    package var trouble: String
+
+    package init(turn: String = "", trouble: String = "") {
+        self.turn = turn
+        self.trouble = trouble
+    }
+
+    package static let longestTrouble = 240
+    var isEmpty: Bool { turn.isEmpty && trouble.isEmpty }
+}
+
+/// Every node that may have to lead tries now and then whether the primary would take its updates, too: its machine may
+/// have another secret, another clock, or no way to the server. They try one after another, each when the leader says so,
+/// who counts the update as one of its own: so no server ever gets more than five a second.
+struct ZoneTurns: Hashable, Sendable {
+    /// After an election.
+    static let first = Duration.seconds(60)
+    static let interval = Duration.seconds(5)
+    /// Between two turns of one node.
+    static let round = Duration.seconds(300)
+    static let roundInTrouble = Duration.seconds(60)
+    /// So long a turn is said, as a heartbeat may be lost.
+    static let span = Duration.milliseconds(100)
+
+    private struct Turn: Hashable {
+        var node: String
+        var at: Instant
+    }
+
+    // Of a leader.
+    private var current: Turn?
+    private var last: [Turn] = []
+    private var next = Instant.zero
+
+    // Of every other node.
+    var updating: UInt64?
+    private var triedAt: Instant?
+    var trouble = ""
+
+    func holder(at now: Instant) -> String {
+        guard let current, now - current.at < Self.span else { return "" }
+        return current.node
+    }
+
+    func isDue(at now: Instant) -> Bool { now >= next }
+
+    /// Gives the next turn to the one of these that waits longest; nil when nobody's is due.
+    mutating func give(to nodes: [(name: String, isInTrouble: Bool)], at now: Instant) -> Instant? {
+        next = now + Self.interval
+        last.removeAll { turn in !nodes.contains { $0.name == turn.node } }
+        let waiting = nodes.filter { node in
+            let turn = last.first { $0.node == node.name }
+            let round = node.isInTrouble ? Self.roundInTrouble : Self.round
+            return turn.map { now - $0.at >= round } ?? true
+        }
+        func since(_ name: String) -> Instant { last.first { $0.node == name }?.at ?? .zero }
+        guard let chosen = waiting.min(by: { (since($0.name), $0.name) < (since($1.name), $1.name) }) else {
+            return nil
+        }
+        last.removeAll { $0.node == chosen.name }
+        last.append(Turn(node: chosen.name, at: now))
+        current = last.last
+        return now + Self.span
+    }
+
+    /// Whether a turn that is heard of is a new one.
+    mutating func begin(_ id: UInt64, at now: Instant) -> Bool {
+        if let triedAt, now - triedAt < Self.interval / 2 { return false }
+        triedAt = now
+        updating = id
+        return true
+    }
+}
+
+extension Node {
+    /// As the heartbeat carries it; nil when there is nothing to say.
+    func zoneWord(at now: Instant) -> ZoneWord? {
+        let word = ZoneWord(
+            turn: isLeader ? zoneTurns.holder(at: now) : "", trouble: isLeader ? "" : zoneTurns.trouble)
+        return word.isEmpty ? nil : word
+    }
+
+    /// Lets another node try, while the leader itself has nothing to write.
+    mutating func giveZoneTurn(at now: Instant) {
+        guard let leadership, let state, state.settings.dns != nil, zoneTurns.isDue(at: now),
+            now - leadership.since >= ZoneTurns.first, zoneKeeper.converged != nil,
+            zoneKeeper.updating == nil, zoneKeeper.sendAt == nil,
+            zoneKeeper.rate.isIdle(at: now)
+        else { return }
+        let nodes = state.members.compactMap { member -> (name: String, isInTrouble: Bool)? in
+            guard member.isActive, member.holder != me, isHeard(member.holder, at: now),
+                let heartbeat = neighbours[member.holder]?.heartbeat, heartbeat.paths != nil
+            else { return nil }
+            return (member.name, heartbeat.zone?.trouble.isEmpty == false)
+        }
+        guard let end = zoneTurns.give(to: nodes, at: now) else { return }
+        // It is sent somewhere in between.
+        zoneKeeper.rate.note(at: now)
+        zoneKeeper.rate.note(at: end)
+    }
+
+    /// The leader says whose turn it is.
+    mutating func hearZoneTurn(_ heartbeat: Heartbeat, at now: Instant) {
+        guard heartbeat.zone?.turn == name, !isLeader, heartbeat.term == raft.term,
+            raft.leader == heartbeat.sender.member, let state, let desired = desiredZone(state)
+        else { return }
+        let id = zoneKeeper.nextID
+        guard zoneTurns.begin(id, at: now) else { return }
+        zoneKeeper.nextID += 1
+        // Without having read the zone: nothing of it can happen.
+        effects.append(
+            .updateZone(id: id, desired.proof(of: desired.writtenSets, in: [], guarded: true)))
+    }
+
+    mutating func endZoneTurn(_ outcome: ZoneUpdateOutcome) {
+        zoneTurns.updating = nil
+        guard let dns = state?.settings.dns, let server = dns.servers.first else { return }
+        let former = zoneTurns.trouble
+        let trouble =
+            switch outcome {
+            case .prerequisiteFailed: ""
+            case .done: ZoneRefusal.careless(server).text
+            case .refused(let reason), .unknown(let reason): ZoneRefusal.trouble(reason, server).text
+            }
+        zoneTurns.trouble = String(trouble.prefix(ZoneWord.longestTrouble))
+        if zoneTurns.trouble.isEmpty != former.isEmpty {
+            report(
+                former.isEmpty ? .zoneTrouble : .zoneUpdated, dns.zone,
+                former.isEmpty
+                    ? Self.zoneWordText(name, zoneTurns.trouble)
+                    : "\(name) could write the zone again when leading")
+        }
+    }
+
+    private static func zoneWordText(_ nodes: String, _ trouble: String) -> String {
+        "\(nodes) could not write the zone when leading: \(trouble)"
+    }
+
+    /// Who could not write the zone, by its own words; nodes with the same trouble in one sentence.
+    func zoneTurnWarnings(at now: Instant) -> [String] {
+        var told: [(node: String, trouble: String)] = isLeader ? [] : [(name, zoneTurns.trouble)]
+        for neighbour in neighbours.all where now - neighbour.received < timing.deadAfter {
+            if let word = neighbour.heartbeat.zone { told.append((neighbour.holder.name, word.trouble)) }
+        }
+        let troubles = Set(told.map(\.trouble)).subtracting([""]).sorted()
+        return troubles.map { trouble in
+            let nodes = told.filter { $0.trouble == trouble }.map(\.node).sorted()
+            return Self.zoneWordText(nodes.joined(separator: ", "), trouble)
+        }
+    }
+}

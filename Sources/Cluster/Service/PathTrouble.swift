@@ -1,0 +1,192 @@
+import Consensus
+
+/// Ways between nodes that carry nothing while others do, in the words of the node that notices it.
+///
+/// It rides in every heartbeat, so that whichever node is asked can tell of all of them. Who is heard on no way at all is
+/// not told of here: that is what fences are for.
+package struct PathTrouble: Hashable, Sendable, Comparable {
+    /// The raw values are those of the heartbeat.
+    package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
+        /// Heartbeats arrive, and the link that decisions go by does not stand.
+        case link = 1
+        /// Heartbeats arrive, and the link that calls, registrations and limits are copied by does not stand.
+        case replicaLink = 2
+        /// Unicast arrives on the ring, multicast does not.
+        case multicast = 3
+        /// Multicast arrives on the ring, unicast does not.
+        case unicast = 4
+        /// Another ring carries heartbeats, this one carries none.
+        case ring = 5
+
+        /// As programs read it.
+        var word: String {
+            switch self {
+            case .link: "link"
+            case .replicaLink: "replica-link"
+            case .multicast: "multicast"
+            case .unicast: "unicast"
+            case .ring: "ring"
+            }
+        }
+
+        var isOfLink: Bool { self == .link || self == .replicaLink }
+    }
+    package var kind: Kind
+    /// Its name in the cluster file; empty for links.
+    package var ring: String
+    /// The group, the port, or how the last attempt ended.
+    package var detail: String
+    /// Whom it is about, sorted.
+    package var peers: [String]
+
+    package init(_ kind: Kind, ring: String = "", detail: String = "", peers: [String]) {
+        self.kind = kind
+        self.ring = ring
+        self.detail = detail
+        self.peers = peers
+    }
+
+    /// What a heartbeat carries at most.
+    package static let most = 6
+    package static let longestDetail = 80
+
+    package static func < (a: PathTrouble, b: PathTrouble) -> Bool {
+        (a.kind.rawValue, a.ring, a.detail, a.peers.first ?? "")
+            < (b.kind.rawValue, b.ring, b.detail, b.peers.first ?? "")
+    }
+
+    /// As a heartbeat carries them.
+    package static func abridged(_ troubles: [PathTrouble]) -> [PathTrouble] {
+        troubles.sorted().prefix(most).map { trouble in
+            var trouble = trouble
+            trouble.detail = String(trouble.detail.prefix(longestDetail))
+            trouble.peers = Array(trouble.peers.prefix(Limits.nodes))
+            return trouble
+        }
+    }
+}
+
+// MARK: - What operators read
+
+extension PathTrouble {
+    /// A trouble and the node that notices it.
+    package struct Told: Hashable, Sendable {
+        package var node: String
+        package var trouble: PathTrouble
+
+        package init(node: String, trouble: PathTrouble) {
+            self.node = node
+            self.trouble = trouble
+        }
+    }
+
+    /// One sentence for each ring and kind of trouble, and for each link.
+    package static func sentences(_ told: [Told]) -> [String] {
+        var groups: [(kind: Kind, ring: String, told: [Told])] = []
+        for one in told.sorted(by: { ($0.trouble, $0.node) < ($1.trouble, $1.node) }) {
+            let (kind, ring) = (one.trouble.kind, one.trouble.ring)
+            if let at = groups.firstIndex(where: { $0.kind == kind && $0.ring == ring }) {
+                groups[at].told.append(one)
+            } else {
+                groups.append((kind, ring, [one]))
+            }
+        }
+        return groups.map { sentence($0.kind, ring: $0.ring, $0.told) }
+    }
+
+    private static func sentence(_ kind: Kind, ring: String, _ told: [Told]) -> String {
+        let detail = told.lazy.map(\.trouble.detail).first { !$0.isEmpty }.map { " (\($0))" } ?? ""
+        switch kind {
+        case .link:
+            return
+                "no link, although heartbeats arrive: \(missing(told)); no decision goes this way: let TCP pass "
+                + "between the nodes' ring addresses"
+        case .replicaLink:
+            return
+                "no replica link, although heartbeats arrive: \(missing(told)); calls, registrations and limits "
+                + "are not copied this way: let TCP pass on the port above that of the heartbeats"
+        case .multicast:
+            return
+                "multicast stops on ring \(ring)\(detail), unicast passes: \(deafness(told)); heartbeats go by "
+                + "unicast meanwhile: turn on an IGMP querier in that network, or snooping off"
+        case .unicast:
+            return
+                "unicast stops on ring \(ring)\(detail), multicast passes: \(deafness(told)); nothing is left "
+                + "there when multicast stops too: let UDP pass to the nodes' own addresses"
+        case .ring:
+            return
+                "ring \(ring) carries nothing\(detail), another one does: \(deafness(told)); look for a cable, "
+                + "a VLAN or a filter of that network"
+        }
+    }
+
+    /// Observers named one by one; beyond that they are counted.
+    private static let namedObservers = 4
+
+    /// `fs3 has none to fs1 (TCP 5405 of 10.0.0.1 refuses)`
+    private static func missing(_ told: [Told]) -> String {
+        let all = told.flatMap { one in one.trouble.peers.map { (one.node, $0, one.trouble.detail) } }
+        return some(
+            all.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map { node, peer, why in
+                "\(node) has none to \(peer)" + (why.isEmpty ? "" : " (\(why))")
+            })
+    }
+
+    /// `fs1 does not hear fs2 and fs3, fs2 does not hear fs1`, or `fs1, fs2 and fs3 do not hear each other`.
+    private static func deafness(_ told: [Told]) -> String {
+        var views: [(node: String, peers: [String])] = []
+        for one in told.sorted(by: { $0.node < $1.node }) {
+            if let at = views.firstIndex(where: { $0.node == one.node }) {
+                views[at].peers = Set(views[at].peers + one.trouble.peers).sorted()
+            } else {
+                views.append((one.node, one.trouble.peers.sorted()))
+            }
+        }
+        let all = views.map(\.node)
+        if all.count > 1, views.allSatisfy({ view in all.filter { $0 != view.node } == view.peers }) {
+            return "\(list(all)) do not hear each other"
+        }
+        return some(views.map { "\($0.node) does not hear \(list($0.peers))" })
+    }
+
+    private static func some(_ texts: [String]) -> String {
+        let more = texts.count - namedObservers
+        return texts.prefix(namedObservers).joined(separator: ", ") + (more > 0 ? ", and \(more) more" : "")
+    }
+
+    private static func list(_ names: [String]) -> String {
+        guard let last = names.last, names.count > 1 else { return names.first ?? "" }
+        return names.dropLast().joined(separator: ", ") + " and " + last
+    }
+}
+
+extension Node {
+    /// What the service notices of its own ways, whenever that changes.
+    mutating func pathsSeen(_ troubles: [PathTrouble]) {
+        let former = pathTroubles
+        pathTroubles = PathTrouble.abridged(troubles)
+        // Missing links have events of their own, from those who make them.
+        for trouble in pathTroubles where trouble.ring != "" && !former.contains(trouble) {
+            for text in PathTrouble.sentences([.init(node: name, trouble: trouble)]) {
+                report(.trouble, trouble.ring, text)
+            }
+        }
+        for trouble in former where trouble.ring != "" {
+            let isLeft = pathTroubles.contains { $0.kind == trouble.kind && $0.ring == trouble.ring }
+            if !isLeft {
+                report(.trouble, trouble.ring, "ring \(trouble.ring) is heard by \(name) again on every way")
+            }
+        }
+    }
+
+    /// What this node notices, and what others tell in heartbeats that still come.
+    func pathsTold(at now: Instant) -> [PathTrouble.Told] {
+        var told = pathTroubles.map { PathTrouble.Told(node: name, trouble: $0) }
+        for neighbour in neighbours.all where now - neighbour.received < timing.deadAfter {
+            told += (neighbour.heartbeat.paths ?? []).map {
+                PathTrouble.Told(node: neighbour.holder.name, trouble: $0)
+            }
+        }
+        return told
+    }
+}

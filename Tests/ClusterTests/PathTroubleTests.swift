@@ -1,0 +1,79 @@
+import Consensus
+import Testing
+
+@testable import Cluster
+
+/// What operators are told of ways between nodes.
+@Suite("Ways between nodes, in words") struct PathTroubleTests {
+    private func told(_ node: String, _ trouble: PathTrouble) -> PathTrouble.Told {
+        PathTrouble.Told(node: node, trouble: trouble)
+    }
+
+    private func multicast(_ peers: String...) -> PathTrouble {
+        PathTrouble(.multicast, ring: "lan", detail: "239.77.0.1", peers: peers)
+    }
+
+    @Test("what all nodes of a ring notice is one sentence") func mesh() {
+        let sentences = PathTrouble.sentences([
+            told("fs2", multicast("fs1", "fs3")), told("fs1", multicast("fs2", "fs3")),
+            told("fs3", multicast("fs1", "fs2")),
+        ])
+        #expect(
+            sentences == [
+                "multicast stops on ring lan (239.77.0.1), unicast passes: fs1, fs2 and fs3 do not hear each other; "
+                    + "heartbeats go by unicast meanwhile: turn on an IGMP querier in that network, or snooping off"
+            ])
+    }
+
+    @Test("what some notice names who does not hear whom, ring by ring") func some() {
+        let sentences = PathTrouble.sentences([
+            told("fs3", multicast("fs1")),
+            told("fs1", PathTrouble(.ring, ring: "wan", peers: ["fs2"])),
+            told("fs2", multicast("fs1", "fs3")),
+        ])
+        #expect(sentences.count == 2)
+        #expect(sentences[0].contains(": fs2 does not hear fs1 and fs3, fs3 does not hear fs1; "))
+        #expect(
+            sentences[1]
+                == "ring wan carries nothing, another one does: fs1 does not hear fs2; look for a cable, a VLAN or a "
+                + "filter of that network")
+    }
+
+    @Test("missing links are named one by one with the reason, and counted beyond four") func links() {
+        let peers = (1...7).map { "fs\($0)" }
+        let sentences = PathTrouble.sentences(
+            peers.map {
+                told("fs9", PathTrouble(.link, detail: "TCP 5405 of 10.0.0.1 refuses", peers: [$0]))
+            })
+        #expect(sentences.count == 1)
+        #expect(
+            sentences[0].hasPrefix(
+                "no link, although heartbeats arrive: fs9 has none to fs1 (TCP 5405 of 10.0.0.1 refuses), "))
+        #expect(sentences[0].contains(", and 3 more; no decision goes this way"))
+    }
+
+    @Test(
+        "what one node notices is in the status of every other, and in none once its heartbeats say no more")
+    func everywhere() throws {
+        var stage = Stage(3, prefer: 0, seed: 5)
+        let hasSettled = stage.run(.seconds(10)) { $0.machines.allSatisfy { $0.node?.state != nil } }
+        #expect(hasSettled)
+        stage.notice(2, [multicast("fs0", "fs1")])
+        stage.run(.milliseconds(100))
+        for machine in stage.machines {
+            let report = try #require(machine.node?.statusReport(at: stage.now))
+            #expect(
+                report.warnings.contains { $0.hasPrefix("multicast stops on ring lan") }, "\(machine.name)")
+            #expect(report.paths?.map(\.node) == ["fs2"])
+            #expect(report.paths?.map(\.kind) == ["multicast"])
+        }
+        #expect(stage.reports.contains { $0.by == 2 && $0.event.subject == "lan" })
+        stage.notice(2, [])
+        stage.run(.milliseconds(100))
+        for machine in stage.machines {
+            let report = try #require(machine.node?.statusReport(at: stage.now))
+            #expect(report.paths == [])
+        }
+        #expect(stage.reports.contains { $0.event.text == "ring lan is heard by fs2 again on every way" })
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Testing
+
+/// Every sentence that `fsdns status` can say is explained in docs/operations.md.
+///
+/// The sentences are read from the source: the texts of these functions, and of every `Blocker` and `ZoneTrouble` anywhere.
+/// Who lets status say something new writes there what it means and what to do.
+@Suite("The operator's guide") struct OperationsGuideTests {
+    /// What contributes to status, by file and function.
+    private static let sayings: [(file: String, functions: [String])] = [
+        ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
+        ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
+        ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
+        ("Cluster/Service/PathTrouble.swift", ["sentence"]),
+        ("Cluster/Node+Leading.swift", ["unreadiness", "unheardText"]),
+        ("Cluster/ControlState+Apply.swift", ["unfitness"]),
+        ("Cluster/Node+Configuration.swift", ["configurationWarnings", "text"]),
+        ("Cluster/Node+ZoneTurns.swift", ["zoneWordText"]),
+        ("Cluster/ZoneRefusal.swift", ["trouble", "grant", "careless", "otherView"]),
+        ("Cluster/ZonePlan.swift", ["plan", "obstacle", "floorObstacle", "notices"]),
+        ("Cluster/Node+ZoneAnswers.swift", ["untakenText", "zoneUpdated"]),
+        ("Cluster/Node+ZoneReport.swift", ["serverProblem", "zoneObstacle"]),
+        (
+            "Cluster/Drain/Node+Drain.swift",
+            ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
+        ),
+        ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
+        ("Daemon/Switch/ProfileService.swift", ["trouble"]),
+        ("Daemon/Switch/MediaPorts.swift", ["description"]),
+        ("Daemon/Switch/CoreDatabase.swift", ["problem"]),
+    ]
+    /// Functions whose sentences are among these.
+    private static let contributors = [
+        "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
+        "configurationWarnings",
+    ]
+
+    private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    private static func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    private static func source(_ path: String) throws -> SwiftSentences {
+        SwiftSentences(try text("Sources/" + path))
+    }
+
+    /// The guide with its line ends and typography taken out.
+    private static func guide() throws -> String {
+        try text("docs/operations.md").replacing("`", with: "").split { $0.isWhitespace }.joined(
+            separator: " ")
+    }
+
+    private static func undocumented(_ texts: [String], in guide: String) -> [String] {
+        Set(texts.compactMap(SwiftSentences.mark)).filter { !guide.contains($0) }.sorted()
+    }
+
+    @Test("what each part of status can say is in the guide", arguments: sayings.map(\.file)) func parts(
+        file: String
+    ) throws {
+        let source = try Self.source(file)
+        let guide = try Self.guide()
+        for function in try #require(Self.sayings.first { $0.file == file }).functions {
+            let bodies = source.bodies(of: function)
+            #expect(!bodies.isEmpty, "\(file) has no \(function) any more")
+            #expect(Self.undocumented(bodies.flatMap(\.all), in: guide) == [], "\(file), \(function)")
+        }
+    }
+
+    @Test(
+        "every blocker and every trouble of the zone is in the guide, wherever it is said",
+        arguments: ["Blocker", "ZoneTrouble"])
+    func anywhere(type: String) throws {
+        let guide = try Self.guide()
+        var count = 0
+        for module in ["Cluster", "Daemon"] {
+            let folder = Self.root.appending(path: "Sources/\(module)")
+            for case let path as String in FileManager.default.enumerator(atPath: folder.path()) ?? .init()
+            where path.hasSuffix(".swift") {
+                let calls = try Self.source("\(module)/\(path)").calls(of: type)
+                count += calls.count
+                #expect(Self.undocumented(calls.flatMap(\.all), in: guide) == [], "\(path)")
+            }
+        }
+        #expect(count >= 8, "they are found")
+    }
+
+    @Test("nothing contributes to the warnings of status that this suite does not look at")
+    func contributors()
+        throws
+    {
+        let warnings = try Self.source("Cluster/Node+Status.swift").bodies(of: "warnings")
+        let added = warnings.flatMap { $0.added(to: "warnings") }
+        #expect(added.filter { !Self.contributors.contains($0) } == [])
+        let loop = try Self.source("Daemon/Loop/NodeLoop.swift").bodies(of: "completed")
+        #expect(
+            Set(loop.flatMap { $0.added(to: "report.warnings") }) == ["heartbeats.warnings", "ownSentences"])
+    }
+
+    @Test("a text is recognised by its first words, over lines and interpolations") func reading() throws {
+        let source = SwiftSentences(
+            #"""
+            func warn() -> [String] {
+                // "not this one here"
+                var warnings = ["\(name) \(isOne ? "has" : "have") no lease: " + "try \(list(["a, b"]))"]
+                warnings += others(at: now)
+                return warnings + [Blocker(.link, nil, "\(card) has no carrier")].map(\.text)
+            }
+            """#)
+        let body = try #require(source.bodies(of: "warn").first)
+        #expect(body.all.compactMap(SwiftSentences.mark) == ["has no carrier"])
+        #expect(body.all.first == "\0 \0 no lease: try \0")
+        #expect(body.added(to: "warnings") == ["others"])
+        #expect(source.calls(of: "Blocker").flatMap(\.all) == ["\0 has no carrier"])
+        #expect(
+            SwiftSentences.mark(of: "\0 asks to join, but its heartbeats: see")
+                == "asks to join, but its heartbeats")
+        #expect(
+            Self.undocumented(["\0 was eaten by the dog"], in: try Self.guide()) == ["was eaten by the dog"])
+    }
+}
