@@ -84,7 +84,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
+                "CLinux", "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
                 "Switch", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

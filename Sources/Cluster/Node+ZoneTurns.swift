@@ -21,17 +21,22 @@ package struct ZoneWord: Hashable, Sendable {
 /// who counts the update as one of its own: so no server ever gets more than five a second.
 struct ZoneTurns: Hashable, Sendable {
     /// After an election.
-    static let first = Duration.seconds(60)
+    static let first = Duration.seconds(120)
     static let interval = Duration.seconds(5)
     /// Between two turns of one node.
     static let round = Duration.seconds(300)
     static let roundInTrouble = Duration.seconds(60)
-    /// So long a turn is said, as a heartbeat may be lost.
-    static let span = Duration.milliseconds(100)
+    /// In so many heartbeats a turn is said, as some may be lost.
+    private static let beats = 4
+    private static let longestSpan = Duration.seconds(4)
+    /// A node tries once, in however many heartbeats it hears of its turn.
+    private static let pause = Duration.seconds(30)
 
     private struct Turn: Hashable {
         var node: String
         var at: Instant
+        /// Until when it is said.
+        var end: Instant
     }
 
     // Of a leader.
@@ -45,14 +50,19 @@ struct ZoneTurns: Hashable, Sendable {
     var trouble = ""
 
     func holder(at now: Instant) -> String {
-        guard let current, now - current.at < Self.span else { return "" }
+        guard let current, now < current.end else { return "" }
         return current.node
     }
 
     func isDue(at now: Instant) -> Bool { now >= next }
 
-    /// Gives the next turn to the one of these that waits longest; nil when nobody's is due.
-    mutating func give(to nodes: [(name: String, isInTrouble: Bool)], at now: Instant) -> Instant? {
+    /// Gives the next turn to the one of these that waits longest.
+    ///
+    /// - Parameter beat: between two heartbeats.
+    /// - Returns: until when it may try; nil when nobody's turn is due.
+    mutating func give(
+        to nodes: [(name: String, isInTrouble: Bool)], beat: Duration, at now: Instant
+    ) -> Instant? {
         next = now + Self.interval
         last.removeAll { turn in !nodes.contains { $0.name == turn.node } }
         let waiting = nodes.filter { node in
@@ -65,14 +75,15 @@ struct ZoneTurns: Hashable, Sendable {
             return nil
         }
         last.removeAll { $0.node == chosen.name }
-        last.append(Turn(node: chosen.name, at: now))
-        current = last.last
-        return now + Self.span
+        let turn = Turn(node: chosen.name, at: now, end: now + min(beat * Self.beats, Self.longestSpan))
+        last.append(turn)
+        current = turn
+        return turn.end
     }
 
     /// Whether a turn that is heard of is a new one.
     mutating func begin(_ id: UInt64, at now: Instant) -> Bool {
-        if let triedAt, now - triedAt < Self.interval / 2 { return false }
+        if let triedAt, now - triedAt < Self.pause { return false }
         triedAt = now
         updating = id
         return true
@@ -100,9 +111,13 @@ extension Node {
             else { return nil }
             return (member.name, heartbeat.zone?.trouble.isEmpty == false)
         }
-        guard let end = zoneTurns.give(to: nodes, at: now) else { return }
+        guard let end = zoneTurns.give(to: nodes, beat: timing.interval, at: now) else { return }
         // It is sent somewhere in between.
-        zoneKeeper.rate.note(at: now)
+        var moment = now
+        while moment < end {
+            zoneKeeper.rate.note(at: moment)
+            moment = moment + ZoneRate.span
+        }
         zoneKeeper.rate.note(at: end)
     }
 

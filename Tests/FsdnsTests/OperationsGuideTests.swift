@@ -76,8 +76,8 @@ import Testing
         var count = 0
         for module in ["Cluster", "Daemon"] {
             let folder = Self.root.appending(path: "Sources/\(module)")
-            for case let path as String in FileManager.default.enumerator(atPath: folder.path()) ?? .init()
-            where path.hasSuffix(".swift") {
+            let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path())
+            for path in paths.sorted() where path.hasSuffix(".swift") {
                 let calls = try Self.source("\(module)/\(path)").calls(of: type)
                 count += calls.count
                 #expect(Self.undocumented(calls.flatMap(\.all), in: guide) == [], "\(path)")

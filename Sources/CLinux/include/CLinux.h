@@ -19,6 +19,7 @@
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -146,4 +147,18 @@ static inline int clinux_start_sibling(const char *path, char *const words[], ch
     syscall(SYS_close_range, 4u, ~0u, 0);
     execve(path, words, environment);
     _exit(127);
+}
+
+/// Starts a detached thread with a stack of so many bytes. Here, because Swift finds `pthread_attr_t` in several modules.
+/// Returns 0, or what pthread_create(3) says.
+static inline int clinux_start_thread(void *(*run)(void *), void *argument, size_t stack) {
+    pthread_attr_t attributes;
+    int failure = pthread_attr_init(&attributes);
+    if (failure != 0) return failure;
+    pthread_attr_setstacksize(&attributes, stack);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    failure = pthread_create(&thread, &attributes, run, argument);
+    pthread_attr_destroy(&attributes);
+    return failure;
 }

@@ -1,4 +1,5 @@
 import Cluster
+import Config
 import Consensus
 import Wire
 

@@ -1,5 +1,5 @@
+import CLinux
 import Foundation
-@preconcurrency import Glibc
 
 /// Jobs done in the order they are given, on threads of this queue alone.
 ///
@@ -86,22 +86,15 @@ final class WorkQueue: Sendable {
         }
 
         private func startThread() -> Bool {
-            var attributes = pthread_attr_t()
-            guard pthread_attr_init(&attributes) == 0 else { return false }
-            defer { pthread_attr_destroy(&attributes) }
-            pthread_attr_setstacksize(&attributes, Self.stackSize)
-            pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
             let shared = Unmanaged.passRetained(self)
-            var thread = pthread_t()
-            let failure = pthread_create(
-                &thread, &attributes,
+            let failure = clinux_start_thread(
                 { argument in
                     guard let argument else { return nil }
                     let bench = Unmanaged<Bench>.fromOpaque(argument).takeRetainedValue()
                     Thread.current.name = bench.name
                     bench.work()
                     return nil
-                }, shared.toOpaque())
+                }, shared.toOpaque(), Self.stackSize)
             if failure != 0 { shared.release() }
             return failure == 0
         }

@@ -60,7 +60,7 @@ struct NetworkCheck {
         }
         // A host's own network has no other hosts, and so no route.
         let isHost = home.prefixLength == home.ip.bytes.count * 8
-        if !isHost, links.isRouted(address.ip, by: home.name) == false {
+        if !isHost, links.isRouted(address.ip, home.name) == false {
             return .wrong(
                 subject,
                 "there is no route to the network of \(address.ip) on \(home.name): nobody there is answered",

@@ -1,4 +1,5 @@
 import Cluster
+import Consensus
 import Testing
 import Wire
 

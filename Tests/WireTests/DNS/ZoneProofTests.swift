@@ -84,7 +84,7 @@ struct ZoneProofTests {
         let server = try BINDServer(zone: zone, rules: grants(srv: false))
         let desired = try desired()
         var proof = ZoneProof()
-        proof.begin(desired.keptSets, in: found())
+        try proof.begin(desired.keptSets, in: found())
         var id: UInt16 = 0
         while let sets = proof.next() {
             id += 1

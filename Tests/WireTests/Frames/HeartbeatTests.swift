@@ -90,11 +90,11 @@ struct HeartbeatTests {
         var samples = FrameSamples(seed: 8)
         let bytes = HeartbeatCodec.encode(samples.heartbeat())
         let known: [UInt8] = [4, 1, UInt8(ascii: "r"), 0, 1, 0, 1, UInt8(ascii: "b")]
-        let unknown: [UInt8] = [77] + known.dropFirst()
-        let section = [1, 2] + unknown + known
+        let unknown = [UInt8(77)] + Array(known.dropFirst())
+        let section: [UInt8] = [UInt8(1), UInt8(2)] + unknown + known
         let heartbeat = try HeartbeatCodec.decode(bytes + [5, UInt8(section.count)] + section)
         #expect(heartbeat.paths == [PathTrouble(.unicast, ring: "r", peers: ["b"])])
-        let many = [UInt8(1), 7] + (0..<7).flatMap { _ in known }
+        let many: [UInt8] = [UInt8(1), UInt8(7)] + Array(repeating: known, count: 7).flatMap { $0 }
         #expect(throws: FrameFailure.malformed("path troubles")) {
             try HeartbeatCodec.decode(bytes + [5, UInt8(many.count)] + many)
         }
