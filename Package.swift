@@ -84,7 +84,7 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "CLinux", "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
+                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
                 "Switch", "Wire",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,5 +1,5 @@
-import CLinux
 import Foundation
+import Keeper
 
 /// Jobs done in the order they are given, on threads of this queue alone.
 ///
@@ -86,17 +86,10 @@ final class WorkQueue: Sendable {
         }
 
         private func startThread() -> Bool {
-            let shared = Unmanaged.passRetained(self)
-            let failure = clinux_start_thread(
-                { argument in
-                    guard let argument else { return nil }
-                    let bench = Unmanaged<Bench>.fromOpaque(argument).takeRetainedValue()
-                    Thread.current.name = bench.name
-                    bench.work()
-                    return nil
-                }, shared.toOpaque(), Self.stackSize)
-            if failure != 0 { shared.release() }
-            return failure == 0
+            SystemThread.start(stack: Self.stackSize) { [self] in
+                Thread.current.name = name
+                work()
+            }
         }
 
         private func work() {
