@@ -29,6 +29,8 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case configuration
         /// What became of the calls of an address that came to another switch.
         case recovered
+        /// Calls that nobody could revive were hung up before their address went elsewhere by plan.
+        case callsEnded = "calls-ended"
         case asleep
         case trouble
         case playbookScheduled = "playbook-scheduled"

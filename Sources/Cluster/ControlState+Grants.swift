@@ -97,6 +97,7 @@ extension ControlState {
         grants[at] = Grant(
             address: move.address, holder: move.to, epoch: epoch,
             conditions: old.conditions + [.released(by: move.from, epoch: old.epoch)], reason: move.reason)
+        grants[at].isAutomatic = move.isAutomatic
         followDrain(move)
         if move.isAutomatic == true { takeovers.append(time) }
         return .done(

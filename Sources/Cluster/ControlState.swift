@@ -102,6 +102,9 @@ package struct Grant: Hashable, Sendable, Codable {
     /// The holder must let go and nobody is to take the address.
     package var revoked: Bool
     package var reason: String
+    /// Nobody asked for it: the former holder serves nobody there, and lets go without more ado. Nil, as from an earlier
+    /// release, is no.
+    package var isAutomatic: Bool?
 
     package init(
         address: String, holder: Holder, epoch: Epoch, conditions: [Condition], revoked: Bool = false,

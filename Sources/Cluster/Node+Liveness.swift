@@ -94,7 +94,9 @@ extension Node {
     /// Makes the keeper hold exactly what this node may hold, until its lease ends.
     mutating func hold(at now: Instant) {
         let end = leaseEnd(at: now)
-        let grants = end == nil ? [] : rightful
+        let rightful = end == nil ? [] : rightful
+        notePartings(mayHold: end != nil, at: now)
+        let grants = rightful + partings.map { $0.grant(of: me) }
         for holding in holdings.all {
             let grant = grants.first { $0.address == holding.address.name }
             if grant == nil, holdings.drop(holding.address.name) {

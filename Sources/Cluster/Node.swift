@@ -24,6 +24,8 @@ package struct Node: Sendable, Equatable {
     var lease = Lease()
     var fences = FenceLog()
     var holdings = Holdings()
+    /// Sorted by address.
+    var partings: [Parting] = []
     var load: SwitchReport
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()

@@ -18,6 +18,9 @@ package struct Survey: Hashable, Sendable {
     package var duty: DrainDuty?
     /// Addresses of other holders that this node asks by SIP whether they are served.
     package var asks: [Ask] = []
+    /// Addresses that are still here and go elsewhere by plan, sorted: the calls on them that nobody could revive are to
+    /// be ended now.
+    package var partings: [String] = []
 
     package init(
         placements: [Placement] = [], members: [Holder] = [], heard: [String] = [], expected: Int = 1,
@@ -61,6 +64,10 @@ extension Node {
         let spares = spares(in: state, at: now)
         var survey = Survey(
             placements: state.settings.addresses.map { address in
+                if let parting = partings.first(where: { $0.address == address.name }) {
+                    // Until it lets go, it is the one who has the calls.
+                    return Placement(address: address, holder: me, epoch: parting.epoch, isHere: true)
+                }
                 let grant = state.grant(of: address.name)
                 let holder = grant.flatMap { $0.revoked ? nil : $0.holder }
                 var placement = Placement(
@@ -77,6 +84,7 @@ extension Node {
             hasLease: leaseValidSince != nil, seats: state.seats.map(\.name),
             duty: duty(in: state, at: now))
         survey.asks = asks(in: state, at: now)
+        survey.partings = partings.map(\.address)
         guard survey != surveyed else { return }
         surveyed = survey
         effects.append(.surveyed(survey))

@@ -117,6 +117,8 @@ package struct SwitchReport: Hashable, Sendable {
     package var sights: [Sight] = []
     /// Addresses held here whose calls are being revived, sorted.
     package var reviving: [String] = []
+    /// Addresses that go elsewhere by plan, where the calls nobody could revive have ended; told to this node only.
+    package var parted: [HeldAddress] = []
 
     package init(health: Health, calls: UInt32 = 0, registrations: UInt32 = 0) {
         self.health = health

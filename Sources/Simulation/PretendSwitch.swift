@@ -11,6 +11,11 @@ struct PretendSwitch: Hashable, Sendable {
     var asks: [Ask] = []
     var isRefusing = false
     var arePhonesTold = false
+    /// Addresses that go elsewhere by plan: what nobody could revive is to end.
+    var partings: [HeldAddress] = []
+    var parted: [HeldAddress] = []
+    /// It does not end what it is told to end.
+    var isStubborn = false
     /// What was told last.
     var told: SwitchReport?
 
@@ -22,6 +27,10 @@ struct PretendSwitch: Hashable, Sendable {
         addresses = survey.placements.filter(\.isHere).map(\.address.name).sorted()
         duty = survey.duty
         asks = survey.asks
+        partings = survey.placements.filter { survey.partings.contains($0.address.name) }.map {
+            HeldAddress(address: $0.address.name, epoch: $0.epoch)
+        }
+        parted.removeAll { !partings.contains($0) }
         if duty?.movesRegistrations != true { arePhonesTold = false }
     }
 
@@ -42,6 +51,8 @@ struct PretendCalls: Hashable, Sendable {
         var rememberedUntil = Moment.zero
         /// Calls neither come nor go by themselves.
         var isSteady = false
+        /// Of its calls, how many no other switch could revive.
+        var hopeless = 0
     }
     private(set) var lines: [Line]
 
@@ -61,6 +72,20 @@ struct PretendCalls: Hashable, Sendable {
     mutating func served(_ address: String, until: Moment) {
         guard let at = lines.firstIndex(where: { $0.address == address }) else { return }
         lines[at].rememberedUntil = max(lines[at].rememberedUntil, until)
+    }
+
+    mutating func setHopeless(_ address: String, calls: Int) {
+        guard let at = lines.firstIndex(where: { $0.address == address }) else { return }
+        lines[at].hopeless = calls
+    }
+
+    /// - Returns: how many calls ended that no other switch could revive.
+    mutating func endHopeless(_ address: String) -> Int {
+        guard let at = lines.firstIndex(where: { $0.address == address }) else { return 0 }
+        let ended = min(lines[at].hopeless, lines[at].calls)
+        lines[at].calls -= ended
+        lines[at].hopeless = 0
+        return ended
     }
 
     mutating func setSteady(_ address: String, calls: Int) {

@@ -49,7 +49,21 @@ extension World {
     mutating func surveyed(_ survey: Survey, _ machine: Int) {
         let before = machines[machine].phones
         machines[machine].phones.surveyed(survey)
+        if machines[machine].phones.health == .healthy, !machines[machine].phones.isStubborn { part(machine) }
         if machines[machine].phones != before { tellSwitch(machine) }
+    }
+
+    /// Before an address goes elsewhere by plan: what nobody could revive there hears BYE.
+    private mutating func part(_ machine: Int) {
+        for parting in machines[machine].phones.partings
+        where !machines[machine].phones.parted.contains(parting) {
+            let ended = calls.endHopeless(parting.address)
+            if ended > 0 {
+                trace.add(
+                    now, machines[machine].name, "switch says BYE to \(ended) calls on \(parting.address)")
+            }
+            machines[machine].phones.parted.append(parting)
+        }
     }
 
     private mutating func report(of machine: Int) -> SwitchReport {
@@ -71,6 +85,7 @@ extension World {
         }
         report.isRefusing = phones.isRefusing
         report.arePhonesTold = phones.arePhonesTold
+        report.parted = phones.parted
         return report
     }
 

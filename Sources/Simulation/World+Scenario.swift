@@ -45,6 +45,8 @@ extension World {
                 calls.setSteady(held.address.name, calls: try act.number(2))
             }
             passSwitchNow(number)
+        case "hopeless": calls.setHopeless(try act.word(1), calls: try act.number(2))
+        case "stubborn": machines[try machine(act, 1)].phones.isStubborn = true
         case "switch-fails":
             let number = try machine(act, 1)
             machines[number].phones.health = .unhealthy

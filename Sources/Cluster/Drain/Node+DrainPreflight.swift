@@ -202,7 +202,8 @@ extension Node {
         if drain.onDeadline == .handover, drain.deadline.map({ $0 <= drain.began }) == true {
             lines.append(
                 "\(old) moves to \(drain.to.name) with \(calls) calls, \(load?.recoverable ?? 0) of which can be "
-                    + "recovered now: the address is silent for some milliseconds, callers hear a gap")
+                    + "recovered now: the others are hung up before, the address is silent for some milliseconds, "
+                    + "callers hear a gap")
             lines.append(
                 "wait until these calls have ended and \(ttl) s of TTL are over: then \(old) is the maintenance "
                     + "address")

@@ -181,7 +181,8 @@ final class EventSocketServer {
         switch kind {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress: 6
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated, .playbookScheduled,
+            .takeover, .recovered, .callsEnded, .drainFinished, .maintenance, .zoneUpdated,
+            .playbookScheduled,
             .playbookStarted, .playbookStep, .playbookFinished:
             5
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,

@@ -81,7 +81,7 @@ struct EventTranslation: Hashable, Sendable {
             .leaseLost, .leaseWon, .asleep, .trouble:
             "node"
         case .addressHeld, .addressReleased, .addressFailed, .seatGranted, .seatMoving, .seatUncovered: "seat"
-        case .takeover, .takeoverWithheld, .recovered: "failover"
+        case .takeover, .takeoverWithheld, .recovered, .callsEnded: "failover"
         case .drainPhase, .drainAborted, .drainFinished, .maintenance: "drain"
         case .playbookScheduled, .playbookStarted, .playbookProgress, .playbookStep, .playbookFinished,
             .playbookRolledBack, .playbookSkipped:

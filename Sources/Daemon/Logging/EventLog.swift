@@ -197,7 +197,8 @@ final class EventLog: Sendable {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress:
             .info
         case .nodeAdmitted, .clusterFormed, .addressHeld, .addressReleased, .seatGranted, .seatMoving,
-            .takeover, .recovered, .drainFinished, .maintenance, .zoneUpdated, .playbookScheduled,
+            .takeover, .recovered, .callsEnded, .drainFinished, .maintenance, .zoneUpdated,
+            .playbookScheduled,
             .playbookStarted, .playbookStep, .playbookFinished:
             .notice
         case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,

@@ -20,7 +20,7 @@ final class CallSharing {
     }
 
     /// Legs looked at in one turn: a dump takes the switch a fraction of a millisecond.
-    private static let lookLimit = 64
+    static let lookLimit = 64
     let link: SwitchLink
     let replica: ReplicaService
     let history: RecoveryHistory
@@ -47,6 +47,10 @@ final class CallSharing {
     /// A revived leg holds these limits until it ends.
     var revived: ((CallLeg) -> Void)?
     var ended: ((String) -> Void)?
+    /// Addresses that are here and go elsewhere by plan.
+    var partings: [String: Parting] = [:]
+    /// One of them may go.
+    var partingDone: (() -> Void)?
 
     init(
         me: String, link: SwitchLink, replica: ReplicaService, history: RecoveryHistory, log: EventLog
@@ -103,6 +107,7 @@ final class CallSharing {
                 tracker.tellEverything()
             }
         }
+        part(survey)
         flush()
         if isListed { for name in held.keys.sorted() { dropEnded(name) } }
     }
@@ -279,7 +284,10 @@ final class CallSharing {
         for profile in writes.keys.sorted() { replica.write(.address(profile), writes[profile] ?? []) }
     }
 
-    func stop() { timer?.task.cancel() }
+    func stop() {
+        timer?.task.cancel()
+        for parting in partings.values { parting.timer?.cancel() }
+    }
 }
 
 extension RecoveryLoss {

@@ -23,6 +23,7 @@ extension SharingCore {
         countRecoverable(calls)
         report.blockers = blockers(calls)
         report.sights = outside.sights
+        report.parted = calls.parted
         report.reviving = calls.heldAddresses.filter { calls.isReviving($0) }
         report.addresses = calls.heldAddresses.map { address in
             SwitchReport.AddressLoad(

@@ -174,8 +174,9 @@ final class SharingCore {
             parts.journal.add(event)
             parts.log.event(event)
             publish(event)
-            limits.recovered(event.subject)
+            if event.kind == .recovered { limits.recovered(event.subject) }
         }
+        calls?.partingDone = { [weak self] in self?.watch?.serviceChanged() }
         limits.trouble = { [weak self] in self?.trouble($0) }
         calls?.revived = { [weak self] in self?.limits.adopt($0) }
         calls?.ended = { [weak self] in self?.limits.ended($0) }

@@ -146,6 +146,7 @@ extension SwitchReport {
     /// Whether somebody waits for what is new in it.
     fileprivate func isPressing(since told: SwitchReport) -> Bool {
         blockers != told.blockers || sights != told.sights || reviving != told.reviving
+            || parted != told.parted
             || isRefusing != told.isRefusing || arePhonesTold != told.arePhonesTold
             || addresses.map(\.address) != told.addresses.map(\.address)
             || addresses.map(\.isAnswering) != told.addresses.map(\.isAnswering)

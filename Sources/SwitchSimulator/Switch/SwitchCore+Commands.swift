@@ -138,7 +138,8 @@ extension SwitchCore {
         case "uuid_kill":
             guard !uuid.isEmpty else { return "-USAGE: <uuid> [cause]\n" }
             guard channels[uuid] != nil else { return "-ERR No such channel!\n" }
-            hangUp(uuid, .managed, how: .sent)
+            let cause = call.words.count > 1 ? HangupCause(named: call.words[1]) : nil
+            hangUp(uuid, cause ?? .managed, how: .sent)
             return "+OK\n"
         default:
             return hangUpAll(call.words)

@@ -34,7 +34,8 @@ enum EventText {
         case .nodeFenced, .leaseLost, .seatUncovered, .takeoverWithheld, .trouble, .addressFailed,
             .nodeRefused:
             .bad
-        case .nodeSilent, .takeover, .drainAborted, .zoneTrouble, .asleep, .seatMoving, .maintenance,
+        case .nodeSilent, .takeover, .callsEnded, .drainAborted, .zoneTrouble, .asleep, .seatMoving,
+            .maintenance,
             .playbookRolledBack, .playbookSkipped:
             .warn
         case .clusterFormed, .seatGranted, .leaseWon, .drainFinished, .zoneUpdated, .playbookFinished:

@@ -21,6 +21,7 @@ final class SharedSite {
     let directory = TemporaryDirectory()
     let place: Endpoint
     let reports = Mailbox<SwitchReport>()
+    let journal: EventJournal
     private let endings = Mailbox<SwitchService.Ending>()
     private(set) var sharing: Sharing
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -31,6 +32,7 @@ final class SharedSite {
     /// - Parameter number: of the machine; it has an address of its own on the loopback network.
     init(_ name: String, number: Int, failedAfter: Duration = .seconds(20)) throws {
         me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
+        journal = EventJournal(node: name)
         let own = try #require(IPAddress("127.83.7.\(number)"))
         // A port of this process's own, so that two runs do not meet.
         place = Endpoint(ip: own, port: 20_000 + UInt16(getpid() % 20_000))
@@ -59,7 +61,7 @@ final class SharedSite {
                             endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
                 passwords: Sharing.Passwords(freeswitch: "ClueCon"), limitRules: LimitRules(),
                 program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
-                log: EventLog.silent, journal: EventJournal(node: name),
+                log: EventLog.silent, journal: journal,
                 historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) }))
         sharing.listen(at: [place])
         sharing.start()
@@ -81,17 +83,22 @@ final class SharedSite {
     }
 
     /// The address is with that holder, by the decision of that number.
-    func told(_ holder: Holder?, epoch: Index, members: [Holder]) throws {
-        let address = ServiceAddress(
-            name: Self.profile, ip: try #require(IPAddress("127.83.7.200")), prefixLength: 8)
-        sharing.surveyed(
-            Survey(
-                placements: [
-                    Placement(
-                        address: address, holder: holder, epoch: Epoch(term: 1, index: epoch),
-                        isHere: holder == me)
-                ], members: members, heard: members.map(\.name), expected: members.count, hasLease: true,
-                seats: ["master1"]))
+    ///
+    /// - Parameter isParting: it is about to go elsewhere by plan.
+    func told(
+        _ holder: Holder?, epoch: Index, members: [Holder], ip: String = "127.83.7.200",
+        isParting: Bool = false
+    ) throws {
+        let address = ServiceAddress(name: Self.profile, ip: try #require(IPAddress(ip)), prefixLength: 8)
+        var survey = Survey(
+            placements: [
+                Placement(
+                    address: address, holder: holder, epoch: Epoch(term: 1, index: epoch),
+                    isHere: holder == me)
+            ], members: members, heard: members.map(\.name), expected: members.count, hasLease: true,
+            seats: ["master1"])
+        if isParting { survey.partings = [Self.profile] }
+        sharing.surveyed(survey)
     }
 
     /// Each of the two addresses is with its holder.

@@ -1,4 +1,5 @@
 import Cluster
+import Consensus
 import Testing
 import Wire
 
@@ -36,6 +37,32 @@ struct SharingTests {
             })
         #expect(try two.api("show channels count").contains("14 total"))
         #expect(try eventually { try one.recoveries().map(\.node) == ["fs2"] })
+    }
+
+    @Test(
+        "before an address goes by plan, calls that no other switch could revive are hung up, and others are not"
+    )
+    func parting() throws {
+        let (one, two) = try pair()
+        let members = [one.me, two.me]
+        #expect(try one.api("simulator load parked 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 3 })
+        #expect(try one.api("simulator load stop").contains("+OK"))
+        try one.told(one.me, epoch: 1, members: members, isParting: true)
+        let first = HeldAddress(address: SharedSite.profile, epoch: Epoch(term: 1, index: 1))
+        #expect(one.reports.next { $0.parted == [first] } != nil)
+        #expect(try one.api("show channels count").contains("3 total"))
+        // By another decision it has the address with another IP: the media of its calls are bound elsewhere.
+        for site in [one, two] { try site.told(one.me, epoch: 2, members: members, ip: "127.83.7.210") }
+        #expect(one.reports.next { $0.parted == [] } != nil)
+        try one.told(one.me, epoch: 2, members: members, ip: "127.83.7.210", isParting: true)
+        let second = HeldAddress(address: SharedSite.profile, epoch: Epoch(term: 1, index: 2))
+        #expect(one.reports.next { $0.parted == [second] } != nil)
+        #expect(try one.api("show channels count").contains("0 total"))
+        let told = one.journal.lines(after: 0).filter { $0.event.kind == .callsEnded }
+        #expect(told.map(\.event.text.isEmpty) == [false])
+        // Their ends are everybody's knowledge.
+        #expect(try eventually { try two.calls().isEmpty })
     }
 
     @Test("a call that ends is forgotten everywhere") func hangup() throws {

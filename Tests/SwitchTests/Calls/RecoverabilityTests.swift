@@ -26,6 +26,23 @@ import Testing
         for uuid in legs.keys { #expect(verdict(uuid) == "recoverable") }
     }
 
+    @Test("hopeless on an address are exactly the legs that a plan at the next holder would leave")
+    func hopeless() throws {
+        var tracker = CallTracker()
+        for dump in try Recordings.dumps() { tracker.handle(dump, at: .zero) }
+        let profile = try #require(tracker.legs.first?.profile)
+        #expect(tracker.hopeless(on: profile, serviceAddress: "10.77.0.50") == [])
+        #expect(tracker.hopeless(on: "elsewhere", serviceAddress: nil) == [])
+        let all = tracker.legs(of: profile)
+        let plan = try RecoveryPlan(
+            legs: all, profile: profile,
+            local: LocalSwitch(
+                coreUUID: "other", profiles: [SofiaProfile(name: profile, state: "RUNNING (0)")]),
+            settings: RecoveryPlan.Settings(serviceAddress: "10.77.0.51"))
+        #expect(plan.left.map(\.uuid) == all.map(\.uuid))
+        #expect(tracker.hopeless(on: profile, serviceAddress: "10.77.0.51") == plan.left.map(\.uuid))
+    }
+
     @Test("each obstacle is told") func obstacles() {
         let bridged = Recordings.bridged
         #expect(verdict(bridged) { $0.phase = .ringing } == "not answered yet")
