@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import NIOCore
 import NIOPosix
 import Switch
 import Testing
