@@ -48,6 +48,13 @@ struct Leadership: Hashable, Sendable {
     }
     static let shunned: Duration = .seconds(60)
     var pace = DrainPace()
+    /// When every server was seen without the old address, in a phase of a drain that does not know it otherwise.
+    var withdrawnSince: Withdrawal?
+
+    struct Withdrawal: Hashable, Sendable {
+        var phase: Epoch
+        var at: Instant
+    }
 
     private struct Return: Hashable, Sendable {
         var name: String

@@ -141,6 +141,19 @@ extension Node {
         return Succession(address: drain.oldAddress, to: drain.to)
     }
 
+    /// Who has an address of a drain beside its own, when its holder must be rid of it and no spare is left: the taker that of
+    /// the drained node, or the drained node that of the taker.
+    func partnerInDrain(
+        for address: String, besides holder: Holder, in scratch: ControlState, at now: Instant
+    ) -> Holder? {
+        let succession =
+            takingBoth(from: holder, in: scratch, at: now) ?? returning(of: holder, in: scratch, at: now)
+        guard let succession, succession.address == address,
+            readiness(of: succession.to, for: address, at: now).readiness <= .degraded
+        else { return nil }
+        return succession.to
+    }
+
     /// Why a member must be fenced now; nil when it need not.
     private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
         let holder = member.holder
