@@ -96,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "fsdns",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Simulation", "Wire",
+                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Keeper", "Simulation", "Wire",
                 "XML", "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),

@@ -48,6 +48,13 @@ struct Leadership: Hashable, Sendable {
     }
     static let shunned: Duration = .seconds(60)
     var pace = DrainPace()
+    /// When every server was seen without the old address, in a phase of a drain that does not know it otherwise.
+    var withdrawnSince: Withdrawal?
+
+    struct Withdrawal: Hashable, Sendable {
+        var phase: Epoch
+        var at: Instant
+    }
 
     private struct Return: Hashable, Sendable {
         var name: String
@@ -88,15 +95,17 @@ struct Leadership: Hashable, Sendable {
     private static let firstWait: Duration = .seconds(1)
     private static let longestWait: Duration = .seconds(30)
 
-    /// A node was fenced for its silence: each time within a while it waits longer until it is taken in again.
+    /// A node was fenced for its silence: the first time it may come back at once, then each time within a while it waits
+    /// longer until it is taken in again.
     mutating func fencedForSilence(_ name: String, at now: Instant) {
         if let at = returns.firstIndex(where: { $0.name == name }) {
             let isSoon = now - returns[at].fencedAt < Self.longestWait * 2
-            returns[at].wait = isSoon ? min(returns[at].wait * 2, Self.longestWait) : Self.firstWait
+            returns[at].wait =
+                isSoon ? min(max(returns[at].wait, Self.firstWait) * 2, Self.longestWait) : .zero
             returns[at].fencedAt = now
         } else {
             if returns.count >= Limits.nodes { returns.removeFirst() }
-            returns.append(Return(name: name, fencedAt: now, wait: Self.firstWait))
+            returns.append(Return(name: name, fencedAt: now, wait: .zero))
         }
     }
 

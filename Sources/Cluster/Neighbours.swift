@@ -109,6 +109,11 @@ struct Neighbours: Hashable, Sendable {
         self[member].map { now - $0.received < window } ?? false
     }
 
+    /// Exactly this life of a node.
+    func isHeard(_ holder: Holder, within window: Duration, at now: Instant) -> Bool {
+        self[holder].map { now - $0.received < window } ?? false
+    }
+
     /// The machine a life was last known to run on.
     func machine(of holder: Holder) -> MachineID? {
         guard let neighbour = self[holder.member] else { return nil }

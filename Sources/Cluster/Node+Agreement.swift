@@ -101,11 +101,14 @@ extension Node {
     private mutating func apply(_ entry: ControlEntry, at now: Instant) {
         applied = entry.epoch
         if case .command(let stamped) = entry.payload, var state {
+            let wasTakenIn = state.isActive(me)
             let outcome = state.apply(stamped, at: entry.epoch)
             self.state = state
             clockBase = (state.time, now)
             followTiming()
-            for event in outcome.events { effects.append(.report(event)) }
+            if wasTakenIn || state.isActive(me) || isOwnDecision(entry.epoch) {
+                for event in outcome.events { effects.append(.report(event)) }
+            }
             for pending in requests.applied(entry.epoch) {
                 if let refusal = outcome.refusal {
                     answer(pending, .refused([refusal]))
@@ -118,6 +121,10 @@ extension Node {
         fences.forget(through: applied.index)
         checkStanding(at: now)
     }
+
+    /// What was agreed before this life was taken in is history: who was there told of it when it happened, and a node that
+    /// reads its log again must not tell it as news. A leader's own decisions are new, whoever it is.
+    private func isOwnDecision(_ epoch: Epoch) -> Bool { isLeader && epoch.term == raft.term }
 
     /// The agreed durations decide when an election is called, too.
     private mutating func followTiming() {

@@ -141,6 +141,19 @@ extension Node {
         return Succession(address: drain.oldAddress, to: drain.to)
     }
 
+    /// Who has an address of a drain beside its own, when its holder must be rid of it and no spare is left: the taker that of
+    /// the drained node, or the drained node that of the taker.
+    func partnerInDrain(
+        for address: String, besides holder: Holder, in scratch: ControlState, at now: Instant
+    ) -> Holder? {
+        let succession =
+            takingBoth(from: holder, in: scratch, at: now) ?? returning(of: holder, in: scratch, at: now)
+        guard let succession, succession.address == address,
+            readiness(of: succession.to, for: address, at: now).readiness <= .degraded
+        else { return nil }
+        return succession.to
+    }
+
     /// Why a member must be fenced now; nil when it need not.
     private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
         let holder = member.holder
@@ -254,14 +267,10 @@ extension Node {
 
     // MARK: - Admissions
 
-    private func isHeardAlive(_ holder: Holder, at now: Instant) -> Bool {
-        neighbours[holder].map { now - $0.received < timing.deadAfter } ?? false
-    }
-
     /// A node whose peer links work and whose heartbeats do not would otherwise wait without a word.
     private mutating func tellIfUnheard(_ asked: Leadership.Asked<Admission>, at now: Instant) {
         let holder = asked.wish.holder
-        if holder == me || isHeardAlive(holder, at: now) {
+        if holder == me || neighbours.isHeard(holder, within: timing.deadAfter, at: now) {
             leadership?.isHeardAgain(holder)
         } else if asked.last - asked.first > .seconds(2), leadership?.isNewlyUnheard(holder) ?? false {
             report(.trouble, holder.name, Self.unheardText(holder.name))
@@ -306,7 +315,10 @@ extension Node {
         _ admission: Admission, _ scratch: inout ControlState, at now: Instant
     ) {
         let member = admission.holder.member
-        guard admission.holder == me || isHeardAlive(admission.holder, at: now) else { return }
+        guard
+            admission.holder == me
+                || neighbours.isHeard(admission.holder, within: timing.deadAfter, at: now)
+        else { return }
         guard leadership?.mayReturn(member.name, at: now) ?? false else { return }
         guard raft.membership.contains(member) else { return }
         guard member == raft.me || (raft.matchIndex(of: member) ?? 0) + 16 >= raft.commitIndex else { return }

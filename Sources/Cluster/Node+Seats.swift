@@ -80,6 +80,8 @@ extension Node {
                     : takers(
                         for: grant.address, upTo: wish.leaving ? .unserving : .degraded, in: scratch, at: now
                     ).first { $0 != wish.holder }
+                        ?? partnerInDrain(
+                            for: grant.address, besides: wish.holder, in: scratch, at: now)
                 if isSeat || isLeft, let to {
                     propose(
                         .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),

@@ -17,6 +17,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case rotation = "invariant 2, addresses rotate"
     case foreignRecords = "invariant 3, records of others"
     case zoneEpoch = "invariant 3, epochs never go back"
+    case retold = "what was agreed is told once by each machine"
     case updateRate = "at most five updates in any second"
     case emptiedZone = "invariant 3, never emptied"
     case withdrawnEarly = "invariant 3, replacement first"

@@ -51,8 +51,11 @@ package struct Scenario: Sendable {
     }
 
     /// Plays the story; returns what happened.
-    package func play() throws(Failure) -> [String] {
+    ///
+    /// - Parameter sabotage: a law of the world that does not hold in it.
+    package func play(sabotage: Sabotage = .none) throws(Failure) -> [String] {
         var stage = Stage()
+        stage.sabotage = sabotage
         for act in acts { try stage.play(act) }
         return stage.happened
     }
@@ -69,6 +72,7 @@ struct Stage {
     private var oddNodes: [String] = []
     private var formerWriter: String?
     private var cuts: [Cut] = []
+    var sabotage = Sabotage.none
     var world: World?
 
     var happened: [String] {
@@ -124,6 +128,7 @@ struct Stage {
         }
         var blueprint = Blueprint(machines: machines, settings: settings)
         blueprint.formerWriter = formerWriter
+        blueprint.sabotage = sabotage
         var world = World(blueprint, seed: 1, keepsTrace: true)
         for machine in world.machines.indices {
             world.planBoot(machine, after: Int64(machine) * 3 * millisecond)

@@ -38,6 +38,15 @@ extension World {
                 passSwitchNow(number)
             }
         case "drain", "abort", "undrain", "switchover", "adopt": try playOperator(act)
+        case "until": try runUntil(act)
+        case "calls" where try act.word(1) == "all":
+            for number in machines.indices where machines[number].kind == .full {
+                machines[number].phones.health = .healthy
+                passSwitchNow(number)
+            }
+            for address in blueprint.settings.addresses {
+                calls.setSteady(address.name, calls: try act.number(2))
+            }
         case "calls":
             let number = try machine(act, 1)
             machines[number].phones.health = .healthy
@@ -56,6 +65,18 @@ extension World {
         case "file": try layFile(act)
         case "watch": watchCoverage()
         default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")
+        }
+    }
+
+    /// `until waiting-for-calls`: time passes until the drain is there.
+    private mutating func runUntil(_ act: Scenario.Act) throws(Scenario.Failure) {
+        let phase = try act.word(1)
+        let end = now + .seconds(30)
+        while (judge.newestState?.drain?.phase.rawValue ?? "none") != phase, violation == nil {
+            guard now < end else {
+                throw Scenario.Failure(line: act.line, text: "the drain never came to \(phase)")
+            }
+            run(for: .microseconds(100))
         }
     }
 
@@ -203,6 +224,18 @@ extension World {
             guard let nameServers, let name = blueprint.serviceName else { return "there is no zone" }
             let served = NameServers.addresses(in: nameServers.primary, of: name).map { "\($0)" }
             return served == rest.sorted() ? nil : "the zone serves \(served)"
+        case "served":
+            // Whoever asks the zone now, or is in a call, finds somebody.
+            guard let nameServers, let name = blueprint.serviceName else { return "there is no zone" }
+            let served = NameServers.addresses(in: nameServers.primary, of: name)
+            for address in blueprint.settings.addresses
+            where served.contains(address.ip) || calls[address.name] > 0 {
+                let holders = holders(of: address.name)
+                if holders.count != 1 {
+                    return "\(address.name) is asked for, or has calls, and is held by \(holders)"
+                }
+            }
+            return nil
         case "role":
             let role = state.member(try act.word(2)).map { state.role(of: $0).rawValue } ?? "unknown"
             return try act.word(3) == role ? nil : "\(act.words[2]) is \(role)"

@@ -1,6 +1,25 @@
 import Cluster
 import Consensus
 
+/// An event with a decision behind it, told by one machine.
+private struct Telling: Hashable, Sendable {
+    var event: ClusterEvent
+    var machine: Int
+}
+
+extension ClusterEvent.Kind {
+    /// Whether it tells of a command that was agreed: another one has another epoch.
+    fileprivate var isAgreed: Bool {
+        switch self {
+        case .nodeAdmitted, .nodeFenced, .seatGranted, .seatMoving, .seatUncovered, .takeover, .drainPhase,
+            .drainAborted, .drainFinished, .maintenance, .configuration, .playbookStarted, .playbookFinished,
+            .playbookRolledBack:
+            true
+        default: false
+        }
+    }
+}
+
 /// A whole cluster pretended: real nodes on pretended machines, with a judge who sees them in true time.
 ///
 /// A value: copy it to branch a story. Nothing in it depends on anything but the blueprint and the seed.
@@ -35,6 +54,8 @@ package struct World: Sendable {
     var hasLostADisk = false
     /// Told by a node already; looked up, never iterated.
     private var agreedEvents: Set<ClusterEvent> = []
+    /// The same by the machines that told it, in whichever life.
+    private var tellings: Set<Telling> = []
     /// Handled events of nodes and frames carried, for the books.
     package internal(set) var steps = 0
 
@@ -243,6 +264,9 @@ package struct World: Sendable {
     /// What was agreed is told by every node; the trace has it once.
     private mutating func report(_ event: ClusterEvent, of machine: Int) {
         guard trace.isKept else { return }
+        if event.kind.isAgreed, !tellings.insert(Telling(event: event, machine: machine)).inserted {
+            judge.object(now, .retold, "\(machines[machine].name) tells again: \(event.text)")
+        }
         if event.epoch != nil, !agreedEvents.insert(event).inserted { return }
         trace.add(
             now, machines[machine].name,

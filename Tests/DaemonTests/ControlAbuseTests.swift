@@ -8,39 +8,15 @@ import Wire
 
 @Suite("Control socket and clients that abuse it", .serialized)
 struct ControlAbuseTests {
-    private let directory = TemporaryDirectory()
-    private var path: String { "\(directory.path)/control.sock" }
-    private let journal = EventJournal(node: "fs1")
-    private let asked = Mailbox<UInt64>()
-    private let requests = Mailbox<OperatorRequest>()
-
-    private func serve() throws -> ControlSocket {
-        let (asked, requests) = (asked, requests)
-        let socket = ControlSocket(
-            path: path, node: "fs1", journal: journal,
-            asked: ControlSocket.Asked(
-                ask: { id, request in
-                    requests.put(request)
-                    asked.put(id)
-                },
-                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: [])) }),
-            patience: .seconds(60))
-        try socket.start(on: MultiThreadedEventLoopGroup.singleton)
-        return socket
-    }
-
-    private func waitUntil(_ holds: () -> Bool) -> Bool {
-        let end = ContinuousClock.now + .seconds(20)
-        while !holds() {
-            if ContinuousClock.now > end { return false }
-            sched_yield()
-        }
-        return true
-    }
+    private let site = ControlSite()
+    private var path: String { site.path }
+    private var journal: EventJournal { site.journal }
+    private var asked: Mailbox<UInt64> { site.asked }
+    private var requests: Mailbox<OperatorRequest> { site.requests }
 
     @Test("who follows the events over and over and hangs up harms nobody, and is forgotten")
     func events() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let text = String(repeating: "x", count: 900)
         for _ in 0..<300 { journal.add(ClusterEvent(.trouble, "fs1", text)) }
@@ -57,12 +33,12 @@ struct ControlAbuseTests {
             Issue.record("paths expected")
             return
         }
-        #expect(waitUntil { journal.followers == 0 })
+        #expect(try eventually { journal.followers == 0 })
     }
 
     @Test("of what one client asks at once, one request after the other reaches the node")
     func pipeline() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let (greedy, other) = (ControlTestClient(path), ControlTestClient(path))
         for _ in 0..<3 { greedy.ask(.ask(.status)) }
@@ -85,7 +61,7 @@ struct ControlAbuseTests {
 
     @Test("a client whose request waits is read no further than its socket's buffer holds")
     func backPressure() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let greedy = ControlTestClient(path)
         greedy.ask(.ask(.status))
@@ -99,7 +75,7 @@ struct ControlAbuseTests {
 
     @Test("requests of those who hung up count until they are answered, and 64 are the most")
     func all() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let late = ControlTestClient(path)
         var ids: [UInt64] = []
@@ -123,7 +99,7 @@ struct ControlAbuseTests {
 
     @Test("the node says who asks, and what the client calls itself stands beside it")
     func claims() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let login = try #require(getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) })
         let client = ControlTestClient(path)

@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 import Glibc
+import Keeper
 import NIOPosix
 import Testing
 import Wire
@@ -9,31 +10,15 @@ import Wire
 
 @Suite("Control socket", .serialized)
 struct ControlSocketTests {
-    private let directory = TemporaryDirectory()
-    private var path: String { "\(directory.path)/control.sock" }
-    private let journal = EventJournal(node: "fs1")
-    private let group = MultiThreadedEventLoopGroup.singleton
-    private let asked = Mailbox<UInt64>()
-    private let requests = Mailbox<OperatorRequest>()
-
-    private func serve(patience: Duration = .seconds(20)) throws -> ControlSocket {
-        let (asked, requests) = (asked, requests)
-        let socket = ControlSocket(
-            path: path, node: "fs1", journal: journal,
-            asked: ControlSocket.Asked(
-                ask: { id, request in
-                    requests.put(request)
-                    asked.put(id)
-                },
-                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) }),
-            patience: patience)
-        try socket.start(on: group)
-        return socket
-    }
+    private let site = ControlSite()
+    private var path: String { site.path }
+    private var journal: EventJournal { site.journal }
+    private var asked: Mailbox<UInt64> { site.asked }
+    private var requests: Mailbox<OperatorRequest> { site.requests }
 
     @Test("a request reaches the node and its answer the client")
     func ask() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let client = ControlTestClient(path)
         client.ask(.ask(.status))
@@ -43,7 +28,7 @@ struct ControlSocketTests {
 
     @Test("answers find their own clients, in whatever order they come")
     func several() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         let (one, other) = (ControlTestClient(path), ControlTestClient(path))
         one.ask(.ask(.status))
@@ -58,7 +43,7 @@ struct ControlSocketTests {
 
     @Test("a node that does not answer in time is unavailable")
     func timeout() throws {
-        let socket = try serve(patience: .milliseconds(20))
+        let socket = try site.serve(patience: .milliseconds(20))
         defer { socket.stop() }
         let client = ControlTestClient(path)
         client.ask(.ask(.status))
@@ -67,7 +52,7 @@ struct ControlSocketTests {
 
     @Test("paths and remembered events are told")
     func ringsAndEvents() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         journal.add(ClusterEvent(.trouble, "fs1", "one"))
         journal.add(ClusterEvent(.takeover, "fs2", "two", epoch: Epoch(term: 3, index: 4)))
@@ -89,7 +74,7 @@ struct ControlSocketTests {
 
     @Test("a follower hears what was remembered and then what happens")
     func follow() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         journal.add(ClusterEvent(.trouble, "fs1", "before"))
         let client = ControlTestClient(path)
@@ -108,7 +93,7 @@ struct ControlSocketTests {
 
     @Test("nonsense, other versions and endless lines are answered with a failure and hung up on")
     func nonsense() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         defer { socket.stop() }
         var other = ControlRequest(.rings)
         other.version = 99
@@ -126,7 +111,7 @@ struct ControlSocketTests {
 
     @Test("the socket is for its owner and group, and goes with its server")
     func mode() throws {
-        let socket = try serve()
+        let socket = try site.serve()
         var facts = stat()
         #expect(lstat(path, &facts) == 0)
         #expect(facts.st_mode & 0o777 == 0o660)
@@ -137,21 +122,14 @@ struct ControlSocketTests {
     @Test("a socket that a dead process left is replaced; one that is served, or no socket, is not")
     func stale() throws {
         let abandoned = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var name = sockaddr_un()
-        name.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        withUnsafePointer(to: name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(abandoned, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        #expect(UnixSocket.withAddress(of: path) { bind(abandoned, $0, $1) } == 0)
         close(abandoned)
-        let socket = try serve()
-        let failure = #expect(throws: ServiceFailure.self) { try serve() }
+        let socket = try site.serve()
+        let failure = #expect(throws: ServiceFailure.self) { try site.serve() }
         #expect(failure?.description.contains("served by another node") == true)
         socket.stop()
         close(open(path, O_CREAT | O_WRONLY, 0o600))
-        let other = #expect(throws: ServiceFailure.self) { try serve() }
+        let other = #expect(throws: ServiceFailure.self) { try site.serve() }
         #expect(other?.description.contains("is no socket") == true)
     }
 }

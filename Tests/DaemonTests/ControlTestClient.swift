@@ -1,8 +1,35 @@
+import Cluster
 import Glibc
+import Keeper
+import NIOPosix
 import Testing
 import Wire
 
 @testable import Daemon
+
+/// A control socket in a directory of its own, whose node only remembers what it was asked.
+struct ControlSite {
+    private let directory = TemporaryDirectory()
+    var path: String { "\(directory.path)/control.sock" }
+    let journal = EventJournal(node: "fs1")
+    let asked = Mailbox<UInt64>()
+    let requests = Mailbox<OperatorRequest>()
+
+    func serve(patience: Duration = .seconds(60)) throws -> ControlSocket {
+        let (asked, requests) = (asked, requests)
+        let socket = ControlSocket(
+            path: path, node: "fs1", journal: journal,
+            asked: ControlSocket.Asked(
+                ask: { id, request in
+                    requests.put(request)
+                    asked.put(id)
+                },
+                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) }),
+            patience: patience)
+        try socket.start(on: MultiThreadedEventLoopGroup.singleton)
+        return socket
+    }
+}
 
 /// A connected command: blocking, with a time limit on every read.
 final class ControlTestClient {
@@ -10,19 +37,11 @@ final class ControlTestClient {
     private var received: [UInt8] = []
 
     init(_ path: String) {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = (try? UnixSocket.connect(path: path, kind: SOCK_STREAM.rawValue)) ?? -1
+        #expect(descriptor >= 0)
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var name = sockaddr_un()
-        name.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let code = withUnsafePointer(to: name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        #expect(code == 0)
     }
 
     deinit { close(descriptor) }

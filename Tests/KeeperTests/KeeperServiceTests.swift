@@ -83,15 +83,8 @@ struct KeeperServiceTests {
             record = "/tmp/fsk\(getpid())-\(name).record"
             unlink(socket)
             listener = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue | SOCK_CLOEXEC.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(socket.utf8)) }
-            let isBound = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { [listener] in
-                    bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-                }
-            }
-            try #require(isBound && listen(listener, 4) == 0)
+            let bound = UnixSocket.withAddress(of: socket) { [listener] in bind(listener, $0, $1) }
+            try #require(bound == 0 && listen(listener, 4) == 0)
         }
 
         func clear() {

@@ -12,6 +12,10 @@ import Testing
         return names.filter { $0.hasSuffix(".scenario") }.sorted()
     }()
 
+    static func text(of story: String) throws -> String {
+        try String(contentsOf: folder.appending(path: story), encoding: .utf8)
+    }
+
     @Test("there are stories") func thereAreStories() {
         #expect(Self.files.count >= 15)
     }

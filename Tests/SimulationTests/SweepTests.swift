@@ -66,4 +66,13 @@ import Testing
         }
         #expect(found, "\(sabotage) went unnoticed")
     }
+
+    @Test(
+        "a broken law that storms hardly ever meet is noticed in a story that leads to it",
+        arguments: [(Sabotage.carelessPrimary, Law.zoneEpoch, "a-late-update-is-refused.scenario")])
+    func notices(_ sabotage: Sabotage, _ law: Law, in story: String) throws {
+        let scenario = Scenario(try ScenarioTests.text(of: story))
+        let failure = #expect(throws: Scenario.Failure.self) { try scenario.play(sabotage: sabotage) }
+        #expect(failure?.text.contains(law.rawValue) == true, "\(String(describing: failure))")
+    }
 }

@@ -36,7 +36,8 @@ extension Node {
                 ? "FreeSWITCH on \(holder.name) to bring the calls back" : nil
         case .lingering:
             guard let holder = state.grant(of: old)?.holder else { return nil }
-            return memoryObstacle(drain, old, at: now) ?? callObstacle(holder, old)
+            return withdrawalObstacle(drain, at: now) ?? memoryObstacle(drain, old, at: now)
+                ?? callObstacle(holder, old)
         case .emptying:
             guard let holder = state.grant(of: new)?.holder else { return nil }
             return memoryObstacle(drain, new, at: now)
@@ -57,6 +58,26 @@ extension Node {
         let rest = end - clusterTime(at: now)
         return rest > .zero
             ? "clients to forget \(address) (\(rest.milliseconds / 1000 + 1) s of TTL left)" : nil
+    }
+
+    /// The drained node was lost before DNS was seen to have withdrawn the old address: until then, and for as long as it may
+    /// be remembered, callers come there. When it was seen is remembered by this leader only; another one waits anew.
+    private func withdrawalObstacle(_ drain: Drain, at now: Instant) -> String? {
+        guard drain.forgottenAt == nil else { return nil }
+        if let obstacle = zoneObstacle { return obstacle }
+        guard let since = leadership?.withdrawnSince, since.phase == drain.phaseEpoch else {
+            return "DNS to withdraw \(drain.oldAddress)"
+        }
+        let rest = max(drain.ttl, largestServedTTL) + .seconds(1) - (now - since.at)
+        return rest > .zero
+            ? "clients to forget \(drain.oldAddress) (\(rest.milliseconds / 1000 + 1) s of TTL left)" : nil
+    }
+
+    private mutating func noteWithdrawal(_ drain: Drain, at now: Instant) {
+        guard drain.phase == .lingering, drain.forgottenAt == nil, zoneObstacle == nil,
+            leadership?.withdrawnSince?.phase != drain.phaseEpoch
+        else { return }
+        leadership?.withdrawnSince = Leadership.Withdrawal(phase: drain.phaseEpoch, at: now)
     }
 
     /// Whoever comes after the last look at the calls must be refused, not cut off.
@@ -106,7 +127,10 @@ extension Node {
             leadership?.pace = DrainPace()
             return
         }
+        // A phase proposed in this very pass is not what the zone was compared with.
+        guard drain.phaseEpoch == state?.drain?.phaseEpoch else { return }
         notePace(drain, scratch, at: now)
+        noteWithdrawal(drain, at: now)
         if let obstacle = drainObstacle(drain, in: scratch, at: now) {
             waitFor(obstacle, drain, &scratch, at: now)
         } else {
@@ -178,18 +202,38 @@ extension Node {
         of holder: Holder, _ reason: String, _ scratch: inout ControlState, at now: Instant
     ) -> Bool {
         guard let drain = scratch.drain else { return false }
+        if isTakerAlone(holder, in: drain, scratch, at: now) {
+            propose(.drain(.abort(reason: "\(holder.name): \(reason)")), &scratch, at: now)
+            // The new address goes to the drained node in the next pass.
+            return scratch.drain?.phase == .restoring
+        }
         switch drain.phase {
         case .raising, .publishing:
             guard holder == drain.from || holder == drain.to else { return false }
             propose(.drain(.abort(reason: "\(holder.name): \(reason)")), &scratch, at: now)
             // Its address moves in the next pass, as any other would.
             return scratch.drain?.phase == .restoring && holder == drain.to
+        // DNS may serve the old address still: whoever takes it then has a seat there, as any other.
+        case .withdrawing where holder == drain.from:
+            propose(.drain(.abort(reason: "\(holder.name): \(reason)")), &scratch, at: now)
+            return false
         case .forgetting, .movingRegistrations, .waitingForCalls:
             guard holder == drain.from else { return false }
             advance(drain.phase, .handingOver, &scratch, at: now)
             return scratch.drain?.phase == .handingOver
         default: return false
         }
+    }
+
+    /// The taker has the seat by now, and no other slave could follow it: the drained node has its seat again, and then the
+    /// new address too.
+    private func isTakerAlone(
+        _ holder: Holder, in drain: Drain, _ scratch: ControlState, at now: Instant
+    ) -> Bool {
+        guard drain.phase != .raising, drain.phase != .publishing,
+            partnerInDrain(for: drain.newAddress, besides: holder, in: scratch, at: now) == drain.from
+        else { return false }
+        return takers(for: drain.newAddress, in: scratch, at: now).allSatisfy { $0 == holder }
     }
 
     /// Nodes whose time in maintenance is over come back.

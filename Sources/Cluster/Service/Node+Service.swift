@@ -187,6 +187,7 @@ extension Node {
                 let cause = whyUnserved(grant, by: askers, at: now),
                 let to = takers(for: grant.address, upTo: .degraded, in: scratch, at: now)
                     .first(where: { $0 != grant.holder })
+                    ?? partnerInDrain(for: grant.address, besides: grant.holder, in: scratch, at: now)
             else { continue }
             if mustWithhold(in: scratch) {
                 withhold(scratch, at: now)

@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 @preconcurrency import Glibc
+import Keeper
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -93,18 +94,12 @@ final class ControlSocket: Sendable {
     }
 
     private func isServed() -> Bool {
-        var name = sockaddr_un()
-        name.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: name.sun_path) else { return false }
-        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return true }
-        defer { close(descriptor) }
-        return withUnsafePointer(to: name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
+        do throws(SystemFailure) {
+            close(try UnixSocket.connect(path: path, kind: SOCK_STREAM.rawValue))
+            return true
+        } catch {
+            // Without a socket to ask with nobody knows: what may be served is not removed.
+            return [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errno)
         }
     }
 

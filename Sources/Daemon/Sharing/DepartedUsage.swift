@@ -21,9 +21,11 @@ struct DepartedUsage {
 
     init(me: String) { self.me = me }
 
-    mutating func surveyed(_ survey: Survey, at now: Instant) {
+    /// - Parameter hasCalls: whether an address that just lost its holder may have calls to bring to another switch; where
+    ///   there is none, nobody would ever say that they came.
+    mutating func surveyed(_ survey: Survey, at now: Instant, hasCalls: (String) -> Bool) {
         for holder in members where !survey.members.contains(holder) && holder.name != me {
-            let addresses = holders.filter { $0.value == holder }.keys
+            let addresses = holders.filter { $0.value == holder && hasCalls($0.key) }.keys
             leaving.append(
                 Leaving(
                     origin: LimitOrigin(node: holder.name, life: holder.incarnation),

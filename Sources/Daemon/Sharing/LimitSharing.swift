@@ -111,8 +111,17 @@ final class LimitSharing {
             reachable: survey.heard, nodes: max(1, survey.members.count),
             isSplit: !survey.hasLease || survey.heard.count < survey.members.count)
         update { book, _ in book.setReach(reach) }
-        departed.surveyed(survey, at: BootClock.now())
+        departed.surveyed(survey, at: BootClock.now()) { hasCalls($0) }
         endMourning()
+    }
+
+    /// Whether our copy knows of calls on an address, or does not know all.
+    private func hasCalls(_ address: String) -> Bool {
+        let stream = StreamID.address(address)
+        guard replica.status(of: stream).map({ $0.isOwned || $0.isComplete }) == true else { return true }
+        var isThere = false
+        replica.forEach(in: stream) { isThere = isThere || $0.kind == .callLeg }
+        return isThere
     }
 
     /// The calls of an address came to another switch, their usage with them.

@@ -1,4 +1,5 @@
 @preconcurrency import Glibc
+import Keeper
 
 /// One connection to a UNIX socket that speaks in lines; every wait ends by itself.
 struct LineSocket: ~Copyable {
@@ -21,27 +22,16 @@ struct LineSocket: ~Copyable {
     private var scanned = 0
 
     init(path: String, patience: Duration) throws(Failure) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { throw .pathTooLong }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw .system(errno) }
-        // Bounds connect and send alike.
-        var limit = timeval(tv_sec: max(1, Int(patience.components.seconds)), tv_usec: 0)
-        setsockopt(
-            descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let status = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
+        do throws(SystemFailure) {
+            descriptor = try UnixSocket.connect(
+                path: path, kind: SOCK_STREAM.rawValue, patience: patience)
+        } catch {
+            switch error.errno {
+            case ENAMETOOLONG: throw .pathTooLong
+            case EAGAIN: throw .timeout
+            default: throw .system(error.errno)
+            }
         }
-        if status != 0 {
-            let number = errno
-            close(descriptor)
-            throw number == EAGAIN ? .timeout : .system(number)
-        }
-        self.descriptor = descriptor
     }
 
     deinit { close(descriptor) }

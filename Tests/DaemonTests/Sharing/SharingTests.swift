@@ -53,7 +53,7 @@ struct SharingTests {
         #expect(one.reports.next { $0.parted == [first] } != nil)
         #expect(try one.api("show channels count").contains("3 total"))
         // By another decision it has the address with another IP: the media of its calls are bound elsewhere.
-        try one.told(one.me, epoch: 2, members: members, ip: "127.83.7.210")
+        for site in [one, two] { try site.told(one.me, epoch: 2, members: members, ip: "127.83.7.210") }
         #expect(one.reports.next { $0.parted == [] } != nil)
         try one.told(one.me, epoch: 2, members: members, ip: "127.83.7.210", isParting: true)
         let second = HeldAddress(address: SharedSite.profile, epoch: Epoch(term: 1, index: 2))
