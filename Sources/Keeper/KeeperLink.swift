@@ -1,3 +1,4 @@
+import CLinux
 @preconcurrency import Glibc
 
 /// The keeper's end of the socket pair to its node service.

@@ -1,3 +1,4 @@
+import CLinux
 @preconcurrency import Glibc
 
 /// The way to a keeper that is a service of its own and is started by its socket.

@@ -1,3 +1,4 @@
+import CLinux
 @preconcurrency import Glibc
 
 /// UNIX sockets by their path.
