@@ -63,6 +63,7 @@ struct ClusterReader {
         }
         let limitRules = sections["limits"].map { self.limitRules($0) } ?? LimitRules()
         checkRules(draft, root: root)
+        checkListeners(draft, common: common, root: root)
         guard findings.errors.isEmpty, let name, let keyFile, let freeswitch = common.freeswitch,
             let timing = draft.timing,
             let expect = draft.expect

@@ -96,7 +96,7 @@ extension ClusterReader {
         let voters = max(listed, expect.value)
         if voters % 2 == 0, voters > 2 {
             findings.warn(
-                "\(voters) voters survive no more failures than \(voters - 1); a <witness> would add one",
+                "\(voters) voters bear no more failures at once than \(voters - 1) would; a <witness> would add one",
                 at: expect.place)
         }
     }
@@ -139,6 +139,30 @@ extension ClusterReader {
                     "address \(quoted(address.value.name)) is also the own address of node "
                         + quoted(node.value.node), at: address.place)
             }
+            if let server = draft.dns?.value.servers.first(where: { $0.endpoint.ip == address.value.ip }) {
+                findings.error(
+                    "address \(quoted(address.value.name)) is also that of the name server "
+                        + "\(server.endpoint), which would be asked on whichever machine holds it",
+                    at: address.place)
+            }
+        }
+        checkPrefixes(draft.addresses)
+    }
+
+    /// Addresses of one network have one prefix length, or alone: a machine takes the interface whose network holds
+    /// the address, and the wider of two would make routes of its own.
+    private mutating func checkPrefixes(_ addresses: [Placed<ServiceAddress>]) {
+        for (index, address) in addresses.enumerated() {
+            let other = addresses.prefix(index).first { other in
+                let (mine, its) = (address.value.prefixLength, other.value.prefixLength)
+                return mine != its
+                    && address.value.ip.isInNetwork(of: other.value.ip, prefixLength: min(mine, its))
+            }
+            guard let other = other?.value else { continue }
+            findings.warn(
+                "address \(quoted(address.value.name)) is a /\(address.value.prefixLength) and "
+                    + "\(quoted(other.name)) a /\(other.prefixLength) in the same network; give both the "
+                    + "prefix length of the network", at: address.place)
         }
     }
 

@@ -10,7 +10,7 @@ extension ClusterReader {
         let ttl = element.value("ttl") == nil ? .seconds(60) : ttl(element)
         let floor = element.value("floor") == nil ? 1 : number(element, "floor", in: 1...Self.seatLimit)
         let servers = readServers(element)
-        let (services, exclusive) = readServices(element)
+        let (services, exclusive) = readServices(element, zone: zone)
         let srv = readSRV(element)
         let seatNames = children(element, named: "seat-names", limit: 1)
         for child in seatNames {
@@ -73,7 +73,7 @@ extension ClusterReader {
     }
 
     private mutating func readServices(
-        _ element: Element
+        _ element: Element, zone: String?
     ) -> (all: [Placed<String>], exclusive: [String]) {
         var services: [Placed<String>] = []
         var exclusive: [String] = []
@@ -83,7 +83,7 @@ extension ClusterReader {
             let isExclusive = choice(
                 child, "exclusive", [(name: "yes", value: true), (name: "no", value: false)], otherwise: false
             )
-            guard let name = domainName(child, "name"), let isExclusive else { continue }
+            guard let name = serviceName(child, zone: zone), let isExclusive else { continue }
             if isExclusive { exclusive.append(name) }
             if services.contains(where: { $0.value == name }) {
                 findings.error("a second <service> has the name \(quoted(name))", at: child.place)
@@ -91,6 +91,21 @@ extension ClusterReader {
             services.append(Placed(value: name, place: child.place))
         }
         return (services, exclusive)
+    }
+
+    /// Relative to the zone. One that ends with a dot (RFC 1035 §5.1), or with the zone's name, is taken for an absolute one.
+    private mutating func serviceName(_ element: Element, zone: String?) -> String? {
+        guard let name = domainName(element, "name"), let text = element.value("name"), let zone else {
+            return nil
+        }
+        if name.hasSuffix(".\(zone)") { return String(name.dropLast(zone.utf8.count + 1)) }
+        if name == zone || text.hasSuffix(".") {
+            findings.error(
+                "<service> name=\(quoted(text)) is no name below the zone \(zone); write it without the zone, "
+                    + "like sip", at: element.place)
+            return nil
+        }
+        return name
     }
 
     private mutating func readSRV(_ element: Element) -> [Placed<DNSSettings.SRVSettings>] {

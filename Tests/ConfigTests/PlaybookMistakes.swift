@@ -93,6 +93,12 @@ let playbookStepMistakes = [
         "<wait for=\"1m\"/>", "<drain target=\"fs1\" deadline=\"1h\" timeout=\"10m\"/>",
         "27: <drain> timeout=\"10m\" must be longer than deadline=1h, or the step fails before it"),
     PlaybookMistake(
+        "headroom=\"2\"", "headroom=\"3\"",
+        "7: <check> headroom=\"3\" is more slaves than there can be: 4 nodes with 2 seats leave 2"),
+    PlaybookMistake(
+        "slaves-below=\"1\"", "slaves-below=\"3\"",
+        "6: <abort-if> slaves-below=\"3\" is more slaves than there can be: 4 nodes with 2 seats leave 2"),
+    PlaybookMistake(
         "<undrain node=\"${node}\"/>", "<undrain node=\"master1\"/>",
         "17: <undrain> node=\"master1\" is an unknown node; the nodes are fs1, fs2, fs3, fs4"),
     PlaybookMistake(

@@ -1,6 +1,43 @@
 /// Elements that do not fit together.
 let ruleMistakes: [Mistake] = [
     Mistake(
+        "a service address of the name server's",
+        "10.77.0.19/24",
+        "10.77.0.53/24",
+        [
+            #"17: address "delta" is also that of the name server 10.77.0.53:53, which would be asked on whichever machine holds it"#
+        ]),
+    Mistake(
+        "an event socket where FreeSWITCH has its own",
+        "</cluster>",
+        #"<event-socket listen="127.0.0.1:8021" password-file="s"/></cluster>"#,
+        [
+            "31: <event-socket> listen=127.0.0.1:8021 is also FreeSWITCH's event socket, <freeswitch> socket="
+        ]),
+    Mistake(
+        "two services of ours at one port",
+        "</cluster>",
+        #"<event-socket listen="127.0.0.1:8121" password-file="s"/>"#
+            + #"<limit-service listen="127.0.0.1:8121" password-file="s"/></cluster>"#,
+        [
+            "31: <limit-service> listen=127.0.0.1:8121 is also that of <event-socket>"
+        ]),
+    Mistake(
+        "a service of ours at the port of the replica links",
+        "</cluster>",
+        #"<limit-service listen="10.77.0.3:5406" password-file="s"/></cluster>"#,
+        [
+            "31: <limit-service> listen=10.77.0.3:5406 is also the port of the replica links"
+        ]),
+    Mistake(
+        "one node's event socket at a service address",
+        #"<node name="fs3"/>"#,
+        #"<node name="fs3"><event-socket listen="10.77.0.11:8121" password-file="s"/></node>"#,
+        [
+            #"10: <event-socket> listen=10.77.0.11:8121 is the service address "alpha", which a machine has "#
+                + "only while it holds it; listen on an address of the machine"
+        ]),
+    Mistake(
         "a seat with an unknown address",
         #"address="beta""#,
         #"address="bta""#,

@@ -42,8 +42,35 @@ import Testing
             "expect=\"5\"", with: "expect=\"4\"")
         #expect(
             try warnings(of: text) == [
-                "c.xml:7: 4 voters survive no more failures than 3; a <witness> would add one"
+                "c.xml:7: 4 voters bear no more failures at once than 3 would; a <witness> would add one"
             ])
+    }
+
+    @Test("addresses of one network with two prefix lengths get a hint", arguments: [16, 32])
+    func prefixes(length: Int) throws {
+        let text = goodFile.replacing("10.77.0.19/24", with: "10.77.0.19/\(length)")
+        #expect(
+            try warnings(of: text) == [
+                "c.xml:17: address \"delta\" is a /\(length) and \"alpha\" a /24 in the same network; give both "
+                    + "the prefix length of the network"
+            ])
+    }
+
+    @Test(
+        "a service name that ends with the zone's name is the one below the zone",
+        arguments: ["sip.voip.example.net.", "SIP.voip.example.net", "sip."])
+    func absoluteService(name: String) throws {
+        let text = goodFile.replacing("<service name=\"sip\"/>", with: "<service name=\"\(name)\"/>")
+        if name == "sip." {
+            #expect(
+                problems(of: text) == [
+                    "26: <service> name=\"sip.\" is no name below the zone voip.example.net; write it without the "
+                        + "zone, like sip"
+                ])
+            return
+        }
+        let file = try ClusterFile.load(text: Array(text.utf8), path: "c.xml")
+        #expect(file.settings.dns?.services == ["sip"])
     }
 
     @Test("a cluster that may form before all are there is told so") func earlyStart() throws {

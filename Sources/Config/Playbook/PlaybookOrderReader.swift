@@ -149,9 +149,22 @@ extension PlaybookReader {
                 element, "dns", [("converged", PlaybookCheck.zoneConverged as PlaybookCheck?)],
                 otherwise: nil) ?? nil
         case "headroom":
-            return number(element, "headroom", in: 0...ClusterReader.nodeLimit).map { .headroom(slaves: $0) }
+            let slaves = number(element, "headroom", in: 0...ClusterReader.nodeLimit)
+            if let slaves { checkSlaves(element, "headroom", slaves) }
+            return slaves.map { .headroom(slaves: $0) }
         default: return nil
         }
+    }
+
+    /// A cluster never has more slaves than nodes without seats.
+    mutating func checkSlaves(_ element: Element, _ attribute: String, _ slaves: Int) {
+        guard let cluster, !cluster.nodes.isEmpty else { return }
+        let nodes = cluster.nodes.filter { $0.kind == .full }.count
+        let most = max(0, nodes - cluster.seats.count)
+        guard slaves > most else { return }
+        refuse(
+            element, attribute,
+            "is more slaves than there can be: \(nodes) nodes with \(cluster.seats.count) seats leave \(most)")
     }
 
     /// An address and a port; the address may be one of the cluster's, by its name.

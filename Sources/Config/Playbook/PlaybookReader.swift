@@ -209,8 +209,10 @@ struct PlaybookReader: AttributeReading {
         allow(element, children: [])
         refuseText(in: element)
         let words = [("yes", true), ("no", false)]
+        let slavesBelow = number(element, "slaves-below", in: 1...ClusterReader.nodeLimit)
+        if let slavesBelow { checkSlaves(element, "slaves-below", slavesBelow) }
         return PlaybookAborts(
-            slavesBelow: number(element, "slaves-below", in: 1...ClusterReader.nodeLimit),
+            slavesBelow: slavesBelow,
             onNodeFailure: choice(element, "node-fails", words, otherwise: true) ?? true,
             onThinQuorum: choice(element, "quorum-thin", words, otherwise: true) ?? true)
     }

@@ -20,6 +20,10 @@ final class DatagramSocket {
     /// A full second of sixty-four nodes fits, and some milliseconds of a flood.
     static let receiveBuffer: Int32 = 1 << 22
     private static let receiveBufferForce: Int32 = 33
+    // linux/in.h and linux/in6.h: 0 means only what arrives on the interface where this socket joined the group. Otherwise
+    // rings that share a group and a port would hear each other, and one that is cut would seem to live.
+    private static let multicastAllV4: Int32 = 49
+    private static let multicastAllV6: Int32 = 29
     /// Whether the kernel drops what does not begin as our datagrams do.
     private(set) var isFiltered = false
 
@@ -61,6 +65,7 @@ final class DatagramSocket {
         try set(level, IP_MULTICAST_TTL, Int32(1), "IP_MULTICAST_TTL")
         try loop(true, .v4)
         withUnsafeMutableBytes(of: &request.imr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
+        try set(level, Self.multicastAllV4, Int32(0), "IP_MULTICAST_ALL")
         try set(level, IP_ADD_MEMBERSHIP, request, "join \(group.address)")
     }
 
@@ -69,6 +74,8 @@ final class DatagramSocket {
         try set(level, IPV6_MULTICAST_IF, Int32(group.interface), "IPV6_MULTICAST_IF")
         try set(level, IPV6_MULTICAST_HOPS, Int32(1), "IPV6_MULTICAST_HOPS")
         try loop(true, .v6)
+        // Since Linux 4.20; an older kernel has no say in it.
+        try? set(level, Self.multicastAllV6, Int32(0), "IPV6_MULTICAST_ALL")
         var request = ipv6_mreq()
         request.ipv6mr_interface = group.interface
         withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) { $0.copyBytes(from: group.address.bytes) }
