@@ -197,7 +197,7 @@ let ruleMistakes: [Mistake] = [
     Mistake(
         "a service twice",
         #"<service name="sip"/>"#,
-        #"<service name="sip"/><service name="SIP."/>"#,
+        #"<service name="sip"/><service name="SIP"/>"#,
         [
             #"26: a second <service> has the name "sip""#
         ]),

@@ -31,9 +31,7 @@ import Testing
         Way(phase: "lingering", drain: "drain master1 0ms handover"),
         Way(phase: "rotating", first: ["until waiting-for-calls", "calls fs1 0"]),
         Way(phase: "restoring", first: ["until forgetting", "dns refuses", "abort"]),
-        Way(
-            phase: "retreating",
-            first: ["until forgetting", "abort", "until restoring", "run 2ms", "dns refuses"]),
+        Way(phase: "retreating", first: ["until forgetting", "abort"]),
         Way(phase: "emptying", first: ["until forgetting", "abort"]),
         Way(phase: "aborting", first: ["until waiting-for-calls", "abort"]),
     ]
