@@ -98,13 +98,11 @@ extension ControlState {
             address: move.address, holder: move.to, epoch: epoch,
             conditions: old.conditions + [.released(by: move.from, epoch: old.epoch)], reason: move.reason)
         grants[at].isAutomatic = move.isAutomatic
-        followDrain(move)
         if move.isAutomatic == true { takeovers.append(time) }
-        return .done(
-            ClusterEvent(
-                .seatMoving, seat(at: move.address)?.name ?? move.address,
-                "\(move.address) moves from \(move.from.name) to \(move.to.name): \(move.reason)",
-                epoch: epoch))
+        let moving = ClusterEvent(
+            .seatMoving, seat(at: move.address)?.name ?? move.address,
+            "\(move.address) moves from \(move.from.name) to \(move.to.name): \(move.reason)", epoch: epoch)
+        return Applied(events: [moving] + followDrain(move, at: epoch))
     }
 
     mutating func revoke(_ address: String, from: Holder, reason: String, at epoch: Epoch) -> Applied {

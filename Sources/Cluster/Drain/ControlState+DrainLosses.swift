@@ -11,10 +11,19 @@ extension ControlState {
     }
 
     /// An address of the drain went to another node by its holder's own wish.
-    mutating func followDrain(_ move: Move) {
-        guard drain != nil else { return }
-        if drain?.oldAddress == move.address, drain?.from == move.from { drain?.from = move.to }
-        if drain?.newAddress == move.address, drain?.to == move.from { drain?.to = move.to }
+    mutating func followDrain(_ move: Move, at epoch: Epoch) -> [ClusterEvent] {
+        guard let drain else { return [] }
+        if drain.newAddress == move.address, drain.to == move.from { self.drain?.to = move.to }
+        guard drain.oldAddress == move.address, drain.from == move.from else { return [] }
+        guard seat(drain.seat)?.address == drain.newAddress else {
+            self.drain?.from = move.to
+            return []
+        }
+        // The drained node is free: what it was to do, to refuse calls and to go into maintenance, is not for a node
+        // that serves a seat.
+        enterMaintenance(drain)
+        self.drain?.enter(.lingering, at: epoch, time)
+        return self.drain.map { [event(of: $0, epoch)] } ?? []
     }
 
     /// The holder was fenced; its addresses have their successors already.
