@@ -97,6 +97,29 @@ struct ControlAbuseTests {
         #expect(try next.response() == .reply(.plan(["served"])))
     }
 
+    @Test("clients that only stay connected shut nobody out, and whoever asked and then waits is as they are")
+    func idlers() throws {
+        let socket = try site.serve()
+        defer { socket.stop() }
+        let asking = ControlTestClient(path)
+        asking.ask(.ask(.status))
+        let id = try #require(asked.next())
+        let idlers = (0..<150).map { _ in ControlTestClient(path) }
+        let late = ControlTestClient(path)
+        late.ask(.rings)
+        guard case .rings = try late.response() else {
+            Issue.record("the newest is answered")
+            return
+        }
+        // Its request is under way all the while, so it stays.
+        socket.answer(id, .plan(["served"]))
+        #expect(try asking.response() == .reply(.plan(["served"])))
+        #expect(idlers[0].line() == nil, "the oldest that asked nothing made room")
+        let others = (0..<150).map { _ in ControlTestClient(path) }
+        #expect(asking.line() == nil, "and so does who asked once and asks nothing more")
+        withExtendedLifetime(others) {}
+    }
+
     @Test("the node says who asks, and what the client calls itself stands beside it")
     func claims() throws {
         let socket = try site.serve()

@@ -63,6 +63,47 @@ import Wire
         #expect(own.map(\.level) == [.fine, .wrong], "the keeper would find no interface either")
     }
 
+    @Test("a service address that somebody has who should not is told, with who it is") func addressUse() throws {
+        var file = try Self.file()
+        let held = try #require(IPAddress("10.77.0.11"))
+        let free = ServiceAddress(name: "omega", ip: try #require(IPAddress("10.77.0.30")), prefixLength: 24)
+        file.settings.addresses.append(free)
+        let report = try StatusFixture.report()
+        func texts(
+            _ report: StatusReport?, here: [String] = [], answering: [String] = []
+        ) throws -> [String] {
+            let interfaces = try here.map { try Self.interface($0) }
+            let check = AddressUseCheck(
+                file: file, report: report, interfaces: interfaces,
+                stations: { asked in
+                    var found: [IPAddress: String] = [:]
+                    for ip in asked where answering.contains("\(ip)") { found[ip] = "02:00:00:00:00:07" }
+                    return found
+                })
+            return check.findings.map { "\($0.level) \($0.subject): \($0.text)" }
+        }
+        #expect(try texts(report) == [])
+        // The node itself holds it, or another node does and answers for it.
+        #expect(try texts(report, here: ["10.77.0.11"]) == [])
+        #expect(try texts(report, answering: ["\(held)"]) == [])
+        #expect(
+            try texts(report, here: ["10.77.0.30"]) == [
+                "wrong address omega: 10.77.0.30 is on eth0, and fsdns did not put it there: two machines could "
+                    + "answer for it"
+            ])
+        #expect(
+            try texts(report, answering: ["10.77.0.30"]) == [
+                "wrong address omega: 02:00:00:00:00:07 answers for 10.77.0.30, which no node holds"
+            ])
+        #expect(
+            try texts(nil, here: ["10.77.0.11"], answering: ["10.77.0.30"]) == [
+                "notice address alpha: 10.77.0.11 is on eth0, and no node service answers here: only fsdns may put it "
+                    + "there",
+                "notice address omega: 02:00:00:00:00:07 answers for 10.77.0.30; that is right only if it is a node of "
+                    + "this cluster which holds it",
+            ])
+    }
+
     @Test("no carrier, half duplex and a missing route are wrong, what the kernel does not say is not")
     func links() throws {
         let interfaces = try [Self.interface("10.77.0.1")]

@@ -13,7 +13,8 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
     private struct State {
         /// A slice, so that taking lines off its front moves nothing.
         var unread: ArraySlice<UInt8> = []
-        var isAdmitted = false
+        /// Among the socket's clients; nil before and after.
+        var place: UInt64?
         /// A request waits for its answer.
         var isBusy = false
         /// Reading goes on when the request is answered.
@@ -40,23 +41,21 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
     init(socket: ControlSocket) { self.socket = socket }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard socket.admit() else {
-            finish(context.channel, .failure("too many clients"))
-            return
-        }
-        state.withLock { $0.isAdmitted = true }
+        let place = socket.admit(context.channel)
+        state.withLock { $0.place = place }
         let caller = ControlCaller.of(context.channel)
         state.withLock { $0.caller = caller }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let (isAdmitted, follower) = state.withLock { state in
+        let (place, follower) = state.withLock { state in
             state.isOver = true
             state.unread = []
-            defer { state.follower = nil }
-            return (state.isAdmitted, state.follower)
+            defer { (state.follower, state.place) = (nil, nil) }
+            return (state.place, state.follower)
         }
-        if isAdmitted { socket.dismiss() }
+        if let place { socket.dismiss(place) }
+        if follower != nil { socket.endFollowing() }
         if let follower { socket.events.leave(follower) }
         context.fireChannelInactive()
     }
@@ -104,7 +103,7 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
         }
         switch next {
         case .serve(let line):
-            guard socket.begin() else {
+            guard let place = state.withLock({ $0.place }), socket.begin(place) else {
                 return finish(channel, .failure("too many other requests wait for an answer; try again"))
             }
             serve(line, channel)
@@ -118,10 +117,14 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
         socket.end()
         // Later and not at once, so that many short requests do not nest, and every client gets its turn.
         channel.eventLoop.execute { [self] in
-            let isReadHeld = state.withLock { state in
+            let (isReadHeld, resting) = state.withLock { state in
                 state.isBusy = false
                 defer { state.isReadHeld = false }
-                return state.isReadHeld
+                return (state.isReadHeld, state.follower == nil ? state.place : nil)
+            }
+            if let resting {
+                let place = socket.rest(resting, channel)
+                state.withLock { $0.place = place }
             }
             serveNext(channel)
             // Held again when the next request is under way by now.
@@ -195,6 +198,10 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
             finish(channel, .failure("the events are followed already"))
             return
         }
+        guard socket.beginFollowing() else {
+            finish(channel, .failure("too many others follow the events"))
+            return
+        }
         let follower = socket.events.follow(after: after) { [weak self] in
             channel.eventLoop.execute { [weak self] in self?.tellEvents(channel) }
         }
@@ -202,7 +209,10 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
             if !state.isOver { state.follower = follower }
             return state.isOver
         }
-        if isGone { return socket.events.leave(follower) }
+        if isGone {
+            socket.events.leave(follower)
+            return socket.endFollowing()
+        }
         tellEvents(channel)
     }
 

@@ -28,12 +28,21 @@ final class ControlSocket: Sendable {
     private struct State {
         var nextID: UInt64 = 1
         var waiting: [UInt64: Waiting] = [:]
-        var clients = 0
+        /// A client counts as proven while a request of it is under way and for as long as it follows the events: one that
+        /// only stays connected makes room.
+        var slots = ConnectionSlots(
+            .init(
+                strangers: ControlSocket.idleLimit, perSource: ControlSocket.idleLimit,
+                proven: ControlSocket.requestLimit + ControlSocket.followerLimit))
+        /// By their numbers in `slots`.
+        var clients: [UInt64: any Channel] = [:]
+        var followers = 0
         /// Requests without an answer yet, of whatever kind and whether or not their clients still wait.
         var underWay = 0
     }
 
-    private static let clientLimit = 64
+    private static let idleLimit = 64
+    private static let followerLimit = 64
     /// Requests under way at once: so many at most lie before the node's own work.
     private static let requestLimit = 64
     /// This node's name, which is part of who asks.
@@ -118,20 +127,49 @@ final class ControlSocket: Sendable {
 
     // MARK: - For clients
 
-    func admit() -> Bool {
+    /// Takes a client in that asks nothing yet; the one that has asked nothing for longest may have to leave for it.
+    ///
+    /// - Returns: its place.
+    func admit(_ client: any Channel) -> UInt64 {
+        let (place, evicted) = state.withLock { state in
+            let (place, evicted) = state.slots.admit(source: nil)
+            state.clients[place] = client
+            return (place, evicted.compactMap { state.clients.removeValue(forKey: $0) })
+        }
+        for client in evicted { client.close(promise: nil) }
+        return place
+    }
+
+    func dismiss(_ place: UInt64) {
         state.withLock { state in
-            guard state.clients < Self.clientLimit else { return false }
-            state.clients += 1
+            state.slots.leave(place)
+            state.clients[place] = nil
+        }
+    }
+
+    /// Its requests are answered: it is one of those that ask nothing again.
+    ///
+    /// - Returns: its new place.
+    func rest(_ place: UInt64, _ client: any Channel) -> UInt64 {
+        dismiss(place)
+        return admit(client)
+    }
+
+    /// Whether one more client may follow the events; each allowed one is given back by `endFollowing`.
+    func beginFollowing() -> Bool {
+        state.withLock { state in
+            guard state.followers < Self.followerLimit else { return false }
+            state.followers += 1
             return true
         }
     }
 
-    func dismiss() { state.withLock { $0.clients -= 1 } }
+    func endFollowing() { state.withLock { $0.followers -= 1 } }
 
     /// Whether one more request may be under way; each allowed one is given back by `end`.
-    func begin() -> Bool {
+    func begin(_ place: UInt64) -> Bool {
         state.withLock { state in
-            guard state.underWay < Self.requestLimit else { return false }
+            guard state.underWay < Self.requestLimit, state.slots.prove(place) else { return false }
             state.underWay += 1
             return true
         }

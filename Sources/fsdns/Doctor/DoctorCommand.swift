@@ -26,6 +26,7 @@ struct DoctorCommand: ParsableCommand {
         let file = try ConfigCommand.load(config)
         var findings = ConfigurationCheck(file: file, path: config, flag: name).findings
         findings += NetworkCheck(file: file).findings
+        findings += AddressUseCheck(file: file, report: try? control.client.status()).findings
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
         findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
