@@ -13,7 +13,7 @@ extension LabSuites {
                 switch self {
                 case .multicast: "ip daddr 239.77.0.1 udp dport 5405 drop"
                 case .unicast: "ip daddr != 239.77.0.1 udp dport 5405 drop"
-                case .link: "tcp sport 5405 drop; tcp dport 5405 drop"
+                case .link: "tcp sport 5405 drop\ntcp dport 5405 drop"
                 }
             }
 
@@ -42,7 +42,15 @@ extension LabSuites {
             let other = try #require(lab.hosts.first { $0.name != before.leader && $0.name != deaf.name })
             try deaf.machine.check(
                 ["nft", "-f", "-"],
-                input: "table ip ways { chain in { type filter hook input priority 0; \(way.filter) } }\n")
+                input: """
+                    table ip ways {
+                      chain in {
+                        type filter hook input priority 0
+                        \(way.filter)
+                      }
+                    }
+
+                    """)
             let sentence = way.sentence(deaf.name)
             // A link that decisions need is missed soon; a node that cannot follow may be taken out of the cluster.
             for host in way == .link ? [deaf] : [deaf, other] {
