@@ -135,6 +135,10 @@ extension Node {
 
     private mutating func leaderChanged(_ leader: MemberID?, _ term: Term, at now: Instant) {
         for pending in requests.stranded(under: leader) {
+            if pending.isLook {
+                answerItself(pending, at: now)
+                continue
+            }
             answer(pending, .unavailable("the leader was lost before it answered; look, then repeat"))
         }
         if leader != nil { zoneKeeper.rate.elected(at: now) }

@@ -48,7 +48,7 @@ extension Node {
         if case .terminal = asker, let leader = raft.leader, leader != raft.me,
             neighbours.isHeard(leader, within: timing.deadAfter, at: now)
         {
-            let id = requests.forward(asker, to: leader, at: now)
+            let id = requests.forward(asker, to: leader, isLook: request == .status, at: now)
             effects.append(.send(.request(id: id, request), to: leader))
             return
         }
@@ -61,9 +61,18 @@ extension Node {
 
     /// Nobody is left without an answer: one on its way to us may have been lost with its link.
     mutating func endWaiting(at now: Instant) {
+        for pending in requests.unanswered(before: now - .seconds(1)) { answerItself(pending, at: now) }
         for pending in requests.outdated(before: now - .seconds(8)) {
             answer(pending, .unavailable("no answer within 8 s; it may have been done: look, then repeat"))
         }
+    }
+
+    /// The leader said nothing, perhaps because the link to it is cut: an operator on this machine needs to see that.
+    mutating func answerItself(_ pending: PendingRequests.Pending, at now: Instant) {
+        var report = statusReport(at: now)
+        let leader = pending.forwardedTo?.name ?? "the leader"
+        report.warnings.insert("only what \(name) sees itself: \(leader), which leads, did not answer it", at: 0)
+        answer(pending, .status(report))
     }
 
     mutating func answer(_ asker: PendingRequests.Asker, _ reply: OperatorReply) {

@@ -13,6 +13,8 @@ struct PendingRequests: Hashable, Sendable {
         /// Our number for a request carried to the leader, and who that was.
         var forwardedAs: UInt64?
         var forwardedTo: MemberID?
+        /// It only wants to look: what this node sees itself is better than no answer.
+        var isLook = false
         /// What will be said when it is agreed.
         var lines: [String] = []
     }
@@ -25,10 +27,11 @@ struct PendingRequests: Hashable, Sendable {
 
     var isFull: Bool { waiting.count >= Limits.pendingRequests }
 
-    mutating func forward(_ asker: Asker, to leader: MemberID, at now: Instant) -> UInt64 {
+    mutating func forward(_ asker: Asker, to leader: MemberID, isLook: Bool, at now: Instant) -> UInt64 {
         let number = nextNumber
         nextNumber += 1
-        waiting.append(Pending(asker: asker, since: now, forwardedAs: number, forwardedTo: leader))
+        waiting.append(
+            Pending(asker: asker, since: now, forwardedAs: number, forwardedTo: leader, isLook: isLook))
         return number
     }
 
@@ -47,6 +50,9 @@ struct PendingRequests: Hashable, Sendable {
     }
 
     mutating func outdated(before instant: Instant) -> [Pending] { take { $0.since < instant } }
+
+    /// Those that only want to look and have waited since before then.
+    mutating func unanswered(before instant: Instant) -> [Pending] { take { $0.isLook && $0.since < instant } }
 
     mutating func applied(_ epoch: Epoch) -> [Pending] { take { $0.epoch == epoch } }
 

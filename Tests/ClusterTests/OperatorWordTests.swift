@@ -44,6 +44,28 @@ import Testing
         }
     }
 
+    @Test("a node whose link to the leader is cut shows what it sees itself, and says so") func ownView() throws {
+        let (settled, leader, _) = try settled()
+        var stage = settled
+        let deaf = try #require([0, 1, 2].first { $0 != leader })
+        stage.cutMessages = [Stage.Way(from: leader, to: deaf)]
+        guard case .status(let report) = stage.ask(deaf, .status) else {
+            Issue.record("status is answered")
+            return
+        }
+        #expect(report.node == "fs\(deaf)")
+        #expect(
+            report.warnings.first
+                == "only what fs\(deaf) sees itself: fs\(leader), which leads, did not answer it")
+        stage.cutMessages = []
+        stage.run(.seconds(1))
+        guard case .status(let later) = stage.ask(deaf, .status) else {
+            Issue.record("status is answered")
+            return
+        }
+        #expect(!later.warnings.contains { $0.hasPrefix("only what") })
+    }
+
     @Test("words that name nothing are refused with what there is") func unknown() throws {
         let (settled, leader, holder) = try settled()
         var stage = settled

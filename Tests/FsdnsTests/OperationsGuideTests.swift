@@ -9,6 +9,7 @@ import Testing
     /// What contributes to status, by file and function.
     private static let sayings: [(file: String, functions: [String])] = [
         ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
+        ("Cluster/Node+Operator.swift", ["answerItself"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
