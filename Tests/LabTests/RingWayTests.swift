@@ -58,11 +58,11 @@ extension LabSuites {
                     try host.status().warnings?.contains { $0.hasPrefix(sentence) } == true
                 }
             }
-            #expect(try deaf.command("rings").contains("! " + sentence.prefix(9)))
+            #expect(try deaf.command("rings").contains("! " + sentence.prefix(7)))
             let doctor = try deaf.tryCommand(
                 "doctor", "--config", deaf.clusterFile, "--name", deaf.name, "--state-dir", "/tmp")
             #expect(doctor.status == 1)
-            #expect(doctor.output.contains("rings: " + sentence.prefix(9)))
+            #expect(doctor.output.contains("rings: " + sentence.prefix(7)))
             if way != .link {
                 let during = try lab.status()
                 #expect(during.seats.map(\.holder) == before.seats.map(\.holder))
