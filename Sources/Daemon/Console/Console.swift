@@ -16,6 +16,8 @@ final class Console {
     private let hashDump: () -> [UInt8]
     private let log: EventLog
     private let runner = CommandRunner(parallel: 4, waiting: 60)
+    /// For those who may only look: however much they ask, they hold up nobody who may change something.
+    private let lookers = CommandRunner(parallel: 2, waiting: 60)
 
     init(
         loop: any EventLoop, program: String, controlPath: String, origin: EventStamp.Origin,
@@ -30,7 +32,10 @@ final class Console {
         self.log = log
     }
 
-    func stop() { runner.stop() }
+    func stop() {
+        runner.stop()
+        lookers.stop()
+    }
 
     /// - Parameters:
     ///   - asker: for the cluster's memory of who asked.
@@ -45,7 +50,7 @@ final class Console {
         case .limitDump: then(hashDump())
         case .switchname: then(Array(origin.switchname.utf8))
         case .hostname: then(Array(origin.hostname.utf8))
-        case .version: start(["version"], asker, then)
+        case .version: start(["version"], asker, mayChange, then)
         case .coreUUID: then(Array(origin.coreUUID.utf8))
         case .complete(let argument): then(ConsoleCommand.completion(argument, names: names()))
         case .unknown(let name): then(ConsoleCommand.notFound(name))
@@ -62,20 +67,22 @@ final class Console {
                 return
             }
             if !call.isReading { log.notice("console", asker, "asks: cluster \(words)") }
-            start(call.arguments, asker, then)
+            start(call.arguments, asker, mayChange, then)
         } catch {
             then(Array("-ERR \(error)\n".utf8))
         }
     }
 
-    private func start(_ arguments: [String], _ asker: String, _ then: @escaping ([UInt8]) -> Void) {
+    private func start(
+        _ arguments: [String], _ asker: String, _ mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
+    ) {
         let order = CommandRunner.Order(
             program: program, arguments: arguments,
             environment: ["FSDNS_OPERATOR": asker, "NO_COLOR": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
             deadline: Self.deadline, outputLimit: Self.answerLimit)
         let then = NIOLoopBound(then, eventLoop: loop)
         let loop = loop
-        runner.run(order) { outcome in
+        (mayChange ? runner : lookers).run(order) { outcome in
             let answer = Self.answer(outcome)
             loop.execute { then.value(answer) }
         }

@@ -21,6 +21,7 @@ final class EventSocketClient: ChannelInboundHandler {
     private var session: ServerSession
     private var inputs: [ServerSession.Input] = []
     private var isBusy = false
+    private var isTurnGiven = false
     private var isAdmitted = false
     /// Written to the channel, not yet taken by the system.
     private var unsent = 0
@@ -121,6 +122,19 @@ final class EventSocketClient: ChannelInboundHandler {
         inputs = []
         isBusy = false
         channel.flush()
+        giveTurn()
+    }
+
+    /// What is left of many commands waits until every other client was served.
+    private func giveTurn() {
+        guard session.wantsTurn, !isTurnGiven else { return }
+        isTurnGiven = true
+        server.loop.assumeIsolated().execute { [weak self] in
+            guard let self else { return }
+            isTurnGiven = false
+            take(.turn)
+            readMore()
+        }
     }
 
     private func pass(_ input: ServerSession.Input) {
@@ -141,15 +155,16 @@ final class EventSocketClient: ChannelInboundHandler {
         case .passwordRefused: server.refused(self)
         case .authenticated:
             patience?.cancel()
-            server.authenticated(self)
+            server.authenticated(self, mayChange: session.mayChange)
         case .run(let request):
             // Kept until the answer: others hear of the end of a job whose client is gone.
             server.run(request, by: address, mayChange: session.mayChange) { [self] answer in
                 take(.answer(request.id, answer))
                 readMore()
             }
-        case .sendevent(let event): server.sent(event, by: address, mayChange: session.mayChange)
-        case .jobDone(let event): server.fire(event, by: "bgapi")
+        case .sendevent(let event): server.sent(event, by: self, mayChange: session.mayChange)
+        // Who may only look is believed by nobody else: what it makes happen is told to it alone.
+        case .jobDone(let event): server.fire(event, by: "bgapi", to: session.mayChange ? nil : self)
         case .lostEvents(let count):
             server.log.warning("event-socket", address, "\(count) events were dropped: it does not read them")
         case .failed(let error):

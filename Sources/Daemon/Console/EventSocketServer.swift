@@ -13,6 +13,8 @@ import Wire
 final class EventSocketServer {
     /// Clients with the right password.
     static let clientLimit = 256
+    /// Of these, with the password for looking: they keep no operator out.
+    static let lookerLimit = 192
     /// Connections that have not given it, or that are told no, slowly; the oldest makes room.
     static let strangerLimit = 64
     /// Of what one client sends at once, in bytes: a `sendevent` is told to everybody.
@@ -40,6 +42,8 @@ final class EventSocketServer {
         .init(
             strangers: EventSocketServer.strangerLimit, perSource: EventSocketServer.strangerLimit,
             proven: EventSocketServer.clientLimit))
+    /// The places of those who may only look.
+    private var lookers: Set<UInt64> = []
     private var listener: (any Channel)?
     private var isStopped = false
     /// Told once, until it changes.
@@ -123,21 +127,24 @@ final class EventSocketServer {
     }
 
     /// Stamps an event and tells it to all clients that want it.
-    func fire(_ event: SwitchEvent, by function: String) {
+    ///
+    /// - Parameter only: the one client that is told, instead of all.
+    func fire(_ event: SwitchEvent, by function: String, to only: EventSocketClient? = nil) {
         sequence += 1
         let time = Self.now()
         let stamped = event.stamped(
             EventStamp(
                 origin: origin, microseconds: time.microseconds, utcOffset: time.utcOffset, file: "fsdns",
                 function: function, line: 0, sequence: sequence))
-        for client in clients { client.take(.publish(stamped)) }
+        for client in only.map({ [$0] }) ?? clients { client.take(.publish(stamped)) }
     }
 
-    /// A client's `sendevent`: for everybody; a request is answered besides.
-    func sent(_ event: SwitchEvent, by address: String, mayChange: Bool) {
-        fire(event, by: "sendevent")
-        answer(event, asker: "event-socket@\(address)", mayChange: mayChange) { [self] reply in
-            fire(reply, by: "reply")
+    /// A client's `sendevent`: for everybody, or for itself alone where it may only look; a request is answered besides.
+    func sent(_ event: SwitchEvent, by client: EventSocketClient, mayChange: Bool) {
+        let only = mayChange ? nil : client
+        fire(event, by: "sendevent", to: only)
+        answer(event, asker: "event-socket@\(client.address)", mayChange: mayChange) { [self] reply in
+            fire(reply, by: "reply", to: only)
         }
     }
 
@@ -214,13 +221,21 @@ final class EventSocketServer {
         return true
     }
 
-    func authenticated(_ client: EventSocketClient) {
-        if !slots.prove(client.slot) { client.hangUp() }
+    func authenticated(_ client: EventSocketClient, mayChange: Bool) {
+        guard mayChange || lookers.count < Self.lookerLimit else {
+            log.stranger(
+                "event-socket", client.address,
+                "\(Self.lookerLimit) clients have the password for looking already; another was refused")
+            return client.hangUp()
+        }
+        guard slots.prove(client.slot) else { return client.hangUp() }
+        if !mayChange { lookers.insert(client.slot) }
     }
 
     func gone(_ client: EventSocketClient) {
         clients.removeAll { $0 === client }
         slots.leave(client.slot)
+        lookers.remove(client.slot)
     }
 
     func refused(_ client: EventSocketClient) {
@@ -241,7 +256,7 @@ final class EventSocketServer {
         guard !isStopped else { return }
         let server = NIOLoopBound(self, eventLoop: loop)
         let bootstrap = ServerBootstrap(group: loop)
-            .serverChannelOption(.backlog, value: 64)
+            .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Reading goes by what the session wants.

@@ -71,7 +71,7 @@ final class ControlSocket: Sendable {
     func start(on group: any EventLoopGroup) throws(ServiceFailure) {
         try removeStale()
         let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 16)
+            .serverChannelOption(.backlog, value: 128)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(ControlConnection(socket: self))

@@ -263,10 +263,18 @@ final class LimitLoop {
         case .wait(let delay):
             connection.state = .waiting
             waits.append(Wait(until: now.boot + delay, connection: connection))
-            let from = LimitListener.name(of: connection.descriptor, getpeername).map { "\($0.ip)" } ?? "?"
+            let peer = peer(of: connection)
+            let from = peer.map { "\($0)" } ?? "?"
             log.stranger("limit-service", from, "a wrong password was given")
-            refused(from)
+            // Where somebody of that host has the right one, it is another who guesses.
+            if !connections.contains(where: { $0.isProven && $0.state != .gone && self.peer(of: $0) == peer }) {
+                refused(from)
+            }
         }
+    }
+
+    private func peer(of connection: LimitConnection) -> IPAddress? {
+        LimitListener.name(of: connection.descriptor, getpeername)?.ip
     }
 
     /// Sends what there is to say, and does what then follows from the connection's state.

@@ -76,6 +76,10 @@ extension ServerSession {
     // MARK: Authentication
 
     private mutating func authenticate(_ line: Substring, _ out: inout [Output]) {
+        commandsBeforePassword += 1
+        guard commandsBeforePassword <= configuration.maximumCommandsBeforePassword else {
+            return sayGoodbye(.goodbye, &out)
+        }
         if let password = after("auth ", line) {
             // Both are compared, whichever it is, so that time tells nothing.
             let isFull = ConstantTime.isEqual(String(password), configuration.password)

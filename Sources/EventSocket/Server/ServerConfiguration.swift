@@ -17,6 +17,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     /// `bgapi` commands of one client not yet finished.
     package var maximumJobs: Int
     package var backOff: PasswordBackOff
+    /// Commands of one client carried out before others have their turn.
+    package var commandsPerTurn = 8
+    /// No client needs as many before it gives the password.
+    package var maximumCommandsBeforePassword = 16
     /// How long the driver lets a client stay without a password (mod_event_socket.c: listener_run).
     package var authenticationTimeout: Duration = .seconds(25)
 

@@ -15,6 +15,8 @@ package struct ServerSession: Sendable {
         case log(LogLine)
         /// So many bytes handed out by `send` are not yet written: told before `publish`, and when it falls.
         case unsent(Int)
+        /// Others had their turn: go on, as `wantsTurn` asked for.
+        case turn
         /// The server stops.
         case stop
     }
@@ -88,6 +90,10 @@ package struct ServerSession: Sendable {
     var jobs: [UInt64: SwitchEvent] = [:]
     /// Events that came while an `api` command ran: FreeSWITCH sends none then.
     private var held: [UInt8] = []
+    /// Commands may be left that came already: the driver lets others have their turn, then hands in `turn`.
+    package private(set) var wantsTurn = false
+    /// Since it was accepted, without the password.
+    var commandsBeforePassword = 0
     private var unsent = 0
     private var lost = 0
 
@@ -102,7 +108,7 @@ package struct ServerSession: Sendable {
     /// False while commands wait for an answer or for the client to read: the driver should then not read from it. What it reads
     /// all the same is kept up to the limits, above which the client is sent away.
     package var wantsInput: Bool {
-        phase != .closed
+        phase != .closed && !wantsTurn
             && (decoder.buffered < 65536 || (pending == nil && unsent <= configuration.maximumUnsentBytes))
     }
 
@@ -116,14 +122,15 @@ package struct ServerSession: Sendable {
         case .received(let bytes):
             guard phase == .unauthenticated || phase == .authenticated else { break }
             decoder.append(bytes)
-            process(&out)
+            if !wantsTurn { process(&out) }
+        case .turn: process(&out)
         case .closed: end()
         case .answer(let id, let body): answer(id, body, &out)
         case .publish(let event): publish(event, &out)
         case .log(let line): log(line, &out)
         case .unsent(let bytes):
             unsent = bytes
-            process(&out)
+            if !wantsTurn { process(&out) }
         case .stop:
             guard phase == .unauthenticated || phase == .authenticated else { break }
             sayGoodbye(.shutdown, &out)
@@ -131,14 +138,21 @@ package struct ServerSession: Sendable {
         return out
     }
 
-    /// Carries out whole commands until one has to be waited for.
+    /// Carries out whole commands until one has to be waited for, or others are to have their turn.
     private mutating func process(_ out: inout [Output]) {
+        wantsTurn = false
+        var done = 0
         while phase == .unauthenticated || phase == .authenticated, pending == nil,
             unsent <= configuration.maximumUnsentBytes
         {
             do throws(FrameError) {
                 guard let command = try decoder.next() else { return }
                 perform(command, &out)
+                done += 1
+                if done >= configuration.commandsPerTurn, decoder.buffered > 0, phase != .closed {
+                    wantsTurn = true
+                    return
+                }
             } catch {
                 out.append(.failed(error))
                 return sayGoodbye(.goodbye, &out)
@@ -160,7 +174,7 @@ package struct ServerSession: Sendable {
             send(held, &out)
             held = []
         }
-        process(&out)
+        if !wantsTurn { process(&out) }
     }
 
     private mutating func publish(_ event: SwitchEvent, _ out: inout [Output]) {
@@ -207,6 +221,7 @@ package struct ServerSession: Sendable {
     /// Nothing more is said to the client; jobs go on, and their ends are still told to all.
     mutating func end() {
         phase = .closed
+        wantsTurn = false
         decoder = CommandDecoder(limits: .beforeAuthentication)
         pending = nil
         held = []

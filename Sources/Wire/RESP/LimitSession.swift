@@ -32,6 +32,10 @@ package struct LimitSession: Sendable {
     let id: UInt64
     private(set) var decoder: RESPDecoder
     private var wrongPasswords = 0
+    /// Commands before the password was given.
+    private var strangersCommands = 0
+    /// No client needs as many; each costs the time of those who gave the password.
+    package static let strangersCommandLimit = 16
 
     /// - Parameters:
     ///   - id: what `CLIENT ID` answers.
@@ -110,6 +114,11 @@ package struct LimitSession: Sendable {
         _ name: CommandName, _ command: UnsafeRawBufferPointer, _ shared: inout Shared, _ now: LimitMoment,
         _ replies: inout RESPReplies
     ) -> Next {
+        strangersCommands += 1
+        guard strangersCommands <= Self.strangersCommandLimit else {
+            replies.failure("NOAUTH Authentication required.")
+            return .close
+        }
         switch name {
         case .auth: return authenticate(command, &shared, now, &replies)
         case .hello: return hello(command, &shared, now, &replies)
