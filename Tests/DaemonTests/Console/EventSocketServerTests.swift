@@ -77,6 +77,54 @@ struct EventSocketServerTests {
         #expect(String(decoding: reply.body, as: UTF8.self).contains("looked at, not changed"))
     }
 
+    @Test("What a looker makes happen is told to the looker alone") func lookersEvents() throws {
+        let site = try EventSocketSite()
+        let operating = try client(site)
+        #expect(try operating.ask("event plain ALL").hasPrefix("+OK"))
+        let looker = try RawClient(site.port)
+        try looker.logIn(EventSocketSite.lookPassword)
+        #expect(try looker.ask("event plain ALL").hasPrefix("+OK"))
+        let job = "1111"
+        #expect(try looker.ask("bgapi nosuch\nJob-UUID: \(job)").hasPrefix("+OK"))
+        #expect(try looker.event()["Job-UUID"] == job)
+        #expect(
+            try looker.ask("sendevent CUSTOM\nEvent-Subclass: fsdns::request\nfsdns-Command: cluster status")
+                .hasPrefix("+OK"))
+        #expect(try looker.event()["Event-Subclass"] == "fsdns::request")
+        #expect(try looker.event()["Event-Subclass"] == "fsdns::reply")
+        // The first that the other hears is its own.
+        #expect(try operating.ask("bgapi version\nJob-UUID: 2222").hasPrefix("+OK"))
+        #expect(try operating.event()["Job-UUID"] == "2222")
+    }
+
+    @Test("Lookers by the hundred leave room for those who may change something") func manyLookers() throws {
+        let site = try EventSocketSite()
+        var lookers: [RawClient] = []
+        for _ in 0..<EventSocketServer.lookerLimit {
+            let looker = try RawClient(site.port)
+            try looker.logIn(EventSocketSite.lookPassword)
+            lookers.append(looker)
+        }
+        let late = try RawClient(site.port)
+        late.say("auth \(EventSocketSite.lookPassword)\n\n")
+        #expect(try site.waits(forClients: EventSocketServer.lookerLimit))
+        #expect(try client(site).ask("api switchname") == "fs1")
+        #expect(try lookers[0].ask("api switchname") == "fs1")
+    }
+
+    @Test("A client that sends commands without end is served, and so is everybody else, in turn")
+    func flood() throws {
+        let site = try EventSocketSite()
+        let patient = try client(site)
+        let hasty = try client(site)
+        let count = 2000
+        hasty.say(String(repeating: "noevents\n\n", count: count))
+        for _ in 0..<5 { #expect(try patient.ask("api switchname") == "fs1") }
+        let reply = ServerMessage.commandReply(CommandReply(text: "-ERR not listening for events"))
+        for _ in 0..<count { #expect(try hasty.message() == reply) }
+        #expect(try hasty.ask("api switchname") == "fs1")
+    }
+
     @Test("No event of a client is larger than everybody's buffers bear")
     func large() throws {
         let site = try EventSocketSite()

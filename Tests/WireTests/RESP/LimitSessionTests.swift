@@ -55,6 +55,16 @@ struct LimitSessionTests {
         #expect(client.call("get", "a") == "$1\r\n1\r\n")
     }
 
+    @Test("who gives no password is sent away after a few commands") func endlessStranger() {
+        var client = RESPClient(password: "sesame")
+        for _ in 0..<LimitSession.strangersCommandLimit {
+            #expect(client.call("ping").hasPrefix("-NOAUTH"))
+            #expect(client.next == .more)
+        }
+        #expect(client.call("ping").hasPrefix("-NOAUTH"))
+        #expect(client.next == .close)
+    }
+
     @Test("commands of one segment are answered in their order")
     func pipelining() {
         var client = RESPClient()
