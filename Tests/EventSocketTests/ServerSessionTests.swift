@@ -284,6 +284,7 @@ import Testing
         for _ in 0..<8000 { #expect(client.say("noevents") == "") }
         #expect(!client.session.wantsInput)
         #expect(client.handle(.unsent(0)).contains("-ERR not listening for events"))
+        while client.session.wantsTurn { _ = client.handle(.turn) }
         #expect(client.session.wantsInput)
     }
 
