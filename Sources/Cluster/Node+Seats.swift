@@ -83,9 +83,15 @@ extension Node {
                         ?? partnerInDrain(
                             for: grant.address, besides: wish.holder, in: scratch, at: now)
                 if isSeat || isLeft, let to {
-                    propose(
-                        .move(Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)),
-                        &scratch, at: now)
+                    // Something is wrong with it: such moves must not go round and round.
+                    if !wish.leaving, mustWithhold(in: scratch) {
+                        withhold(scratch, at: now)
+                        continue
+                    }
+                    var move = Move(
+                        address: grant.address, from: wish.holder, to: to, reason: wish.reason)
+                    if !wish.leaving { move.isAutomatic = true }
+                    propose(.move(move), &scratch, at: now)
                 } else if wish.leaving, !isSuccessorComing(after: asked, in: scratch, at: now) {
                     propose(
                         .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,

@@ -179,6 +179,24 @@ import Testing
         #expect(driver.session.outstanding == 1)
     }
 
+    @Test("An answer or event too long to be read fails alone, and the connection goes on") func tooLong() {
+        var configuration = ClientSession.Configuration(
+            credentials: .password("x"), subscription: Subscription(names: ["BACKGROUND_JOB"]))
+        configuration.limits = FrameLimits(bodyBytes: 100)
+        var driver = ready(configuration)
+        driver.handle(.api(7, "sofia xmlstatus profile alpha reg", consoleExecute: false))
+        driver.handle(.api(8, "status", consoleExecute: false))
+        _ = driver.takeOutputs()
+        driver.handle(.received(frame("api/response", String(repeating: "x", count: 101))))
+        driver.handle(.received(frame("text/event-json", String(repeating: "y", count: 102))))
+        driver.handle(.received(frame("api/response", "UP")))
+        #expect(
+            driver.takeOutputs() == [
+                .failed(7, .tooLarge(bytes: 101, limit: 100)),
+                .undecodable(.tooLarge(bytes: 102, limit: 100)), .response(8, APIResponse("UP")),
+            ])
+    }
+
     @Test("An event that cannot be read is told, and the next one is read")
     func undecodable() {
         var driver = ready()

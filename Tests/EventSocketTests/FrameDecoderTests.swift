@@ -123,6 +123,23 @@ import Testing
         #expect(decoder.buffered == 0)
     }
 
+    @Test("A body above the limit is read over in bounded memory, and the frame after it is read", arguments: [1, 7, 400])
+    func longBody(piece: Int) throws {
+        var decoder = FrameDecoder(limits: FrameLimits(headerBytes: 100, bodyBytes: 100, bufferedBytes: 600))
+        let bytes =
+            Array("Content-Type: api/response\nContent-Length: 5000\n\n".utf8)
+            + [UInt8](repeating: UInt8(ascii: "\n"), count: 5000) + Array("A: b\nContent-Length: 2\n\nxy".utf8)
+        var frames: [Frame] = []
+        for start in stride(from: 0, to: bytes.count, by: piece) {
+            decoder.append(bytes[start..<min(start + piece, bytes.count)])
+            while let frame = try decoder.next() { frames.append(frame) }
+            #expect(decoder.buffered <= 100 + piece)
+        }
+        #expect(frames.map(\.omitted) == [5000, 0])
+        #expect(frames.map(\.body) == [[], Array("xy".utf8)])
+        #expect(!decoder.isInsideFrame)
+    }
+
     @Test("More bytes than may wait are refused")
     func overfull() throws {
         var decoder = FrameDecoder(limits: FrameLimits(headerBytes: 100, bodyBytes: 100, bufferedBytes: 300))

@@ -202,7 +202,7 @@ extension Node {
         }
     }
 
-    private mutating func withhold(_ scratch: ControlState, at now: Instant) {
+    mutating func withhold(_ scratch: ControlState, at now: Instant) {
         guard leadership?.withheldTold.map({ now - $0 >= .seconds(60) }) ?? true else { return }
         leadership?.withheldTold = now
         reportWithheld(name, in: scratch)

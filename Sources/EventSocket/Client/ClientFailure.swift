@@ -55,6 +55,8 @@ package enum RequestFailure: Error, Hashable, Sendable {
     case duplicateJob(String)
     /// `bgapi` was answered `-ERR …`.
     case refused(String)
+    /// The answer has so many bytes, more than are read.
+    case tooLarge(bytes: Int, limit: Int)
     /// The connection ended first: whether the command was carried out is unknown.
     case disconnected(DisconnectReason)
 }
@@ -67,6 +69,8 @@ extension RequestFailure: CustomStringConvertible {
         case .unsendable(let error): "\(error)"
         case .duplicateJob(let uuid): "a job \(uuid) is already under way"
         case .refused(let text): text
+        case .tooLarge(let bytes, let limit):
+            "FreeSWITCH's answer has \(bytes) bytes, more than the \(limit) that are read"
         case .disconnected(let reason): "\(reason)"
         }
     }

@@ -33,7 +33,7 @@ package struct ClientSession: Sendable {
         package init(
             credentials: Credentials, format: EventFormat = .json,
             subscription: Subscription = Subscription(),
-            filters: [Filter] = [], maximumOutstanding: Int = 4096, limits: FrameLimits = FrameLimits()
+            filters: [Filter] = [], maximumOutstanding: Int = 4096, limits: FrameLimits = FrameLimits(bodyBytes: 1 << 28)
         ) {
             self.credentials = credentials
             self.format = format
@@ -188,6 +188,7 @@ package struct ClientSession: Sendable {
     }
 
     private mutating func take(_ frame: Frame, _ out: inout [Output]) {
+        guard frame.omitted == 0 else { return pass(over: frame, &out) }
         let message: ServerMessage
         do throws(EventError) {
             message = try ServerMessage(frame)
@@ -209,6 +210,21 @@ package struct ClientSession: Sendable {
         case .rudeRejection(let text): end(.addressRefused(text), &out)
         // A newer server may say more than this program knows.
         case .other: break
+        }
+    }
+
+    /// The answer or event was too long to be read; the connection goes on without it.
+    private mutating func pass(over frame: Frame, _ out: inout [Output]) {
+        let limit = configuration.limits.bodyBytes
+        guard frame.contentType == "api/response" else {
+            return out.append(.undecodable(.tooLarge(bytes: frame.omitted, limit: limit)))
+        }
+        switch nextExpected() {
+        case .api(let id), .command(let id):
+            out.append(.failed(id, .tooLarge(bytes: frame.omitted, limit: limit)))
+        case .coreUUID: becomeReady(nil, &out)
+        case let other?: end(.unexpected("an api response instead of the reply to \(other)"), &out)
+        case nil: end(.unexpected("an api response"), &out)
         }
     }
 

@@ -53,6 +53,7 @@ package enum EventError: Error, Hashable, Sendable {
     case json(at: Int, expected: String)
     /// What was expected at this byte of the XML text.
     case xml(at: Int, expected: String)
+    case tooLarge(bytes: Int, limit: Int)
 }
 
 extension EventError: CustomStringConvertible {
@@ -64,6 +65,7 @@ extension EventError: CustomStringConvertible {
         case .bodyLength(let stated, let found): "the event states a body of \(stated) bytes and has \(found)"
         case .json(let at, let expected): "the event's JSON at byte \(at): expected \(expected)"
         case .xml(let at, let expected): "the event's XML at byte \(at): expected \(expected)"
+        case .tooLarge(let bytes, let limit): "it has \(bytes) bytes, more than the \(limit) that are read"
         }
     }
 }

@@ -7,9 +7,13 @@ struct BlockReader: Sendable {
         var line: String
         var headers: Headers
         var body: [UInt8]
+        /// The length of a body that was too long to be kept; 0 when it is all here.
+        var omitted = 0
     }
 
     var limits: FrameLimits
+    /// Whether a body above the limit is read over instead of ending the stream.
+    var omitsLongBodies = false
     private let beginsWithLine: Bool
     private var buffer: [UInt8] = []
     /// Bytes before this are done with.
@@ -21,6 +25,8 @@ struct BlockReader: Sendable {
     /// Bytes of the current block's lines before `start`.
     private var blockBytes = 0
     private var bodyLength: Int?
+    /// Of a body that is read over.
+    private var passed = 0
     private var failure: FrameError?
     /// Bytes looked at or moved so far: it grows with the bytes received, not with the number of pieces they came in.
     private(set) var work = 0
@@ -50,16 +56,37 @@ struct BlockReader: Sendable {
             fail(error)
             throw error
         }
-        guard let length = bodyLength, buffered >= length else { return nil }
+        guard let length = bodyLength else { return nil }
+        if length > limits.bodyBytes { return passOver(length) }
+        guard buffered >= length else { return nil }
         let block = Block(
             line: line ?? "", headers: Headers(fields),
             body: length == 0 ? [] : Array(buffer[start..<start + length]))
         work += length
         start += length
-        scanned = start
-        (line, fields, blockBytes, bodyLength) = (nil, [], 0, nil)
-        if start == buffer.count { compact() }
+        endBlock()
         return block
+    }
+
+    /// Drops what has come of a body that is too long; the block without it once it is through.
+    private mutating func passOver(_ length: Int) -> Block? {
+        let bytes = min(length - passed, buffered)
+        passed += bytes
+        start += bytes
+        scanned = start
+        guard passed == length else {
+            compact()
+            return nil
+        }
+        let block = Block(line: line ?? "", headers: Headers(fields), body: [], omitted: length)
+        endBlock()
+        return block
+    }
+
+    private mutating func endBlock() {
+        scanned = start
+        (line, fields, blockBytes, bodyLength, passed) = (nil, [], 0, nil, 0)
+        if start == buffer.count { compact() }
     }
 
     /// Reads lines until the blank one that ends the block or until there are no more.
@@ -124,7 +151,7 @@ struct BlockReader: Sendable {
                 throw .badContentLength(String(field.value.prefix(FrameError.excerptLength)))
             }
             guard length == nil || length == value else { throw .badContentLength("two different values") }
-            guard value <= limits.bodyBytes else {
+            guard value <= limits.bodyBytes || omitsLongBodies else {
                 throw .bodyTooLong(length: value, limit: limits.bodyBytes)
             }
             length = value

@@ -2,6 +2,8 @@
 package struct Frame: Hashable, Sendable {
     package var headers: Headers
     package var body: [UInt8]
+    /// The length of a body above the limit, which was read over; 0 when it is all here.
+    package var omitted = 0
 
     package init(headers: Headers, body: [UInt8] = []) {
         self.headers = headers
@@ -27,11 +29,15 @@ package struct Frame: Hashable, Sendable {
 }
 
 /// Makes frames of what an event-socket server sends, however the bytes are cut; half a frame waits in bounded memory.
+///
+/// A body above the limit is read over: phones and callers make answers long (a list of registrations), and the connection of
+/// a switch that serves them must not end by it.
 package struct FrameDecoder: Sendable {
     private var reader: BlockReader
 
     package init(limits: FrameLimits = FrameLimits()) {
         reader = BlockReader(limits: limits, beginsWithLine: false)
+        reader.omitsLongBodies = true
     }
 
     /// Bytes received and not yet given out as frames.
@@ -47,6 +53,8 @@ package struct FrameDecoder: Sendable {
     /// The next whole frame, nil when there is none yet. After an error the stream cannot be read on.
     package mutating func next() throws(FrameError) -> Frame? {
         guard let block = try reader.next() else { return nil }
-        return Frame(headers: block.headers, body: block.body)
+        var frame = Frame(headers: block.headers, body: block.body)
+        frame.omitted = block.omitted
+        return frame
     }
 }
