@@ -77,7 +77,7 @@ import Testing
 
     @Test(
         "A length that is none is refused",
-        arguments: ["-1", "0x10", "12a", "", "1 2", "99999999999999999999", "+5", "16777217", "1e3"])
+        arguments: ["-1", "0x10", "12a", "", "1 2", "99999999999999999999", "+5", "1e3"])
     func lengths(value: String) throws {
         var decoder = FrameDecoder()
         decoder.append(Array("Content-Type: api/response\nContent-Length: \(value)\n\n".utf8))

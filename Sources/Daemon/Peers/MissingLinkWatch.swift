@@ -40,6 +40,8 @@ final class MissingLinkWatch: Sendable {
     func missing(_ name: String, _ reason: String, at now: NIODeadline) {
         let event: ClusterEvent? = entries.withLock { entries in
             let place = Self.place(of: name, in: &entries, at: now)
+            // While it was not heard, no link was to be expected.
+            if now - entries[place].heardAt >= Self.silence { entries[place].missingSince = nil }
             entries[place].heardAt = now
             if !reason.isEmpty { entries[place].reason = reason }
             let since = entries[place].missingSince ?? now

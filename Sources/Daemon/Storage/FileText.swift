@@ -18,7 +18,7 @@ enum FileText {
 
     /// - Returns: why it could not be done.
     static func append(_ path: String, _ bytes: [UInt8]) -> String? {
-        put(bytes, open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640))
+        put(bytes, open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600))
     }
 
     private static func put(_ bytes: [UInt8], _ descriptor: Int32) -> String? {
@@ -38,7 +38,7 @@ enum FileText {
     /// - Returns: why it could not be done.
     static func replace(_ path: String, with bytes: [UInt8]) -> String? {
         let fresh = path + ".new"
-        if let reason = put(bytes, open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)) {
+        if let reason = put(bytes, open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)) {
             return reason
         }
         return rename(fresh, path) == 0 ? nil : errorText(errno)

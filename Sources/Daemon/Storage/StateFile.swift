@@ -2,6 +2,7 @@ import Cluster
 import Consensus
 import FoundationEssentials
 import GRDB
+@preconcurrency import Glibc
 import Wire
 
 /// The SQLite file behind `Storage`: who this node is, its vote, its log and its snapshot.
@@ -35,6 +36,7 @@ final class StateFile: Sendable {
                 // FULL in WAL mode: a committed transaction has been written through to the disk.
                 try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
             }
+            Self.keepPrivate(path)
             database = try DatabaseQueue(path: path, configuration: configuration)
             try database.write { try Self.prepare($0, node: node, birth: birth) }
         } catch let failure as ServiceFailure {
@@ -42,6 +44,15 @@ final class StateFile: Sendable {
         } catch {
             throw ServiceFailure(Self.explain(error, path: path))
         }
+    }
+
+    /// SQLite would make it readable for everybody, and makes its other files with the mode of this one. What cannot be
+    /// opened here it cannot open either, and says why.
+    private static func keepPrivate(_ path: String) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return }
+        _ = fchmod(descriptor, 0o600)
+        Glibc.close(descriptor)
     }
 
     func close() throws { try database.close() }

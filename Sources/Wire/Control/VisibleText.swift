@@ -2,14 +2,16 @@
 /// written out, as `\x1b` or `\u{202e}`.
 ///
 /// Everything a phone, a caller, an operator or a program wrote goes through here once, where it leaves for a terminal
-/// or a log. JSON does not: it is for programs, and escapes by its own rules.
+/// or a log; JSON too, with escapes of its own, as people look at that as well.
 package enum VisibleText {
     /// - Parameter longest: in characters; what is longer ends in an ellipsis.
     package static func of(_ text: some StringProtocol, longest: Int? = nil) -> String {
         var visible = ""
-        if text.unicodeScalars.contains(where: isHidden) {
+        if !text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+            var marks = 0
             for scalar in text.unicodeScalars {
-                if isHidden(scalar) {
+                marks = isMark(scalar) ? marks + 1 : 0
+                if isHidden(scalar) || marks > mostMarks {
                     visible += written(scalar)
                 } else {
                     visible.unicodeScalars.append(scalar)
@@ -46,6 +48,36 @@ package enum VisibleText {
         return visible + of(Substring(rest))
     }
 
+    /// One cell of a table: no longer than somebody reads, and without runs of blanks, which would look like other cells.
+    package static func cell(_ text: String) -> String {
+        let visible = of(text, longest: 160)
+        guard visible.contains("  ") else { return visible }
+        var cell = ""
+        var previous: Character?
+        for character in visible {
+            cell += character == " " && previous == " " ? "\\x20" : String(character)
+            previous = character
+        }
+        return cell
+    }
+
+    /// JSON text as it is, but for what `of` would write out: that becomes `\u` escapes (RFC 8259 §7), which mean the same.
+    package static func json(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { isHidden($0) && $0 != "\n" }) else { return text }
+        var json = ""
+        for scalar in text.unicodeScalars {
+            guard isHidden(scalar), scalar != "\n" else {
+                json.unicodeScalars.append(scalar)
+                continue
+            }
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                json += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return json
+    }
+
     /// Whether it is one line without anything hidden.
     package static func isPlain(_ text: String) -> Bool { !text.unicodeScalars.contains(where: isHidden) }
 
@@ -58,14 +90,27 @@ package enum VisibleText {
         return "\\x" + (digits.count == 1 ? "0" : "") + digits
     }
 
+    /// More on one letter write over the lines above and below; no script needs more.
+    private static let mostMarks = 3
+
+    private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.value >= 0x300 else { return false }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark: return true
+        default: return false
+        }
+    }
+
     private static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0: true  // C0, DEL, C1
-        case ..<0xFF: scalar.value == 0xAD  // the soft hyphen
-        case 0x2028, 0x2029: true  // line and paragraph separators
-        case 0x061C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x206F: true  // the direction of writing
-        case 0x200B, 0x2060...0x2064, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F: true  // never seen
-        default: false
+        if scalar.value < 0x7F { return scalar.value < 0x20 }
+        // Fillers, joiners, variation selectors and the like (Unicode, Default_Ignorable_Code_Point), and the empty Braille
+        // pattern, which is a letter to Unicode.
+        if scalar.properties.isDefaultIgnorableCodePoint || scalar.value == 0x2800 { return true }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .surrogate, .privateUse,
+            .unassigned:
+            return true
+        default: return false
         }
     }
 }

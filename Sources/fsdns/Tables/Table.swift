@@ -22,7 +22,7 @@ struct Table: Hashable, Sendable {
 
         /// What would steer a terminal or end the row is written out: its width is what is seen.
         init(_ text: String, _ style: Paint.Style = .plain) {
-            self.text = VisibleText.of(text)
+            self.text = VisibleText.cell(text)
             self.style = style
         }
 

@@ -10,8 +10,8 @@ enum Output {
         if !texts.isEmpty { write(texts.map(visible).joined(separator: "\n") + "\n", to: STDOUT_FILENO) }
     }
 
-    /// What is for programs (JSON), as it is.
-    static func document(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    /// JSON, for programs; what would steer a terminal is escaped all the same.
+    static func document(_ text: String) { write(VisibleText.json(text) + "\n", to: STDOUT_FILENO) }
 
     /// Without a line end.
     static func raw(_ text: String) { write(text, to: STDOUT_FILENO) }
