@@ -69,11 +69,14 @@ final class EventSocketServer {
         self.log = log
         self.names = names
         endpoint = listener.endpoint
-        self.configuration =
+        var bounded =
             configuration
             ?? ServerConfiguration(
                 password: password, lookPassword: lookPassword, limits: Self.frames,
                 maximumUnsentBytes: Self.unsentLimit)
+        bounded.commandsPerTurn = 8
+        bounded.maximumCommandsBeforePassword = 16
+        self.configuration = bounded
         var uuids = UUIDGenerator(seed: .random(in: .min ... .max))
         origin = EventStamp.Origin(
             coreUUID: uuids.next(), hostname: NodeIdentity.hostName(), switchname: node)

@@ -17,10 +17,10 @@ package struct ServerConfiguration: Hashable, Sendable {
     /// `bgapi` commands of one client not yet finished.
     package var maximumJobs: Int
     package var backOff: PasswordBackOff
-    /// Commands of one client carried out before others have their turn.
-    package var commandsPerTurn = 8
-    /// No client needs as many before it gives the password.
-    package var maximumCommandsBeforePassword = 16
+    /// Commands of one client carried out before others have their turn; for drivers that hand in `turn`.
+    package var commandsPerTurn = Int.max
+    /// A client that sends more before it gives the password is sent away; FreeSWITCH knows no such bound.
+    package var maximumCommandsBeforePassword = Int.max
     /// How long the driver lets a client stay without a password (mod_event_socket.c: listener_run).
     package var authenticationTimeout: Duration = .seconds(25)
 
