@@ -37,7 +37,12 @@ extension PeerLinks {
             state.value.peers[place].dialAt = .uptimeNanoseconds(0)
             cut(place)
         }
-        if case .ready = state.value.peers[place].link {} else { watch.missing(member.name, "", at: now) }
+        // The watch knows names only: another machine may have used this one and be gone.
+        if case .ready = state.value.peers[place].link {
+            watch.present(member.name, at: now)
+        } else {
+            watch.missing(member.name, "", at: now)
+        }
         dial(member)
     }
 
@@ -150,7 +155,9 @@ extension PeerLinks {
         case .idle, .dialing, .ready: return
         }
         cut(place)
-        watch.missing(member.name, reason, at: .now())
+        if .now() - state.value.peers[place].heardAt < Self.silence {
+            watch.missing(member.name, reason, at: .now())
+        }
         let backOff = state.value.peers[place].backOff
         state.value.peers[place].dialAt = .now() + backOff
         state.value.peers[place].backOff = min(backOff * 2, Self.longestBackOff)

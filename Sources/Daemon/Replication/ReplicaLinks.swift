@@ -115,6 +115,9 @@ final class ReplicaLinks {
         if peers[place].channel == nil {
             let reason = me.member < holder.member ? "" : "it is the one that calls, and no call came through"
             watch.missing(holder.name, reason, at: now)
+        } else {
+            // The watch knows names only: another machine may have used this one and be gone.
+            watch.present(holder.name, at: now)
         }
         dial(holder.member)
     }
@@ -199,7 +202,9 @@ final class ReplicaLinks {
         guard let place = place(member) else { return }
         if let dialing = peers[place].dialing { peers[place].ways.failed(dialing.way) }
         peers[place].dialing = nil
-        watch.missing(member.name, reason, at: .now())
+        if .now() - peers[place].lastHeard < Self.silence {
+            watch.missing(member.name, reason, at: .now())
+        }
         let backOff = peers[place].backOff
         peers[place].dialAt = .now() + backOff
         peers[place].backOff = min(backOff * 2, Self.longestBackOff)

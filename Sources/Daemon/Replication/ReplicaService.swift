@@ -108,7 +108,11 @@ final class ReplicaService {
     // MARK: - The links
 
     private func connected(_ holder: Holder) {
-        if linked.updateValue(holder, forKey: holder.name) != nil { handle(.disconnected(holder.name)) }
+        if let former = linked.updateValue(holder, forKey: holder.name) {
+            handle(.disconnected(holder.name))
+            // Another machine of that name: its link counts for nothing here any more, so it is made anew should this one go.
+            if former.member != holder.member { links.hangUp(former) }
+        }
         handle(.connected(holder.name))
     }
 
@@ -119,6 +123,7 @@ final class ReplicaService {
     }
 
     private func received(_ frame: ByteBuffer, _ holder: Holder) {
+        guard linked[holder.name] == holder else { return }
         do throws(ReplicaFailure) {
             handle(.received(try ReplicaMessage(decoding: Array(frame.readableBytesView)), from: holder.name))
         } catch .unknownKind {
