@@ -71,7 +71,8 @@ extension Node {
     mutating func answerItself(_ pending: PendingRequests.Pending, at now: Instant) {
         var report = statusReport(at: now)
         let leader = pending.forwardedTo?.name ?? "the leader"
-        report.warnings.insert("only what \(name) sees itself: \(leader), which leads, did not answer it", at: 0)
+        report.warnings.insert(
+            "only what \(name) sees itself: \(leader), which leads, did not answer it", at: 0)
         answer(pending, .status(report))
     }
 

@@ -52,7 +52,9 @@ struct PendingRequests: Hashable, Sendable {
     mutating func outdated(before instant: Instant) -> [Pending] { take { $0.since < instant } }
 
     /// Those that only want to look and have waited since before then.
-    mutating func unanswered(before instant: Instant) -> [Pending] { take { $0.isLook && $0.since < instant } }
+    mutating func unanswered(before instant: Instant) -> [Pending] {
+        take { $0.isLook && $0.since < instant }
+    }
 
     mutating func applied(_ epoch: Epoch) -> [Pending] { take { $0.epoch == epoch } }
 

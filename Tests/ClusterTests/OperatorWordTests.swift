@@ -44,7 +44,9 @@ import Testing
         }
     }
 
-    @Test("a node whose link to the leader is cut shows what it sees itself, and says so") func ownView() throws {
+    @Test("a node whose link to the leader is cut shows what it sees itself, and says so") func ownView()
+        throws
+    {
         let (settled, leader, _) = try settled()
         var stage = settled
         let deaf = try #require([0, 1, 2].first { $0 != leader })

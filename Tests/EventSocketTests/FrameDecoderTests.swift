@@ -123,12 +123,15 @@ import Testing
         #expect(decoder.buffered == 0)
     }
 
-    @Test("A body above the limit is read over in bounded memory, and the frame after it is read", arguments: [1, 7, 400])
+    @Test(
+        "A body above the limit is read over in bounded memory, and the frame after it is read",
+        arguments: [1, 7, 400])
     func longBody(piece: Int) throws {
         var decoder = FrameDecoder(limits: FrameLimits(headerBytes: 100, bodyBytes: 100, bufferedBytes: 600))
         let bytes =
             Array("Content-Type: api/response\nContent-Length: 5000\n\n".utf8)
-            + [UInt8](repeating: UInt8(ascii: "\n"), count: 5000) + Array("A: b\nContent-Length: 2\n\nxy".utf8)
+            + [UInt8](repeating: UInt8(ascii: "\n"), count: 5000)
+            + Array("A: b\nContent-Length: 2\n\nxy".utf8)
         var frames: [Frame] = []
         for start in stride(from: 0, to: bytes.count, by: piece) {
             decoder.append(bytes[start..<min(start + piece, bytes.count)])

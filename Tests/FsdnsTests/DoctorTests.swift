@@ -63,7 +63,9 @@ import Wire
         #expect(own.map(\.level) == [.fine, .wrong], "the keeper would find no interface either")
     }
 
-    @Test("a service address that somebody has who should not is told, with who it is") func addressUse() throws {
+    @Test("a service address that somebody has who should not is told, with who it is") func addressUse()
+        throws
+    {
         var file = try Self.file()
         let held = try #require(IPAddress("10.77.0.11"))
         let free = ServiceAddress(name: "omega", ip: try #require(IPAddress("10.77.0.30")), prefixLength: 24)

@@ -164,7 +164,8 @@ extension PlaybookReader {
         guard slaves > most else { return }
         refuse(
             element, attribute,
-            "is more slaves than there can be: \(nodes) nodes with \(cluster.seats.count) seats leave \(most)")
+            "is more slaves than there can be: \(nodes) nodes with \(cluster.seats.count) seats leave \(most)"
+        )
     }
 
     /// An address and a port; the address may be one of the cluster's, by its name.

@@ -267,7 +267,8 @@ final class LimitLoop {
             let from = peer.map { "\($0)" } ?? "?"
             log.stranger("limit-service", from, "a wrong password was given")
             // Where somebody of that host has the right one, it is another who guesses.
-            if !connections.contains(where: { $0.isProven && $0.state != .gone && self.peer(of: $0) == peer }) {
+            if !connections.contains(where: { $0.isProven && $0.state != .gone && self.peer(of: $0) == peer })
+            {
                 refused(from)
             }
         }

@@ -33,7 +33,8 @@ package struct ClientSession: Sendable {
         package init(
             credentials: Credentials, format: EventFormat = .json,
             subscription: Subscription = Subscription(),
-            filters: [Filter] = [], maximumOutstanding: Int = 4096, limits: FrameLimits = FrameLimits(bodyBytes: 1 << 28)
+            filters: [Filter] = [], maximumOutstanding: Int = 4096,
+            limits: FrameLimits = FrameLimits(bodyBytes: 1 << 28)
         ) {
             self.credentials = credentials
             self.format = format

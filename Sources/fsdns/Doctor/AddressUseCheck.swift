@@ -37,12 +37,14 @@ struct AddressUseCheck {
         )
         guard let report else {
             return .notice(
-                subject, "\(address.ip) is on \(name), and no node service answers here: only fsdns may put it there",
+                subject,
+                "\(address.ip) is on \(name), and no node service answers here: only fsdns may put it there",
                 fix: fix)
         }
         if holders(of: address).contains(report.node) { return nil }
         return .wrong(
-            subject, "\(address.ip) is on \(name), and fsdns did not put it there: two machines could answer for it",
+            subject,
+            "\(address.ip) is on \(name), and fsdns did not put it there: two machines could answer for it",
             fix: fix)
     }
 
