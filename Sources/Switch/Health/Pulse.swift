@@ -69,6 +69,10 @@ package struct Pulse: Sendable {
     /// When the last pulse came back on this connection, however late it was.
     private var lastReturn: Instant?
     private var isReviving = false
+    /// When `tick` is to be called next, by what the driver was told.
+    private var planned: Instant?
+    /// A driver that comes later than this was held up itself.
+    private static let punctuality: Duration = .milliseconds(50)
 
     /// - Parameter token: different for every process, one line without spaces at its ends.
     package init(settings: Settings = .init(), token: String) {
@@ -92,6 +96,7 @@ package struct Pulse: Sendable {
     package mutating func disconnected() {
         isConnected = false
         out = []
+        planned = nil
         returned = 0
         verdict = .unhealthy(.disconnected)
     }
@@ -105,7 +110,9 @@ package struct Pulse: Sendable {
     /// - Returns: the event to send with `sendevent`, if one is due.
     package mutating func tick(at now: Instant) -> SwitchEvent? {
         guard isConnected else { return nil }
+        excuseOwnDelay(at: now)
         judge(at: now)
+        defer { planned = nextDeadline }
         guard nextSend <= now else { return nil }
         if out.count >= Self.outLimit {
             // Long stuck: it is asked less often, and the oldest pulse goes on telling since when.
@@ -138,6 +145,7 @@ package struct Pulse: Sendable {
         guard isConnected, let number = event[Self.number].flatMap({ UInt64($0) }),
             let place = out.firstIndex(where: { $0.number == number })
         else { return true }
+        excuseOwnDelay(at: now)
         let time = now - out[place].sent
         out.removeFirst(place + 1)
         roundTrip = time
@@ -145,6 +153,16 @@ package struct Pulse: Sendable {
         returned = time < deadline ? returned + 1 : 0
         judge(at: now)
         return true
+    }
+
+    /// What this process could not read, because it was held up, is not the switch's silence: the time is taken off the
+    /// pulses that are out.
+    private mutating func excuseOwnDelay(at now: Instant) {
+        guard let planned, now - planned > Self.punctuality else { return }
+        let delay = now - planned
+        for place in out.indices { out[place].sent = out[place].sent + delay }
+        if let lastReturn { self.lastReturn = lastReturn + delay }
+        self.planned = now
     }
 
     private mutating func judge(at now: Instant) {
@@ -176,6 +194,7 @@ package struct Pulse: Sendable {
     /// Whether the switch is reviving calls now; what is still out when it ended is not counted as late.
     package mutating func revives(_ isReviving: Bool, at now: Instant) {
         guard isReviving != self.isReviving else { return }
+        excuseOwnDelay(at: now)
         judge(at: now)
         self.isReviving = isReviving
         if !isReviving, verdict.isHealthy { out = [] }

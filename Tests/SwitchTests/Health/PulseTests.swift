@@ -66,6 +66,26 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         #expect(told.count == 2 && told[1].hasSuffix("false"), "stuck is stuck")
     }
 
+    @Test("time in which this process was held up itself is no silence of the switch") func heldUp() throws {
+        var pulse = Pulse(token: "me")
+        pulse.connected(at: at(0))
+        _ = run(&pulse, from: 0, to: 1000, delay: 5)
+        let event = try #require(pulse.tick(at: at(1100)))
+        // The answer lies unread for four seconds, in which nothing of ours ran.
+        _ = pulse.tick(at: at(5100))
+        #expect(pulse.verdict == .healthy)
+        #expect(pulse.handle(event, at: at(5101)))
+        #expect(pulse.verdict == .healthy)
+        #expect(run(&pulse, from: 5102, to: 8000, delay: 5) == ["5102 true"])
+        // Held up again and again, it still notices a switch that is stuck.
+        var time = 8000
+        while time < 16_000, pulse.verdict.isHealthy {
+            time += 300
+            _ = pulse.tick(at: at(time))
+        }
+        #expect(!pulse.verdict.isHealthy)
+    }
+
     @Test("a switch that is always slower than the deadline never counts as healthy") func slow() {
         var pulse = Pulse(token: "me")
         pulse.connected(at: at(0))
