@@ -1,5 +1,7 @@
 import Cluster
 import Config
+import Foundation
+import Glibc
 import Testing
 import Wire
 
@@ -61,6 +63,25 @@ import Wire
             try Self.check([Self.interface("10.77.0.1")], prefixLength: 32).map(\.level) == [.fine, .fine])
         let own = try Self.check([Self.interface("10.77.0.1", 32)])
         #expect(own.map(\.level) == [.fine, .wrong], "the keeper would find no interface either")
+    }
+
+    @Test(
+        "a cluster file, or a folder of it, that others may write is wrong", arguments: [0o644, 0o664, 0o646])
+    func writableFile(mode: mode_t) throws {
+        let folder = NSTemporaryDirectory() + "fsdns-doctor-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/cluster.xml"
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        chmod(path, mode)
+        func wrong() throws -> [String] {
+            let findings = ConfigurationCheck(file: try Self.file(), path: path, flag: "fs1").findings
+            return findings.filter { $0.subject == "configuration" && $0.level == .wrong }.compactMap(\.fix)
+        }
+        #expect(try wrong() == (mode == 0o644 ? [] : ["chmod go-w \(path)"]))
+        chmod(folder, 0o777)
+        #expect(try wrong().last == "chmod go-w \(folder)")
     }
 
     @Test("a service address that somebody has who should not is told, with who it is") func addressUse()

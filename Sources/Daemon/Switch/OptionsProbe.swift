@@ -60,13 +60,16 @@ final class OptionsProbe {
     private let interval: Duration
     /// How long an address is unanswered before it is called silent.
     private let patience: Duration
-    /// One for each family that is asked.
-    private var channels: [SocketAddress.Family: any Channel] = [:]
-    private var opening: Set<SocketAddress.Family> = []
+    /// One for each target, connected: what others than the target send the kernel drops, and it costs the target's answers
+    /// no room.
+    private var channels: [String: any Channel] = [:]
+    private var opening: Set<String> = []
     private var targets: [String: Target] = [:]
     private var timer: Scheduled<Void>?
     private let token = UInt32.random(in: .min ... .max)
     private var isStopped = false
+    /// Why there was no socket, told once.
+    private var trouble: String?
     /// When the next turn is due.
     private var due: Instant?
     /// Until then it asks eagerly: something happened to what answers.
@@ -86,6 +89,7 @@ final class OptionsProbe {
         guard addresses != targets.mapValues(\.address) else { return }
         for name in targets.keys.sorted() where addresses[name] != targets[name]?.address {
             targets[name] = nil
+            hangUp(name)
         }
         for name in addresses.keys.sorted() where targets[name] == nil {
             targets[name] = addresses[name].map { Target(address: $0) }
@@ -97,6 +101,7 @@ final class OptionsProbe {
     func startOver(_ name: String) {
         guard let address = targets[name]?.address else { return }
         targets[name] = Target(address: address)
+        hangUp(name)
         tick()
     }
 
@@ -153,8 +158,8 @@ final class OptionsProbe {
         changed?(name)
     }
 
-    private func open(_ family: SocketAddress.Family) {
-        guard opening.insert(family).inserted else { return }
+    private func open(_ name: String, _ address: SocketAddress) {
+        guard opening.insert(name).inserted else { return }
         let owner = NIOLoopBound(self, eventLoop: loop)
         let made = DatagramBootstrap(group: loop)
             .channelInitializer { channel in
@@ -163,24 +168,32 @@ final class OptionsProbe {
                         DatagramReader { owner.value.received($0) })
                 }
             }
-            .bind(host: family == .v6 ? "::" : "0.0.0.0", port: 0)
+            .connect(to: address)
         made.hop(to: loop).assumeIsolated().whenComplete { [weak self] result in
             guard let self else { return }
-            opening.remove(family)
+            opening.remove(name)
             switch result {
-            case .success(let channel):
-                if isStopped { channel.close(promise: nil) } else { channels[family] = channel }
-            case .failure(let error): log.warning("options", "probe", "no socket: \(error)")
+            case .success(let channel) where isStopped || targets[name]?.address != address:
+                channel.close(promise: nil)
+            case .success(let channel): channels[name] = channel
+            // No way there now, or no descriptor; the next tick tries again.
+            case .failure(let error):
+                let text = "no socket to \(address): \(error)"
+                if trouble != text { log.warning("options", "probe", text) }
+                trouble = text
             }
         }
     }
 
+    /// The next question goes out from a socket of its own: the way there, and so our own address, may be another.
+    private func hangUp(_ name: String) { channels.removeValue(forKey: name)?.close(promise: nil) }
+
     private func ask(_ name: String, at now: Instant) {
-        guard var target = targets[name], let ip = target.address.ipAddress, target.address.port != nil
-        else { return }
-        let family: SocketAddress.Family = ip.contains(":") ? .v6 : .v4
-        guard let channel = channels[family], let port = channel.localAddress?.port else {
-            return open(family)
+        guard var target = targets[name], target.address.port != nil else { return }
+        if channels[name]?.isActive == false { hangUp(name) }
+        // Without a socket nothing is asked, and nothing is learnt from not being answered.
+        guard let channel = channels[name], let port = channel.localAddress?.port else {
+            return open(name, target.address)
         }
         target.sent += 1
         target.unanswered += 1
@@ -190,8 +203,10 @@ final class OptionsProbe {
         let request = SIPOptions.request(
             to: target.address, from: port, token: "\(token)-\(name)",
             sequence: Int(target.sent % 0x7FFF_FFFF) + 1)
-        channel.writeAndFlush(
-            AddressedEnvelope(remoteAddress: target.address, data: ByteBuffer(string: request)), promise: nil)
+        channel.writeAndFlush(ByteBuffer(string: request)).assumeIsolated().whenFailure { [weak self] _ in
+            guard let self, channels[name] === channel else { return }
+            hangUp(name)
+        }
     }
 
     /// One datagram that came back.
@@ -218,8 +233,4 @@ final class OptionsProbe {
         timer?.cancel()
         for channel in channels.values { channel.close(promise: nil) }
     }
-}
-
-extension SocketAddress {
-    fileprivate enum Family { case v4, v6 }
 }

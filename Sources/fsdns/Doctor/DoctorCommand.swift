@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Config
+@preconcurrency import Glibc
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,7 +59,22 @@ struct ConfigurationCheck {
             findings.append(
                 .notice("configuration", "\(warning)", fix: "change that line, or leave it if meant"))
         }
-        return findings + secrets + [identity]
+        return findings + exposure + secrets + [identity]
+    }
+
+    /// Who may write the file, or put another in its place, decides what the cluster does.
+    private var exposure: [Finding] {
+        let absolute = path.hasPrefix("/") ? path : "./" + path
+        let folder = absolute.lastIndex(of: "/").map { String(absolute[..<$0]) } ?? "."
+        return [absolute, folder.isEmpty ? "/" : folder].compactMap { place in
+            var facts = stat()
+            guard stat(place, &facts) == 0, facts.st_mode & 0o022 != 0, facts.st_mode & S_ISVTX == 0 else {
+                return nil
+            }
+            return .wrong(
+                "configuration", "\(place) may be written by others than its owner",
+                fix: "chmod go-w \(place)")
+        }
     }
 
     private var secrets: [Finding] {
