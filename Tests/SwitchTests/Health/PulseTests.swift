@@ -70,11 +70,12 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(50) + .millis
         var pulse = Pulse(token: "me")
         pulse.connected(at: at(0))
         _ = run(&pulse, from: 0, to: 1000, delay: 5)
-        let event = try #require(pulse.tick(at: at(1100)))
+        let sent = pulse.tick(at: at(1100))
+        let event = try #require(sent)
         // The answer lies unread for four seconds, in which nothing of ours ran.
         _ = pulse.tick(at: at(5100))
         #expect(pulse.verdict == .healthy)
-        #expect(pulse.handle(event, at: at(5101)))
+        #expect(pulse.handle(event, at: at(5101)) == true)
         #expect(pulse.verdict == .healthy)
         #expect(run(&pulse, from: 5102, to: 8000, delay: 5) == ["5102 true"])
         // Held up again and again, it still notices a switch that is stuck.
