@@ -129,12 +129,13 @@ final class EventSocketClient: ChannelInboundHandler {
     private func giveTurn() {
         guard session.wantsTurn, !isTurnGiven else { return }
         isTurnGiven = true
-        server.loop.assumeIsolated().execute { [weak self] in
-            guard let self else { return }
-            isTurnGiven = false
-            take(.turn)
-            readMore()
-        }
+        server.enqueue(self)
+    }
+
+    func goOn() {
+        isTurnGiven = false
+        take(.turn)
+        readMore()
     }
 
     private func pass(_ input: ServerSession.Input) {

@@ -42,6 +42,11 @@ final class EventSocketServer {
         .init(
             strangers: EventSocketServer.strangerLimit, perSource: EventSocketServer.strangerLimit,
             proven: EventSocketServer.clientLimit))
+    /// Clients with more commands than one turn, the one that waits longest first.
+    private var queue: [EventSocketClient] = []
+    private var isQueueDue = false
+    /// What turns may take at once; then as long is left to all else on this loop, sockets and the switch's health among it.
+    private static let turns: Duration = .milliseconds(1)
     /// The places of those who may only look.
     private var lookers: Set<UInt64> = []
     private var listener: (any Channel)?
@@ -235,8 +240,33 @@ final class EventSocketServer {
         if !mayChange { lookers.insert(client.slot) }
     }
 
+    /// What is left of many commands waits until everybody else was served.
+    func enqueue(_ client: EventSocketClient) {
+        queue.append(client)
+        if !isQueueDue { goOn(in: Self.turns) }
+    }
+
+    private func goOn(in pause: Duration) {
+        isQueueDue = true
+        loop.assumeIsolated().scheduleTask(in: .nanoseconds(pause.nanoseconds)) { [weak self] in
+            self?.serveQueue()
+        }
+    }
+
+    private func serveQueue() {
+        isQueueDue = false
+        let start = BootClock.now()
+        var used = Duration.zero
+        while !queue.isEmpty, used < Self.turns {
+            queue.removeFirst().goOn()
+            used = BootClock.now() - start
+        }
+        if !queue.isEmpty, !isQueueDue { goOn(in: max(Self.turns, used)) }
+    }
+
     func gone(_ client: EventSocketClient) {
         clients.removeAll { $0 === client }
+        queue.removeAll { $0 === client }
         slots.leave(client.slot)
         lookers.remove(client.slot)
     }
