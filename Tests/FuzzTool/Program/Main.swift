@@ -16,10 +16,16 @@ struct FuzzTool {
     static func main() {
         let arguments = CommandLine.arguments
         if arguments.dropFirst().first == "--list" {
-            for target in FuzzTarget.all { print("\(target.name)\t\(target.maximumLength)\t\(target.summary)") }
-        } else if arguments.count == 4, arguments[1] == "--seeds", let target = FuzzTarget.named(arguments[2]) {
-            for (number, seed) in target.seeds().enumerated() { write(seed, to: "\(arguments[3])/seed-\(number)") }
-        } else if let name = getenv("FSDNS_FUZZ_TARGET"), let target = FuzzTarget.named(String(cString: name)) {
+            for target in FuzzTarget.all {
+                print("\(target.name)\t\(target.maximumLength)\t\(target.summary)")
+            }
+        } else if arguments.count == 4, arguments[1] == "--seeds", let target = FuzzTarget.named(arguments[2])
+        {
+            for (number, seed) in target.seeds().enumerated() {
+                write(seed, to: "\(arguments[3])/seed-\(number)")
+            }
+        } else if let name = getenv("FSDNS_FUZZ_TARGET"), let target = FuzzTarget.named(String(cString: name))
+        {
             Self.target = target
             fuzz()
         } else {

@@ -8,7 +8,9 @@ import XML
 extension FuzzTarget {
     static let files: [FuzzTarget] = [clusterFile, playbook, timeZone, clockTexts, xmlText]
 
-    private static func read(_ text: [UInt8]) -> ClusterFile? { try? ClusterFile.load(text: text, path: "c.xml") }
+    private static func read(_ text: [UInt8]) -> ClusterFile? {
+        try? ClusterFile.load(text: text, path: "c.xml")
+    }
 
     static let clusterFile = FuzzTarget(
         "cluster-file", "the cluster file: refused in words of ours, or sound", maximumLength: 8192,
@@ -18,7 +20,8 @@ extension FuzzTarget {
             let file = try ClusterFile.load(text: input.rest(), path: "c.xml")
             let timing = file.settings.timing
             expect(
-                timing.interval > .zero && timing.lease > timing.interval * 2 && timing.deadAfter > timing.lease,
+                timing.interval > .zero && timing.lease > timing.interval * 2
+                    && timing.deadAfter > timing.lease,
                 "unsound times: \(timing)")
             let names = file.settings.addresses.map(\.name)
             expect(Set(names).count == names.count, "an address twice: \(names)")
@@ -81,7 +84,8 @@ extension FuzzTarget {
     }
 
     static let timeZone = FuzzTarget(
-        "time-zone", "a compiled time zone: refused, or its clocks can be asked anything", maximumLength: 4096,
+        "time-zone", "a compiled time zone: refused, or its clocks can be asked anything",
+        maximumLength: 4096,
         seeds: {
             ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "UTC", "Pacific/Apia"].map {
                 Recordings.file("/usr/share/zoneinfo/\($0)")
@@ -96,7 +100,10 @@ extension FuzzTarget {
         let local = rules.local(from)
         let instant = rules.instant(of: local)
         expect(instant <= from && rules.local(instant) >= local, "\(local) is not \(from)")
-        _ = (rules.secondInstant(of: local), rules.text(from), rules.exists(local), rules.transition(after: from))
+        _ = (
+            rules.secondInstant(of: local), rules.text(from), rules.exists(local),
+            rules.transition(after: from)
+        )
         if let line = try? CronLine(parsing: "*/20 1-4 * * *") {
             let through = WallTime(seconds: from.seconds + 400_000)
             let found = PlaybookSchedule.cron(line, zone: "x").dues(
@@ -115,7 +122,8 @@ extension FuzzTarget {
         maximumLength: 256,
         seeds: {
             [
-                "25ms", "1.5s", "365d", "0.000001h", "*/20 1-4 * * mon-fri", "0 2 29 2 *", "@daily", "192.0.2.1",
+                "25ms", "1.5s", "365d", "0.000001h", "*/20 1-4 * * mon-fri", "0 2 29 2 *", "@daily",
+                "192.0.2.1",
                 "2001:db8::9%eth0", "::ffff:192.0.2.1", "Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3",
                 "<+0330>-3:30", "[::1]:5060", "192.0.2.1:53", "192.0.2.1/24",
             ].map { Array($0.utf8) }
@@ -131,7 +139,8 @@ extension FuzzTarget {
             _ = PlaybookSchedule.cron(line, zone: "x").nextDue(after: start, rules: .utc)
         }
         if let rule = DaylightRuleText.parse(text) {
-            let rules = TimeZoneRules(first: rule.period(at: .init(seconds: 0)), transitions: [], footer: rule)
+            let rules = TimeZoneRules(
+                first: rule.period(at: .init(seconds: 0)), transitions: [], footer: rule)
             for seconds in [0, 1_800_000_000, -(1 << 59), 1 << 59] as [Int64] {
                 _ = rules.text(WallTime(seconds: seconds))
                 _ = rules.transition(after: WallTime(seconds: seconds))
@@ -143,7 +152,8 @@ extension FuzzTarget {
         "xml", "any XML document", maximumLength: 4096,
         seeds: {
             [
-                "<a xmlns=\"urn:x\" b='1'>t<![CDATA[x]]>&amp;&#65;<c/></a>", "<?xml version=\"1.0\"?><!-- c --><a/>",
+                "<a xmlns=\"urn:x\" b='1'>t<![CDATA[x]]>&amp;&#65;<c/></a>",
+                "<?xml version=\"1.0\"?><!-- c --><a/>",
                 "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>",
             ].map { Array($0.utf8) }
         }

@@ -19,7 +19,8 @@ extension FuzzTarget {
                 ]
         }
     ) { input in
-        guard let request = try? ControlJSON.decode(ControlRequest.self, input.rest(), field: "request") else {
+        guard let request = try? ControlJSON.decode(ControlRequest.self, input.rest(), field: "request")
+        else {
             return
         }
         let bytes = ControlJSON.encode(request)

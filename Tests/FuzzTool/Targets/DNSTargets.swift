@@ -24,7 +24,8 @@ extension FuzzTarget {
         let records = [
             "example. 60 SOA ns.example. root.example. 1 2 3 4 5", "example. 60 NS ns.example.",
             "ns.example. 60 A 192.0.2.1", "sip.example. 60 A 10.0.0.1", "_fsdns.sip.example. 0 TXT \"3.116\"",
-            "a.example. 60 CNAME sip.example.", "b.example. 60 NS ns.b.example.", "ns.b.example. 60 A 192.0.2.3",
+            "a.example. 60 CNAME sip.example.", "b.example. 60 NS ns.b.example.",
+            "ns.b.example. 60 A 192.0.2.3",
             "_sip._udp.example. 60 SRV 10 10 5060 sip.example.",
         ].compactMap { try? DNSRecord($0) }
         guard let zone = try? Zone(records) else { fatalError("the records make a zone") }
@@ -126,7 +127,9 @@ extension FuzzTarget {
         seeds: {
             [
                 Recordings.file("zones/voip.example.net.zone"),
-                Array("$ORIGIN example.\n$TTL 60\n@ SOA ns root ( 1 2 ; c\n 3 4 5 )\n@ NS ns\nns A 192.0.2.1\n".utf8),
+                Array(
+                    "$ORIGIN example.\n$TTL 60\n@ SOA ns root ( 1 2 ; c\n 3 4 5 )\n@ NS ns\nns A 192.0.2.1\n"
+                        .utf8),
                 Array("a.example. 60 TXT \"x\" \"y\\\"\"\nb 1h A 10.0.0.1\n".utf8),
             ]
         }
@@ -155,8 +158,10 @@ extension FuzzTarget {
         "record-text", "a record or a name as text", maximumLength: 512,
         seeds: {
             [
-                "sip.example. 60 A 10.0.0.1", "sip.example. 60 IN NAPTR 1 1 \"s\" \"SIP+D2U\" \"\" x.example.",
-                "c.example. 1 LOC 52 22 23 N 4 53 32 E -2m 0m 10m 10m", "d.example. 1 HTTPS 1 . alpn=h2 port=53",
+                "sip.example. 60 A 10.0.0.1",
+                "sip.example. 60 IN NAPTR 1 1 \"s\" \"SIP+D2U\" \"\" x.example.",
+                "c.example. 1 LOC 52 22 23 N 4 53 32 E -2m 0m 10m 10m",
+                "d.example. 1 HTTPS 1 . alpn=h2 port=53",
                 "g.example. 1 TYPE65280 \\# 2 0102", "b.example. 1 NSEC c.example. A TXT TYPE65280",
             ].map { Array($0.utf8) }
         }

@@ -12,7 +12,8 @@ extension FuzzTarget {
         seeds: {
             [
                 "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK-fsdns-7-1\r\n\r\n",
-                "SIP/2.0 503 Maximum Calls In Progress\r\nVia: z9hG4bK-fsdns-7-\r\n", "SIP/2.0 100 Trying\r\n",
+                "SIP/2.0 503 Maximum Calls In Progress\r\nVia: z9hG4bK-fsdns-7-\r\n",
+                "SIP/2.0 100 Trying\r\n",
                 "OPTIONS sip:192.0.2.1 SIP/2.0\r\n",
             ].map { Array($0.utf8) }
         }

@@ -14,7 +14,8 @@ extension FuzzTarget {
                 "filter n /^(a|b)+[0-9]{2,3}$/i\n\n", "filter Event-Name -API\n\n", "filter delete all\n\n",
                 "bgapi status\nJob-UUID: x\n\n", "api status\nconsole_execute: true\n\n", "log 7\n\n",
                 "sendevent CUSTOM\nEvent-Subclass: a::b\ncontent-length: 5\n\nhello", "nolog\n\n",
-                "nixevent CUSTOM a::b\n\n", "noevents\n\n", "divert_events on\n\n", "linger 3\n\n", "exit\n\n",
+                "nixevent CUSTOM a::b\n\n", "noevents\n\n", "divert_events on\n\n", "linger 3\n\n",
+                "exit\n\n",
                 "myevents json\n\n", "getvar a\n\n", "userauth a@b:c\n\n",
             ]
             return (commands + [commands.joined()]).map { Array((login + $0).utf8) }
@@ -75,7 +76,9 @@ extension FuzzTarget {
     static let eventClient = FuzzTarget(
         "event-client", "what FreeSWITCH sends on the two connections, while commands wait for answers",
         maximumLength: 16_384,
-        seeds: { Recordings.conversations(Recordings.server) + Recordings.frames().filter { $0.count < 8192 } }
+        seeds: {
+            Recordings.conversations(Recordings.server) + Recordings.frames().filter { $0.count < 8192 }
+        }
     ) { input in
         var pair = ClientPair(
             configuration: .init(credentials: .password("ClueCon"), maximumOutstanding: 4), seed: 1)
@@ -141,7 +144,8 @@ extension FuzzTarget {
         "filter-pattern", "a client's regular expression, and values it is held against", maximumLength: 512,
         seeds: {
             [
-                "^(a|b)+[0-9]{2,3}$", "a*b?c+", "[^a-z]\\d\\w\\S\\.", "(?:a|)", "a{2}{3}", "((((a))))", "[]a]",
+                "^(a|b)+[0-9]{2,3}$", "a*b?c+", "[^a-z]\\d\\w\\S\\.", "(?:a|)", "a{2}{3}", "((((a))))",
+                "[]a]",
                 ".{0,100}x", "(a|aa|aaa)*b", "\\x41\\u0041",
             ].map { Array("\($0)\u{0}aaab12".utf8) }
         }
@@ -152,7 +156,8 @@ extension FuzzTarget {
         guard !pattern.contains(where: \.isNewline) else { return }
         var session = ServerSession(configuration: ServerConfiguration(password: "ClueCon"), seed: 1)
         _ = session.handle(.accepted)
-        _ = session.handle(.received(Array("auth ClueCon\n\nevent plain ALL\n\nfilter v /\(pattern)/\n\n".utf8)))
+        _ = session.handle(
+            .received(Array("auth ClueCon\n\nevent plain ALL\n\nfilter v /\(pattern)/\n\n".utf8)))
         _ = session.handle(
             .publish(
                 SwitchEvent(
@@ -161,7 +166,9 @@ extension FuzzTarget {
 
     static let consoleTexts = FuzzTarget(
         "console-texts", "what is typed at a console, and what is URL encoded", maximumLength: 1024,
-        seeds: { ["c=3;cluster dr", "cluster drain fs1 now", "%41%zz+", "ARRAY::a|:b"].map { Array($0.utf8) } }
+        seeds: {
+            ["c=3;cluster dr", "cluster drain fs1 now", "%41%zz+", "ARRAY::a|:b"].map { Array($0.utf8) }
+        }
     ) { input in
         let text = input.text()
         let tree = PhraseTree(["cluster drain <seat…> now", "cluster status"])

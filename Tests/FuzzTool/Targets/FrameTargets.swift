@@ -59,7 +59,8 @@ extension FuzzTarget {
             decoder.append(piece)
             while let frame = (try? decoder.next()) ?? nil {
                 let bytes = PeerFrameCodec.encode(frame)
-                expect((try? PeerFrameCodec.decodeFrame(bytes)) == frame, "another frame comes back: \(frame)")
+                expect(
+                    (try? PeerFrameCodec.decodeFrame(bytes)) == frame, "another frame comes back: \(frame)")
             }
         }
     }
@@ -91,7 +92,8 @@ extension FuzzTarget {
             var lines: [UInt8] = []
             for number in 1...3 as ClosedRange<UInt64> {
                 let entry = AuditEntry(
-                    number: number, epoch: Epoch(term: 1, index: number), time: .init(nanoseconds: 5), wall: nil,
+                    number: number, epoch: Epoch(term: 1, index: number), time: .init(nanoseconds: 5),
+                    wall: nil,
                     who: "ops", what: "drain fs1", why: "kernel update", outcome: "accepted")
                 line = AuditLine(entry, after: line)
                 lines += ControlJSON.encode(line) + [0x0A]
@@ -104,6 +106,7 @@ extension FuzzTarget {
         }
         let fault = AuditLine.fault(in: lines)
         guard let last = lines.last, fault == nil else { return }
-        expect(AuditLine.fault(in: lines + [AuditLine(last.entry, after: last)]) != nil, "a number comes twice")
+        expect(
+            AuditLine.fault(in: lines + [AuditLine(last.entry, after: last)]) != nil, "a number comes twice")
     }
 }

@@ -94,6 +94,8 @@ struct FuzzInput {
 }
 
 /// Ends the process when a promise is broken, as a trap does: the fuzzer keeps the input that did it.
-func expect(_ isTrue: Bool, _ words: @autoclosure () -> String, line: Int = #line, file: StaticString = #fileID) {
+func expect(
+    _ isTrue: Bool, _ words: @autoclosure () -> String, line: Int = #line, file: StaticString = #fileID
+) {
     if !isTrue { fatalError("\(file):\(line): \(words())") }
 }

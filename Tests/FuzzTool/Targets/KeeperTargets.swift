@@ -75,7 +75,8 @@ extension FuzzTarget {
                 take(.requested(request))
             }
             switch kind % 16 {
-            case 0...3: for action in waiting { if let event = answer(action, refuses: false) { take(event) } }
+            case 0...3:
+                for action in waiting { if let event = answer(action, refuses: false) { take(event) } }
             case 4: for action in waiting { if let event = answer(action, refuses: true) { take(event) } }
             case 5: take(.vanished(addresses[0]))
             case 6: take(.linkReturned)

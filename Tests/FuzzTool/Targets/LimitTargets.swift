@@ -98,7 +98,9 @@ extension FuzzTarget {
                 let text = String(decoding: bytes, as: UTF8.self)
                 _ = LimitKey.taken(byLimit: text)
                 _ = LimitKey.interval(ofLimit: text)
-                _ = LimitKey.held(byVariables: [.init(LimitKey.variablePrefix + "x", text), .init(text, text)])
+                _ = LimitKey.held(byVariables: [
+                    .init(LimitKey.variablePrefix + "x", text), .init(text, text),
+                ])
             case 4: try? book.reset(origin)
             default: book.forget(origin)
             }

@@ -130,7 +130,9 @@ extension FuzzTarget {
         while let (kind, bytes) = input.message() {
             if kind & 1 == 0 {
                 if let snapshot = try? StorageCodec.decodeSnapshot(bytes) { state = snapshot.state }
-            } else if let entry = try? StorageCodec.decodeEntry(bytes), case .command(let command) = entry.payload {
+            } else if let entry = try? StorageCodec.decodeEntry(bytes),
+                case .command(let command) = entry.payload
+            {
                 index += 1
                 let applied = state.apply(command, at: Epoch(term: 1, index: index))
                 for event in applied.events { _ = ControlJSON.encode(event) }

@@ -5,7 +5,9 @@ import EventSocket
 /// are written, from the folder of the package.
 enum Recordings {
     static func file(_ path: String) -> [UInt8] {
-        guard let file = fopen(path, "r") else { fatalError("\(path) cannot be read; start in the package's folder") }
+        guard let file = fopen(path, "r") else {
+            fatalError("\(path) cannot be read; start in the package's folder")
+        }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -43,7 +45,8 @@ enum Recordings {
         frames().compactMap { bytes in
             var decoder = FrameDecoder()
             decoder.append(bytes)
-            guard let frame = (try? decoder.next()) ?? nil, case .event(let event)? = try? ServerMessage(frame)
+            guard let frame = (try? decoder.next()) ?? nil,
+                case .event(let event)? = try? ServerMessage(frame)
             else { return nil }
             return event
         }

@@ -33,7 +33,8 @@ extension FuzzTarget {
         }
     }
 
-    private static let registrationKey = Record.key(user: "1000", host: "voice.example.net", discriminator: "x")
+    private static let registrationKey = Record.key(
+        user: "1000", host: "voice.example.net", discriminator: "x")
 
     static let replicaMessage = FuzzTarget(
         "replica-message", "a message between replicas: what is read can be written and read again",

@@ -165,12 +165,16 @@ extension FuzzTarget {
             Recordings.answers("api_misc.txt", to: "").filter { $0.count < 4096 }
                 + [
                     Array("true\n".utf8),
-                    Array("<configuration><settings><param name=\"a\" value=\"b\"/></settings></configuration>".utf8),
+                    Array(
+                        "<configuration><settings><param name=\"a\" value=\"b\"/></settings></configuration>"
+                            .utf8),
                 ]
         }
     ) { input in
         let bytes = input.rest()
-        for profile in (try? SofiaProfile.list(reading: bytes)) ?? [] { _ = (profile.port, profile.isRunning) }
+        for profile in (try? SofiaProfile.list(reading: bytes)) ?? [] {
+            _ = (profile.port, profile.isRunning)
+        }
         _ = try? LocalSwitch.isTrue(bytes, of: "fsctl pause_check")
         _ = SwitchParameters.read(String(decoding: bytes, as: UTF8.self))
     }
