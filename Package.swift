@@ -1,15 +1,26 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+/// script/fuzz gives the path of libFuzzer's library here: every module of this package is then compiled so that it
+/// counts which of its branches an input took. Dependencies are not: their branches would only distract the fuzzer.
+let fuzzer = Context.environment["FSDNS_FUZZER"]
+let counting: [SwiftSetting] = fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer"]), .define("FUZZER")]
+
+let language: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
+let settings = language + counting
 
 /// The deciding half is compiled optimised even in a debug build: the simulation runs hundreds of seeds. So is the
 /// stand-in FreeSWITCH: five of them with thousands of phones share one machine in the laboratory.
 let deciding: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// The readers of bytes and files are compiled optimised only where they are fuzzed, and what decides only where it is not: to
+/// optimise it takes longer than to build all the rest, and few targets spend their time there.
+let reading = fuzzer == nil ? settings : deciding
+let ruling = fuzzer == nil ? deciding : settings
 
 let package = Package(
     name: "fsdns",
@@ -37,7 +48,7 @@ let package = Package(
         // Deciding: values only, no clock, no socket, no Foundation.
         .target(name: "Consensus", swiftSettings: deciding),
         .target(name: "Replication", dependencies: ["Consensus"], swiftSettings: deciding),
-        .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: deciding),
+        .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: ruling),
         .target(name: "EventSocket", swiftSettings: deciding),
         .target(
             name: "Switch", dependencies: ["Consensus", "EventSocket", "Replication", "XML"],
@@ -50,8 +61,8 @@ let package = Package(
                 "CLDNS", "Cluster", "Consensus", "Replication",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: deciding),
-        .target(name: "XML", dependencies: ["CLibXML2"], swiftSettings: settings),
-        .target(name: "Config", dependencies: ["Cluster", "XML"], swiftSettings: settings),
+        .target(name: "XML", dependencies: ["CLibXML2"], swiftSettings: reading),
+        .target(name: "Config", dependencies: ["Cluster", "XML"], swiftSettings: reading),
 
         // Pretending.
         .target(
@@ -74,13 +85,13 @@ let package = Package(
             ], swiftSettings: settings),
 
         // Acting.
-        .target(name: "Keeper", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "Keeper", dependencies: ["CLinux"], swiftSettings: reading),
         .target(
             name: "ZoneServer",
             dependencies: [
                 "Cluster", "Wire", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], swiftSettings: settings),
+            ], swiftSettings: reading),
         .target(
             name: "Daemon",
             dependencies: [
@@ -175,3 +186,25 @@ let package = Package(
             swiftSettings: settings),
     ]
 )
+
+// Fuzzing: a target for each reader of foreign bytes. Whoever fuzzes gets the program, everybody else the test that
+// replays the corpus; both need what is internal to the modules, which a release build does not show.
+let fuzzed: [Target.Dependency] = [
+    "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication", "Switch", "Wire", "XML",
+    "ZoneServer", .product(name: "NIOCore", package: "swift-nio"),
+]
+if let fuzzer {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Tests/FuzzTool/CFuzzer"),
+        .executableTarget(
+            name: "fsdns-fuzz", dependencies: fuzzed + ["CFuzzer"], path: "Tests/FuzzTool",
+            exclude: ["CFuzzer", "Corpus", "Replay"], sources: ["Program", "Targets"],
+            swiftSettings: language, linkerSettings: [.unsafeFlags([fuzzer, "-lstdc++"])]),
+    ]
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "CorpusTests", dependencies: fuzzed, path: "Tests/FuzzTool",
+            exclude: ["CFuzzer", "Corpus", "Program"], sources: ["Replay", "Targets"],
+            swiftSettings: settings))
+}

@@ -50,7 +50,8 @@ package struct MachineID: Hashable, Sendable, Codable {
 
 /// Time as the cluster counts it: nanoseconds since it was formed, advanced only by leaders, never set back.
 ///
-/// It runs by the leaders' boot-time clocks, so no step of a wall clock moves a deadline.
+/// It runs by the leaders' boot-time clocks, so no step of a wall clock moves a deadline. Sums and differences end at the far
+/// ends of the range, as those of `Instant` do.
 package struct ClusterTime: Hashable, Comparable, Sendable, Codable {
     package var nanoseconds: Int64
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
@@ -58,10 +59,10 @@ package struct ClusterTime: Hashable, Comparable, Sendable, Codable {
 
     package static func < (a: ClusterTime, b: ClusterTime) -> Bool { a.nanoseconds < b.nanoseconds }
     package static func + (a: ClusterTime, b: Duration) -> ClusterTime {
-        ClusterTime(nanoseconds: a.nanoseconds + b.nanoseconds)
+        ClusterTime(nanoseconds: a.nanoseconds.saturatingSum(b.nanoseconds))
     }
     package static func - (a: ClusterTime, b: ClusterTime) -> Duration {
-        .nanoseconds(a.nanoseconds - b.nanoseconds)
+        .nanoseconds(a.nanoseconds.saturatingDifference(b.nanoseconds))
     }
 }
 

@@ -8,7 +8,8 @@ package struct Zone: Hashable, Sendable {
         case noNameServer(DNSName)
         case outside(DNSRecord, zone: DNSName)
         case aliasWithOtherData(DNSName)
-        /// A wildcard or DNAME: its names would be answered as if they were not there.
+        /// A wildcard or DNAME: its names would be answered as if they were not there. Or a name that the zone's file could not
+        /// give back.
         case notServed(DNSRecord)
         case tooManyRecords
 
@@ -19,7 +20,7 @@ package struct Zone: Hashable, Sendable {
             case .outside(let record, let zone): "\(record) lies outside \(zone)"
             case .aliasWithOtherData(let name): "\(name) has a CNAME record beside others, or two"
             case .notServed(let record):
-                "\(record) is a wildcard or DNAME, which this server does not serve"
+                "\(record) is a wildcard, a DNAME or longer than 255 characters, which this server does not serve"
             case .tooManyRecords:
                 "more than \(Zone.recordLimit) records, or \(Zone.setLimit) of one name and type"
             }
@@ -67,9 +68,13 @@ package struct Zone: Hashable, Sendable {
         guard self[origin, .ns] != nil else { throw .noNameServer(origin) }
     }
 
+    /// As text, escapes and all: libldns reads no longer one back from the zone's file (`LDNS_MAX_DOMAINLEN`).
+    private static let nameLimit = 255
+
     /// Whether the names a record speaks for are answered from it.
     static func serves(_ record: DNSRecord) -> Bool {
         record.name.labels.first.map(Array.init) != [UInt8(ascii: "*")] && record.type.rawValue != 39
+            && record.name.description.utf8.count <= nameLimit
     }
 
     package static func == (a: Zone, b: Zone) -> Bool { a.records == b.records }

@@ -1,3 +1,5 @@
+import Consensus
+
 /// Operator-written steps with a schedule, abort conditions and an undo; every parameter is filled in.
 package struct Playbook: Hashable, Sendable, Codable {
     package var name: String
@@ -152,7 +154,19 @@ package struct WallTime: Hashable, Comparable, Sendable, Codable {
     package init(seconds: Int64) { self.seconds = seconds }
     package static func < (a: WallTime, b: WallTime) -> Bool { a.seconds < b.seconds }
     package static func + (a: WallTime, b: Duration) -> WallTime {
-        WallTime(seconds: a.seconds + b.components.seconds)
+        WallTime(seconds: a.seconds.saturatingSum(b.nanoseconds / 1_000_000_000))
+    }
+
+    /// Some 34,000 years either way: all that the arithmetic of calendars bears.
+    private static let bounds = -(1 << 40)...(1 << 40) as ClosedRange<Int64>
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        seconds = try container.decode(Int64.self, forKey: .seconds)
+        guard Self.bounds.contains(seconds) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .seconds, in: container, debugDescription: "no calendar reaches there")
+        }
     }
 }
 

@@ -118,7 +118,7 @@ private struct Reader {
     private static func status(_ text: String) -> (status: String, rpid: String, seconds: Int64)? {
         guard let end = text.range(of: " exp("), let left = text.range(of: " expsecs("),
             let close = text[left.upperBound...].firstIndex(of: ")"),
-            let seconds = Int64(text[left.upperBound..<close]), abs(seconds) <= Int64(UInt32.max)
+            let seconds = Int64(text[left.upperBound..<close]), seconds.magnitude <= UInt64(UInt32.max)
         else { return nil }
         let head = text[..<end.lowerBound]
         guard head.hasSuffix(")"), let open = head.lastIndex(of: "("), open != head.startIndex else {

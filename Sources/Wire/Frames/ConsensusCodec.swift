@@ -151,7 +151,8 @@ enum ConsensusCodec {
         let bytes = try reader.blob("control state", limit: FrameLimits.peerFrame)
         let state = try ControlJSON.decode(ControlState.self, bytes, field: "control state")
         return ControlSnapshot(
-            epoch: epoch, membership: membership, membershipEpoch: membershipEpoch, state: state)
+            epoch: epoch, membership: membership, membershipEpoch: membershipEpoch,
+            state: try StateCheck.plausible(state))
     }
 
     private static func membership(_ reader: inout FrameReader) throws(FrameFailure) -> Membership {

@@ -11,10 +11,10 @@ package enum RequestCheck {
     ///   line, `.malformed("deadline")` for a drain that waits less than nothing or more than a year,
     ///   `.malformed("playbook …")` for one that no cluster could run.
     package static func plausible(_ request: OperatorRequest) throws(FrameFailure) -> OperatorRequest {
-        if case .drain(let drain) = request, let deadline = drain.deadline,
-            deadline < .zero || deadline > longestDeadline
-        {
-            throw .malformed("deadline")
+        if case .drain(let drain) = request {
+            let bounds = Duration.zero...longestDeadline
+            if let deadline = drain.deadline, !bounds.contains(deadline) { throw .malformed("deadline") }
+            if let back = drain.returnAfter, !bounds.contains(back) { throw .malformed("return-after") }
         }
         for (field, text) in texts(of: request) {
             if text.utf8.count > longestText { throw .malformed("\(field) (is too long)") }

@@ -132,7 +132,7 @@ extension FrameSamples {
                     ? Maintenance(reason: $0.name(), who: $0.name(), since: $0.clusterTime()) : nil)
         }
         state.slaves = list(0...3) { $0.name() }
-        state.grants = list(0...3) {
+        let grants = list(0...3) {
             Grant(
                 address: $0.name(), holder: $0.holder(), epoch: $0.epoch(),
                 conditions: $0.list(0...3) {
@@ -140,6 +140,8 @@ extension FrameSamples {
                 },
                 reason: $0.name())
         }
+        state.grants = Dictionary(grants.map { ($0.address, $0) }) { first, _ in first }.values
+            .sorted { $0.address < $1.address }
         state.drain = flag() ? drain() : nil
         state.takeovers = list(0...3) { $0.clusterTime() }
         return state

@@ -1,0 +1,1 @@
+../../../Sources/Daemon/Console/CommandWords.swift

@@ -1,0 +1,1 @@
+../../WireTests/Frames/PlaybookSamples.swift
