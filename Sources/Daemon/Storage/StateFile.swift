@@ -62,6 +62,7 @@ final class StateFile: Sendable {
     private static func explain(_ error: any Error, path: String) -> String {
         if let failure = error as? ServiceFailure { return failure.description }
         if let failure = error as? FrameFailure { return corrupt(path, failure.description) }
+        if error is RowDecodingError { return corrupt(path, "a column is not what was written") }
         guard let failure = error as? DatabaseError else { return "state file \(path): \(error)" }
         switch failure.resultCode {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return corrupt(path, failure.message ?? "not a database")
@@ -130,10 +131,11 @@ extension StateFile {
                     let vote = try Row.fetchOne(database, sql: "SELECT term, name, birth FROM vote")
                 else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a row is missing") }
                 return Contents(
-                    birth: UInt64(bitPattern: identity["birth"]),
-                    incarnation: UInt64(bitPattern: identity["incarnation"]),
+                    birth: UInt64(bitPattern: try identity.decode(Int64.self, forColumn: "birth")),
+                    incarnation: UInt64(
+                        bitPattern: try identity.decode(Int64.self, forColumn: "incarnation")),
                     restored: .init(
-                        hardState: Self.hardState(vote), snapshot: try Self.snapshot(database),
+                        hardState: try Self.hardState(vote), snapshot: try Self.snapshot(database),
                         entries: try Self.entries(database)))
             }
             if let fault = contents.restored.fault {
@@ -147,12 +149,13 @@ extension StateFile {
         }
     }
 
-    private static func hardState(_ row: Row) -> HardState {
-        let name: String? = row["name"]
-        let birth: Int64? = row["birth"]
+    /// A row's subscript would end the process where a column is not what was written; `decode` throws.
+    private static func hardState(_ row: Row) throws -> HardState {
+        let name = try row.decode(String?.self, forColumn: "name")
+        let birth = try row.decode(Int64?.self, forColumn: "birth")
         var vote: MemberID?
         if let name, let birth { vote = MemberID(name: name, birth: UInt64(bitPattern: birth)) }
-        return HardState(term: UInt64(bitPattern: row["term"]), vote: vote)
+        return HardState(term: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "term")), vote: vote)
     }
 
     private static func snapshot(_ database: Database) throws -> ControlSnapshot? {

@@ -77,12 +77,16 @@ final class RecoveryTable: Sendable {
     // MARK: - On its own thread
 
     /// The rows of legs this process runs; of their metadata only the beginning, which has the flags.
+    ///
+    /// Cast to text in every query: SQLite keeps what another program wrote, of whatever kind, and a row of this library ends the
+    /// process when it is asked for a text and has none.
     func rows(runtime: String, on loop: any EventLoop) -> EventLoopFuture<[RecoveryRow]> {
         run(.deferred, on: loop) { database in
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT profile_name, hostname, uuid, substr(metadata, 1, ?) FROM recovery
+                    SELECT CAST(profile_name AS TEXT), CAST(hostname AS TEXT), CAST(uuid AS TEXT),
+                        CAST(substr(metadata, 1, ?) AS TEXT) FROM recovery
                     WHERE technology = ? AND runtime_uuid = ? LIMIT ?
                     """, arguments: [Self.headLength, Self.technology, runtime, Self.rowLimit])
             return rows.map { row in
@@ -100,7 +104,7 @@ final class RecoveryTable: Sendable {
         run(.deferred, on: loop) { database in
             let statement = try database.makeStatement(
                 sql: """
-                    SELECT profile_name, hostname, metadata FROM recovery
+                    SELECT CAST(profile_name AS TEXT), CAST(hostname AS TEXT), CAST(metadata AS TEXT) FROM recovery
                     WHERE technology = ? AND runtime_uuid = ? AND uuid = ? AND length(metadata) <= ?
                     """)
             return try uuids.compactMap { uuid in

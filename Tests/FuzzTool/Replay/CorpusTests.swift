@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Testing
 
 /// Replays what the fuzzer found worth keeping, and every input that once trapped, without the fuzzer.
