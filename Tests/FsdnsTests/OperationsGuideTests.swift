@@ -9,6 +9,8 @@ import Testing
     /// What contributes to status, by file and function.
     private static let sayings: [(file: String, functions: [String])] = [
         ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
+        ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
+        ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
@@ -32,7 +34,7 @@ import Testing
     /// Functions whose sentences are among these.
     private static let contributors = [
         "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
-        "configurationWarnings",
+        "configurationWarnings", "identityWarnings", "debtWarnings",
     ]
 
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

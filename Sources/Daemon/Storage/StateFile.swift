@@ -13,6 +13,8 @@ final class StateFile: Sendable {
         /// The newest one recorded; zero in a new file.
         var incarnation: UInt64
         var restored: Raft<StampedCommand, ControlState>.Restored
+        /// Where it was used last; unknown in a new file, and in one that an earlier release wrote last.
+        var machine: MachineID
     }
 
     /// Of the tables; a file of a newer format is refused.
@@ -36,7 +38,12 @@ final class StateFile: Sendable {
                 try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
             }
             database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { try Self.prepare($0, node: node, birth: birth) }
+            try database.write {
+                try Self.prepare($0, node: node, birth: birth)
+                // Earlier releases pass it over.
+                try $0.execute(
+                    sql: "CREATE TABLE IF NOT EXISTS machine (host INTEGER NOT NULL, boot INTEGER NOT NULL)")
+            }
         } catch let failure as ServiceFailure {
             throw failure
         } catch {
@@ -123,7 +130,8 @@ extension StateFile {
                     incarnation: UInt64(bitPattern: identity["incarnation"]),
                     restored: .init(
                         hardState: Self.hardState(vote), snapshot: try Self.snapshot(database),
-                        entries: try Self.entries(database)))
+                        entries: try Self.entries(database)),
+                    machine: try Self.machine(database))
             }
             if let fault = contents.restored.fault {
                 throw ServiceFailure(Self.corrupt(path, fault))
@@ -134,6 +142,14 @@ extension StateFile {
         } catch {
             throw ServiceFailure(explain(error))
         }
+    }
+
+    fileprivate static func machine(_ database: Database) throws -> MachineID {
+        guard let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine") else {
+            return .unknown
+        }
+        return MachineID(
+            host: UInt64(bitPattern: row["host"]), boot: UInt64(bitPattern: row["boot"]))
     }
 
     private static func hardState(_ row: Row) -> HardState {
@@ -160,6 +176,18 @@ extension StateFile {
 // MARK: - Writing
 
 extension StateFile {
+    /// Remembers a start and where it was; durable on return.
+    func recordStart(_ incarnation: UInt64, on machine: MachineID) throws {
+        try database.write { database in
+            try database.execute(
+                sql: "UPDATE identity SET incarnation = ?", arguments: [Int64(bitPattern: incarnation)])
+            try database.execute(sql: "DELETE FROM machine")
+            try database.execute(
+                sql: "INSERT INTO machine VALUES (?, ?)",
+                arguments: [Int64(bitPattern: machine.host), Int64(bitPattern: machine.boot)])
+        }
+    }
+
     /// All of it in one transaction, durable on return; after an error nothing of it was written.
     func write(_ jobs: [Storage.Job]) throws {
         try database.write { database in
