@@ -8,6 +8,7 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case nodeAdmitted = "node-admitted"
         case nodeFenced = "node-fenced"
         case nodeRefused = "node-refused"
+        case nodeForgotten = "node-forgotten"
         case clusterFormed = "cluster-formed"
         case leaderChanged = "leader-changed"
         case leaseLost = "lease-lost"

@@ -24,6 +24,8 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     case ttlServed
     /// What somebody asked for, for the audit trail, with the command it comes to.
     indirect case asked(AskedCommand)
+    /// A node that is gone for good is no member any more, neither here nor among the voters.
+    case forget(Holder)
 }
 
 package struct StampedCommand: Hashable, Sendable, Codable {
@@ -55,6 +57,11 @@ package struct Fence: Hashable, Sendable, Codable {
     package var basis: Basis
     /// Who takes which of its addresses, sorted by address.
     package var grants: [Succession]
+    /// Why, where the basis does not say all of it; nil as from an earlier release.
+    package var reason: String?
+
+    /// For people.
+    package var sentence: String { reason ?? basis.sentence }
 
     package init(holder: Holder, basis: Basis, grants: [Succession]) {
         self.holder = holder

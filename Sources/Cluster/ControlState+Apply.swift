@@ -32,6 +32,7 @@ extension ControlState {
         case .playbook(let command): applied = apply(command, wall: stamped.wall, at: epoch)
         case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
         case .ttlServed: applied = noteTTLServed(at: epoch)
+        case .forget(let holder): applied = forget(holder, at: epoch)
         case .asked(let asked):
             applied =
                 asked.command.map { command in
@@ -99,15 +100,46 @@ extension ControlState {
             members[at].machine = admission.machine
             members[at].standing = .active
             members[at].outSince = nil
+            members[at].outBecause = nil
+            members[at].anew = admission.anew
         } else {
             guard members.count < Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
-            members.append(
-                Member(
-                    holder: admission.holder, kind: admission.kind, standing: .active,
-                    machine: admission.machine))
+            var member = Member(
+                holder: admission.holder, kind: admission.kind, standing: .active, machine: admission.machine)
+            member.anew = admission.anew
+            members.append(member)
             members.sort { $0.name < $1.name }
         }
-        return .done(ClusterEvent(.nodeAdmitted, name, "\(admission.holder) joins the cluster", epoch: epoch))
+        forgotten?.removeAll { $0 == admission.holder.member }
+        if forgotten?.isEmpty == true { forgotten = nil }
+        let anew = admission.anew.map { ", anew: \($0)" } ?? ""
+        return .done(
+            ClusterEvent(.nodeAdmitted, name, "\(admission.holder) joins the cluster\(anew)", epoch: epoch))
+    }
+
+    /// Why a node cannot be forgotten; nil when it can.
+    package func obstacle(toForgetting holder: Holder) -> String? {
+        guard member(holder.name)?.holder == holder else { return "\(holder) is not part of the cluster" }
+        if let grant = grants.first(where: { $0.holder == holder }) {
+            return "\(holder.name) holds \(grant.address): move it first, or wait until it is taken over"
+        }
+        if let grant = grants.first(where: { $0.waits(for: holder) }) {
+            return "\(grant.address) is still waited for: \(holder.name) has not let go of it"
+        }
+        if let drain, drain.from == holder || drain.to == holder {
+            return "\(holder.name) takes part in the drain of \(drain.seat); `fsdns abort` undoes the drain"
+        }
+        return nil
+    }
+
+    private mutating func forget(_ holder: Holder, at epoch: Epoch) -> Applied {
+        if let obstacle = obstacle(toForgetting: holder) { return .refused(obstacle) }
+        members.removeAll { $0.holder == holder }
+        forgotten = Array(
+            ((forgotten ?? []).filter { $0 != holder.member } + [holder.member]).suffix(Limits.nodes))
+        return .done(
+            ClusterEvent(
+                .nodeForgotten, holder.name, "\(holder) is forgotten: it is gone for good", epoch: epoch))
     }
 
     mutating func setMaintenance(

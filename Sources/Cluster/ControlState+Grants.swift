@@ -10,9 +10,10 @@ extension ControlState {
         }
         members[at].standing = .fenced(fence.basis, epoch)
         members[at].outSince = time
+        members[at].outBecause = fence.reason
         var events = [
             ClusterEvent(
-                .nodeFenced, fence.holder.name, "\(fence.holder) is out: \(fence.basis.sentence)",
+                .nodeFenced, fence.holder.name, "\(fence.holder) is out: \(fence.sentence)",
                 epoch: epoch)
         ]
         // Whoever waited for its release now waits for the fence instead.
@@ -30,7 +31,7 @@ extension ControlState {
                     Grant(
                         address: grant.address, holder: successor, epoch: epoch,
                         conditions: pending + [.inEffect(epoch.index)],
-                        reason: "takeover from \(fence.holder.name): \(fence.basis.sentence)"))
+                        reason: "takeover from \(fence.holder.name): \(fence.sentence)"))
                 events.append(
                     ClusterEvent(
                         .takeover, seat(at: grant.address)?.name ?? grant.address,

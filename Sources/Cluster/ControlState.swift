@@ -27,6 +27,8 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var ttl: TTLOverride?
     package var playbooks = PlaybookBook()
     package var audit = AuditTrail()
+    /// Members that were forgotten and may still vote; nil for none, as from an earlier release.
+    package var forgotten: [MemberID]?
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
         format = 1
@@ -56,6 +58,10 @@ package struct Member: Hashable, Sendable, Codable {
     package var machine: MachineID?
     /// When it was fenced; nil while it is active, and where an older release fenced it.
     package var outSince: ClusterTime?
+    /// Why it was fenced, where the basis does not say all of it.
+    package var outBecause: String?
+    /// Why this life came without its former state; nil when it did not.
+    package var anew: String?
 
     package init(
         holder: Holder, kind: NodeRule.Kind, standing: Standing, maintenance: Maintenance? = nil,

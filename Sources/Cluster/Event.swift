@@ -100,4 +100,7 @@ package enum StopReason: Hashable, Sendable {
     case shutdown
     /// Another node with this name is alive, storage failed, …: a sentence for the operator.
     case fatal(String)
+    /// The state is a copy or out of date: it must be set aside, and the node starts as a new member. The sentence says
+    /// why.
+    case startAnew(String)
 }

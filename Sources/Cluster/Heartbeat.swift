@@ -42,6 +42,8 @@ package struct Heartbeat: Hashable, Sendable {
     package var paths: [PathTrouble]?
     /// Who is to try to write the zone, and why the sender could not; nil when there is nothing to say.
     package var zone: ZoneWord?
+    /// Nil from an earlier release, which does not tell.
+    package var identity: IdentityView?
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

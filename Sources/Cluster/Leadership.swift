@@ -48,6 +48,7 @@ struct Leadership: Hashable, Sendable {
     }
     static let shunned: Duration = .seconds(60)
     var pace = DrainPace()
+    var debts = Debts()
     /// When every server was seen without the old address, in a phase of a drain that does not know it otherwise.
     var withdrawnSince: Withdrawal?
 

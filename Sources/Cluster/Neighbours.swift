@@ -27,13 +27,17 @@ struct Neighbours: Hashable, Sendable {
         case stale
         /// Its sender does not show that it hears us.
         case unproven
+        /// Another life of its member is alive, or was a moment ago: only one of them can be what it says.
+        case rival
     }
 
     /// Takes in a heartbeat; anything not newer than what is known changes nothing.
     ///
-    /// - Parameter patience: how long a sender is believed without showing that it hears `me`.
+    /// - Parameters:
+    ///   - patience: how long a sender is believed without showing that it hears `me`.
+    ///   - silence: how long the life on record must have been silent until another life elsewhere is believed.
     mutating func heard(
-        _ heartbeat: Heartbeat, by me: Holder, patience: Duration, at now: Instant
+        _ heartbeat: Heartbeat, by me: Holder, patience: Duration, silence: Duration, at now: Instant
     ) -> Hearing {
         let sender = heartbeat.sender
         guard let at = all.firstIndex(where: { $0.holder.member == sender.member }) else {
@@ -43,9 +47,11 @@ struct Neighbours: Hashable, Sendable {
             return .appeared
         }
         let known = all[at].heartbeat
-        if sender.incarnation < known.sender.incarnation {
-            all[at].noteLateVoice(of: sender.incarnation, at: now)
-            return .stale
+        if let identity = heartbeat.identity { all[at].mark.raise(to: identity.mark) }
+        if sender.incarnation != known.sender.incarnation,
+            let verdict = all[at].reject(heartbeat, by: me, silence: silence, from: floor, at: now)
+        {
+            return verdict
         }
         if sender.incarnation == known.sender.incarnation, heartbeat.sequence <= known.sequence {
             return .stale
@@ -56,10 +62,13 @@ struct Neighbours: Hashable, Sendable {
             return .unproven
         }
         let appeared = sender.incarnation != known.sender.incarnation
-        if appeared, let dropped = all[at].beginLife() { unrecordedUntil = max(unrecordedUntil, dropped) }
+        if appeared, let dropped = all[at].beginLife(heartbeat) {
+            unrecordedUntil = max(unrecordedUntil, dropped)
+        }
         all[at].heartbeat = heartbeat
         all[at].received = now
         all[at].unproven = nil
+        if all[at].rival?.holder == sender { all[at].rival = nil }
         if heartbeat.leaseValid {
             all[at].leaseInvalidSince = nil
         } else if appeared || all[at].leaseInvalidSince == nil {
@@ -114,6 +123,13 @@ struct Neighbours: Hashable, Sendable {
         self[holder].map { now - $0.received < window } ?? false
     }
 
+    /// Whether somebody spoke after our own start, and it is no recording: it has heard what was sent later than that.
+    func isFresh(_ heartbeat: Heartbeat) -> Bool {
+        heartbeat.acknowledgements.contains { acknowledgement in
+            self[acknowledgement.holder].map { acknowledgement.sequence > $0.firstSequence } ?? false
+        }
+    }
+
     /// The machine a life was last known to run on.
     func machine(of holder: Holder) -> MachineID? {
         guard let neighbour = self[holder.member] else { return nil }
@@ -129,6 +145,8 @@ struct Neighbour: Hashable, Sendable {
         /// Its newest heartbeat that counted.
         var received: Instant
         var machine: MachineID
+        /// Of its newest heartbeat that counted.
+        var sequence: UInt64
         /// Its newest heartbeat that came after a newer life's.
         var lateVoice: Instant?
     }
@@ -137,14 +155,28 @@ struct Neighbour: Hashable, Sendable {
         var holder: Holder
         var arrived: Instant
     }
+    /// Another life of the member, which uses the same identity at the same time.
+    struct Rival: Hashable, Sendable {
+        var holder: Holder
+        /// It is heard without a pause since.
+        var first: Instant
+        var last: Instant
+        var machine: MachineID
+    }
     static let rememberedLives = 4
 
     /// The newest that counted.
     var heartbeat: Heartbeat
     var received: Instant
+    /// Of the first heartbeat of this life that counted: what it sent later was sent after our own start.
+    private(set) var firstSequence: UInt64
     /// When it last showed that it hears us; at first, when it was first heard.
     var provenAt: Instant
     var unproven: Unproven?
+    /// Heard beside the life on record, and not believed as long as that one lives.
+    fileprivate(set) var rival: Rival?
+    /// The most that was known of the member's disk, in any of its lives.
+    var mark = DurableMark.zero
     /// Oldest first.
     private(set) var former: [FormerLife] = []
     var leaseInvalidSince: Instant?
@@ -152,17 +184,58 @@ struct Neighbour: Hashable, Sendable {
     init(heartbeat: Heartbeat, received: Instant) {
         self.heartbeat = heartbeat
         self.received = received
+        firstSequence = heartbeat.sequence
         provenAt = received
         leaseInvalidSince = heartbeat.leaseValid ? nil : received
+        mark = heartbeat.identity?.mark ?? .zero
     }
 
     var holder: Holder { heartbeat.sender }
 
     /// Puts the present life on record among the former ones; returns when one that had to go was last heard.
-    fileprivate mutating func beginLife() -> Instant? {
+    fileprivate mutating func beginLife(_ next: Heartbeat) -> Instant? {
+        firstSequence = next.sequence
+        // A life that comes back is no former one any more: of two records the older would be found.
+        former.removeAll { $0.incarnation == next.sender.incarnation }
         former.append(
-            FormerLife(incarnation: holder.incarnation, received: received, machine: heartbeat.machine))
+            FormerLife(
+                incarnation: holder.incarnation, received: received, machine: heartbeat.machine,
+                sequence: heartbeat.sequence))
         return former.count > Self.rememberedLives ? former.removeFirst().received : nil
+    }
+
+    /// What becomes of a heartbeat of another life than the one on record; nil when it takes that one's place.
+    ///
+    /// A newer life of the same start of the same machine does at once: the former process is over there. Any other, also an
+    /// older one, only when the life on record has fallen silent. Two machines that use one state directory would
+    /// otherwise silence each other, and the one that came later would always win.
+    fileprivate mutating func reject(
+        _ heartbeat: Heartbeat, by me: Holder, silence: Duration, from floor: Instant, at now: Instant
+    ) -> Neighbours.Hearing? {
+        let sender = heartbeat.sender
+        let isNewer = sender.incarnation > holder.incarnation
+        if isNewer, self.heartbeat.machine.isSame(as: heartbeat.machine) == true { return nil }
+        if !isNewer {
+            noteLateVoice(of: sender.incarnation, at: now)
+            // What was heard before, or shows nothing of us, may be a recording.
+            let known = former.first { $0.incarnation == sender.incarnation }?.sequence ?? 0
+            guard heartbeat.sequence > known,
+                heartbeat.acknowledgements.contains(where: { $0.holder == me })
+            else { return .stale }
+        }
+        guard now - max(received, floor) < silence else { return nil }
+        if rival?.holder == sender, let last = rival?.last, now - last < .milliseconds(500) {
+            rival?.last = now
+        } else {
+            rival = Rival(holder: sender, first: now, last: now, machine: heartbeat.machine)
+        }
+        return isNewer ? .rival : .stale
+    }
+
+    /// The life on record, when it is another than `holder` and was heard lately. A rival is not named to the life on record,
+    /// so that of two that started together one keeps the identity.
+    func living(besides holder: Holder, within window: Duration, at now: Instant) -> Instant? {
+        self.holder != holder && now - received < window ? received : nil
     }
 
     fileprivate mutating func noteLateVoice(of incarnation: UInt64, at now: Instant) {

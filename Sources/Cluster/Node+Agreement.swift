@@ -9,6 +9,8 @@ extension Node {
         }
         // Until the founding snapshot is durable there is no consensus to take part in.
         if case .founding = membershipPhase { return }
+        // A copy of a state directory that voted would give one member two votes.
+        if doubt != nil, !input.isOfStorage { return }
         carryOut(raft.handle(input, at: now), at: now)
         if applied.index >= raft.firstIndex + Limits.entriesBetweenSnapshots, let state {
             carryOut(raft.handle(.compact(through: applied.index, state: state), at: now), at: now)
@@ -277,6 +279,13 @@ extension Node {
 }
 
 extension Raft.Input {
+    var isOfStorage: Bool {
+        switch self {
+        case .stored, .storeFailed: true
+        case .tick, .message, .propose, .changeMembership, .transferLeadership, .remind, .compact: false
+        }
+    }
+
     /// Whether a node without a cluster may hand this to consensus.
     var mayBeginMembership: Bool {
         switch self {

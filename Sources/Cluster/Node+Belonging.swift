@@ -9,7 +9,9 @@ extension Node {
     private func founders(at now: Instant) -> [MemberID]? {
         // Whoever has spoken in a term already (to a founder that was faster) is brought in by its leader: a
         // second beginning would forget a vote.
-        guard membershipPhase == .discovering, raft.term == 0, holdings.isEmpty else { return nil }
+        guard membershipPhase == .discovering, doubt == nil, raft.term == 0, holdings.isEmpty else {
+            return nil
+        }
         let others = neighbours.all.filter { neighbour in
             now - neighbour.received < timing.deadAfter
                 && neighbour.heartbeat.settingsVersion == settings.version
@@ -111,7 +113,7 @@ extension Node {
                 .admission(
                     Admission(
                         holder: me, kind: kind, settingsVersion: settings.version,
-                        machine: machine == .unknown ? nil : machine)), at: now)
+                        machine: machine == .unknown ? nil : machine, anew: anew)), at: now)
         }
         if let reason = reasonToRelinquish(at: now) {
             tellLeader(
@@ -122,7 +124,7 @@ extension Node {
     private var effectsTouchLeader: Bool { leaving != nil || !load.isFit }
 
     private var needsAdmission: Bool {
-        guard leaving == nil, holdings.isEmpty else { return false }
+        guard leaving == nil, doubt == nil, holdings.isEmpty else { return false }
         switch membershipPhase {
         case .member: return !(state?.isActive(me) ?? false)
         case .discovering: return neighbours.all.contains { $0.heartbeat.clusterID != 0 }

@@ -65,10 +65,13 @@ extension Node {
     }
 
     private mutating func fenceTheLost(_ scratch: inout ControlState, at now: Instant) {
+        noteDebts(scratch, at: now)
         for member in scratch.members where member.isActive && member.holder != me {
-            guard let basis = lostBecause(member, at: now) else { continue }
+            let debt = leadership?.debts.reason(against: member.holder, at: now)
+            guard let basis = lostBecause(member, owes: debt != nil, at: now) else { continue }
             let grants = successions(of: member.holder, basis, in: scratch, at: now)
-            let fence = Fence(holder: member.holder, basis: basis, grants: grants)
+            var fence = Fence(holder: member.holder, basis: basis, grants: grants)
+            if basis == .lapse { fence.reason = debt }
             if propose(.fence(fence), &scratch, at: now) != nil, basis == .silence {
                 leadership?.fencedForSilence(member.name, at: now)
             }
@@ -155,7 +158,7 @@ extension Node {
     }
 
     /// Why a member must be fenced now; nil when it need not.
-    private func lostBecause(_ member: Member, at now: Instant) -> Fence.Basis? {
+    private func lostBecause(_ member: Member, owes: Bool, at now: Instant) -> Fence.Basis? {
         let holder = member.holder
         // An earlier life of our own: nobody else can hear us be reborn on our behalf.
         if holder.member == me.member {
@@ -180,7 +183,8 @@ extension Node {
         {
             return .lapse
         }
-        return nil
+        // It loses its lease by the fence: whoever has it in the log acknowledges the holder no more.
+        return owes ? .lapse : nil
     }
 
     /// Silent to us and to enough others that it cannot just be our own ears.

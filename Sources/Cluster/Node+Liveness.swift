@@ -9,8 +9,12 @@ extension Node {
             hearNamesake(heartbeat, at: now)
             return
         }
-        switch neighbours.heard(heartbeat, by: me, patience: timing.proofPatience, at: now) {
-        case .stale, .unproven: return
+        hearWord(heartbeat, at: now)
+        if case .stopped = membershipPhase { return }
+        switch neighbours.heard(
+            heartbeat, by: me, patience: timing.proofPatience, silence: timing.deadAfter, at: now)
+        {
+        case .stale, .unproven, .rival: return
         case .appeared: report(.nodeHeard, sender.name, "\(sender) is heard (\(heartbeat.role.rawValue))")
         case .again: break
         }
@@ -37,6 +41,10 @@ extension Node {
             namesake?.last = now
         } else {
             namesake = Namesake(holder: other, first: now, last: now)
+        }
+        if let namesake, other.member == me.member {
+            hearTwin(namesake, heartbeat, at: now)
+            return
         }
         let established = heartbeat.role != .starting
         let iAmStarting = state.map { !$0.isActive(me) } ?? true
@@ -175,24 +183,33 @@ extension Node {
         heartbeat.service = serviceView(at: now)
         heartbeat.paths = pathTroubles
         heartbeat.zone = zoneWord(at: now)
+        heartbeat.identity = identityView(at: now)
         effects.append(.beat(heartbeat))
     }
 
     /// Everybody heard lately. Who may not be acknowledged is told only that it is heard.
     private func acknowledgements(at now: Instant) -> [Acknowledgement] {
-        let iAmOut = fences.fences(me) || isOut(me)
-        return neighbours.all.compactMap { neighbour in
-            if let unproven = neighbour.unproven {
-                guard now - unproven.arrived < .seconds(2) else { return nil }
-                let age = max(.zero, now - neighbours.lastHeard(unproven.holder))
-                return Acknowledgement(holder: unproven.holder, sequence: 0, age: age)
+        let iAmOut = doubt != nil || fences.fences(me) || isOut(me)
+        var list: [Acknowledgement] = []
+        for neighbour in neighbours.all {
+            if let rival = neighbour.rival, now - rival.last < .seconds(2) {
+                let age = max(.zero, now - neighbours.lastHeard(rival.holder))
+                list.append(Acknowledgement(holder: rival.holder, sequence: 0, age: age))
             }
-            guard now - neighbour.received < .seconds(2) else { return nil }
+            if let unproven = neighbour.unproven {
+                guard now - unproven.arrived < .seconds(2) else { continue }
+                let age = max(.zero, now - neighbours.lastHeard(unproven.holder))
+                list.append(Acknowledgement(holder: unproven.holder, sequence: 0, age: age))
+                continue
+            }
+            guard now - neighbour.received < .seconds(2) else { continue }
             let isRefused = iAmOut || fences.fences(neighbour.holder) || isOut(neighbour.holder)
-            return Acknowledgement(
-                holder: neighbour.holder, sequence: isRefused ? 0 : neighbour.heartbeat.sequence,
-                age: now - neighbour.received)
+            list.append(
+                Acknowledgement(
+                    holder: neighbour.holder, sequence: isRefused ? 0 : neighbour.heartbeat.sequence,
+                    age: now - neighbour.received))
         }
+        return Array(list.sorted { $0.holder < $1.holder }.prefix(Limits.nodes))
     }
 
     /// Whether it was agreed that this life is over.

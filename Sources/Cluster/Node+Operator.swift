@@ -21,6 +21,7 @@ extension Node {
             propose(
                 .drain(.abort(reason: "asked by \(who)")), for: asker, ["the drain is being undone"], at: now)
         case .undrain(let node, _): undrain(node, from: asker, at: now)
+        case .forget(let node, _): forget(node, from: asker, at: now)
         case .switchover(let seat, let to, let dryRun, let who):
             switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
         case .zone:
@@ -153,6 +154,30 @@ extension Node {
         }
         propose(
             .maintenance(node: node, nil), for: asker, ["\(node) is back as a slave"], at: now)
+    }
+
+    // MARK: - Gone for good
+
+    private mutating func forget(_ node: String, from asker: PendingRequests.Asker, at now: Instant) {
+        guard let state else { return }
+        guard let holder = state.member(node)?.holder else {
+            let names = state.members.map(\.name).joined(separator: ", ")
+            answer(asker, .refused(["no node \(node); the nodes are \(names)"]))
+            return
+        }
+        // Longer than anybody could be unheard by mere chance.
+        let isHeard = neighbours.all.contains { $0.holder.name == node && now - $0.received < .seconds(2) }
+        if node == name || isHeard {
+            answer(asker, .refused(["\(node) is heard: stop it first"]))
+            return
+        }
+        if let obstacle = state.obstacle(toForgetting: holder) {
+            answer(asker, .refused([obstacle]))
+            return
+        }
+        propose(
+            .forget(holder), for: asker,
+            ["\(node) is no member any more; started again, it joins as a new one"], at: now)
     }
 
     // MARK: - Switchover

@@ -52,8 +52,9 @@ extension Node {
         let report = isMe ? load : isHeard ? neighbour?.heartbeat.load : nil
         var note: String?
         switch member?.standing {
-        case .fenced(let basis, let epoch): note = "out since \(epoch): \(basis.sentence)"
-        case .active, nil: note = member?.maintenance.map { "\($0.reason) (\($0.who))" }
+        case .fenced(let basis, let epoch):
+            note = "out since \(epoch): \(member?.outBecause ?? basis.sentence)"
+        case .active, nil: note = member?.maintenance.map { "\($0.reason) (\($0.who))" } ?? member?.anew
         }
         let version = isMe ? settings.version : neighbour?.heartbeat.settingsVersion
         return StatusReport.NodeLine(
@@ -164,12 +165,12 @@ extension Node {
     }
 
     private func warnings(at now: Instant, have: Int) -> [String] {
-        var warnings = PathTrouble.sentences(pathsTold(at: now))
+        var warnings = PathTrouble.sentences(pathsTold(at: now)) + identityWarnings(at: now)
         guard let state else { return warnings }
         if raft.leader == nil {
             warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
         }
-        warnings += serviceWarnings(in: state, at: now)
+        warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
         if have <= raft.membership.majority {
             warnings.append(

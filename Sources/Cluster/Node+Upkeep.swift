@@ -55,6 +55,12 @@ extension Node {
         from membership: Membership, _ scratch: ControlState, at now: Instant
     ) -> Membership? {
         for id in membership.members where id != raft.me {
+            // The operator said that it is gone for good, also where only three voters are left.
+            if scratch.forgotten?.contains(id) == true, scratch.member(id.name)?.holder.member != id,
+                membership.learners.contains(id) || membership.voters.count > 1
+            {
+                return membership.without(id)
+            }
             let member = scratch.member(id.name)
             // A founder that was not admitted yet stays.
             guard let member else { continue }

@@ -13,6 +13,10 @@ package struct Node: Sendable, Equatable {
     package let settings: ClusterSettings
     /// Where this node runs.
     package let machine: MachineID
+    /// Where the state directory was used before this start.
+    let formerMachine: MachineID
+    /// Why this node came without its former state; told when it is admitted.
+    let anew: String?
 
     package internal(set) var me: Holder
     package internal(set) var raft: Raft<StampedCommand, ControlState>
@@ -47,6 +51,10 @@ package struct Node: Sendable, Equatable {
     var membershipPhase = MembershipPhase.discovering
     var leaving: Leaving?
     var namesake: Namesake?
+    /// Who has our name by agreement, as others say.
+    var ownerTold: Namesake?
+    /// Nil when this life may use its identity.
+    var doubt: Doubt?
     var leadership: Leadership?
     var zoneKeeper = ZoneKeeper()
     var zoneTurns = ZoneTurns()
@@ -99,9 +107,12 @@ package struct Node: Sendable, Equatable {
     package init(
         name: String, birth: UInt64, incarnation: UInt64, kind: NodeRule.Kind, settings: ClusterSettings,
         restored: Raft<StampedCommand, ControlState>.Restored, seed: UInt64,
-        machine: MachineID = .unknown, at now: Instant
+        machine: MachineID = .unknown, formerMachine: MachineID = .unknown, anew: String? = nil,
+        at now: Instant
     ) {
         self.machine = machine
+        self.formerMachine = formerMachine
+        self.anew = anew
         self.name = name
         self.kind = kind
         self.settings = settings
@@ -119,6 +130,8 @@ package struct Node: Sendable, Equatable {
         lastHandled = now
         nextPlea = now
         localBase = now
+        // A state directory that was never used before has nothing to be doubted.
+        if incarnation >> 32 > 1 || restored != .init() { doubt = Doubt() }
         if let snapshot = restored.snapshot {
             install(snapshot, at: now)
             noteAppended(raft.entries(from: snapshot.epoch.index + 1, through: raft.lastIndex), at: now)
@@ -187,7 +200,9 @@ package struct Node: Sendable, Equatable {
     private var deadline: Instant? {
         if case .stopped = membershipPhase { return nil }
         var deadline = nextBeat
-        if state != nil, let raftDeadline = raft.nextDeadline { deadline = min(deadline, raftDeadline) }
+        if state != nil, doubt == nil, let raftDeadline = raft.nextDeadline {
+            deadline = min(deadline, raftDeadline)
+        }
         if let leadership, let due = leadership.nextSilence { deadline = min(deadline, due) }
         return deadline
     }
@@ -204,6 +219,8 @@ package struct Node: Sendable, Equatable {
         watchLease(at: now)
         hold(at: now)
         if isBeat {
+            settleDoubt(at: now)
+            if case .stopped = membershipPhase { return }
             watchKeeper(at: now)
             contradict(at: now)
             form(at: now)

@@ -12,6 +12,8 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     /// Reconcile the zone now; `adopt` takes over a zone last written by a cluster with this name but another life.
     case zoneApply(adopt: Bool, who: String)
     case playbook(PlaybookRequest)
+    /// A node that is gone for good leaves membership and status.
+    case forget(node: String, who: String)
 }
 
 package struct DrainRequest: Hashable, Sendable, Codable {

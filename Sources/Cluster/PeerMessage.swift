@@ -51,11 +51,15 @@ package struct Admission: Hashable, Sendable, Codable {
     package var settingsVersion: UInt64
     /// Where it runs; nil when it does not know, or is of an older version.
     package var machine: MachineID?
+    /// Why it came without its former state; nil when it did not.
+    package var anew: String?
 
     package init(
-        holder: Holder, kind: NodeRule.Kind, settingsVersion: UInt64, machine: MachineID? = nil
+        holder: Holder, kind: NodeRule.Kind, settingsVersion: UInt64, machine: MachineID? = nil,
+        anew: String? = nil
     ) {
         self.machine = machine
+        self.anew = anew
         self.holder = holder
         self.kind = kind
         self.settingsVersion = settingsVersion

@@ -23,4 +23,10 @@ extension Raft {
         else { return false }
         return now - aliveAt < settings.heartbeatInterval && now - toldAt < settings.idleInterval
     }
+
+    /// Until now nothing was handed to this member: a leader gets the usual time to be heard.
+    package mutating func beginListening(at now: Instant) {
+        self.now = max(self.now, now)
+        drawElectionDeadline()
+    }
 }

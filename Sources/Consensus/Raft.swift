@@ -176,6 +176,8 @@ extension Raft {
     /// This member's log is durable through here.
     package var durableIndex: Index { durability.durableIndex }
     package var hardState: HardState { HardState(term: term, vote: vote) }
+    /// The same, once it is on the disk; nil while it is being written.
+    package var durableHardState: HardState? { isHardStateDurable ? hardState : nil }
 
     /// The newest membership in the log, in force whether committed or not.
     package var membership: Membership { memberships[memberships.count - 1].membership }

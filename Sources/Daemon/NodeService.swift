@@ -34,7 +34,7 @@ package enum NodeService {
             log.warning("configuration", "\(problem)", "is probably not meant")
         }
         let directory = try StateDirectory(path: options.stateDir)
-        let (stateFile, start) = try Self.start(setting.name, directory)
+        let (stateFile, start) = try Self.start(setting.name, directory, log)
         let inbox = try Inbox()
         // One for decisions and operators, one for what nodes share.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -84,6 +84,11 @@ package enum NodeService {
             log.notice("stopped", setting.name, "left the cluster empty-handed")
             return 0
         case .fatal(let text): throw ServiceFailure(text)
+        case .startAnew(let text):
+            try? stateFile.close()
+            let place = try directory.setAside(because: text)
+            throw ServiceFailure(
+                "\(text); it was moved to \(place), and the next start joins as a new member")
         }
     }
 
@@ -163,23 +168,36 @@ package enum NodeService {
     private struct Start: Sendable {
         var me: Holder
         var restored: Raft<StampedCommand, ControlState>.Restored
+        /// Where it runs, and where its state was used before.
+        var machine: MachineID
+        var formerMachine: MachineID
+        /// Why it came without its former state.
+        var anew: String?
     }
 
     private static func start(
-        _ name: String, _ directory: StateDirectory
+        _ name: String, _ directory: StateDirectory, _ log: EventLog
     ) throws(ServiceFailure) -> (StateFile, Start) {
+        let machine = MachineIdentity.read()
+        if let reason = StateOwner.read(directory.stateFile)?.foreignness(to: name, on: machine) {
+            let place = try directory.setAside(because: reason)
+            log.warning("anew", name, "\(reason); the former state is in \(place)")
+        }
         let file = try StateFile(path: directory.stateFile, node: name, birth: { .random(in: 1 ... .max) })
         let contents = try file.contents()
         let count = contents.incarnation >> 32 + 1
         let incarnation = count << 32 | UInt64(UInt32.random(in: .min ... .max))
         do {
             // Before anything is said under it: a start that is not remembered would be repeated.
-            try file.write([.recordIncarnation(incarnation)])
+            try file.recordStart(incarnation, on: machine)
         } catch {
             throw ServiceFailure(file.explain(error))
         }
         let me = Holder(member: MemberID(name: name, birth: contents.birth), incarnation: incarnation)
-        return (file, Start(me: me, restored: contents.restored))
+        let start = Start(
+            me: me, restored: contents.restored, machine: machine, formerMachine: contents.machine,
+            anew: contents.restored == .init() ? directory.anew : nil)
+        return (file, start)
     }
 
     /// Runs the heart on this thread, which got its turn while the process still had the right to one.
@@ -205,7 +223,8 @@ package enum NodeService {
                 let node = Node(
                     name: setting.name, birth: start.me.member.birth, incarnation: start.me.incarnation,
                     kind: setting.kind, settings: setting.file.settings, restored: start.restored,
-                    seed: .random(in: .min ... .max), machine: MachineIdentity.read(), at: BootClock.now())
+                    seed: .random(in: .min ... .max), machine: start.machine,
+                    formerMachine: start.formerMachine, anew: start.anew, at: BootClock.now())
                 let loop = NodeLoop(
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper,
                     network: setting.watchesNetwork

@@ -15,6 +15,10 @@ struct PretendDisk: Sendable {
     private(set) var birth: UInt64
     private(set) var incarnation: UInt64 = 0
     private(set) var restored = Restored()
+    /// Where it was used last.
+    private(set) var machine = MachineID.unknown
+    /// Why it was made in place of another one.
+    var anew: String?
     /// Not yet durable, oldest first.
     private(set) var underWay: [Write] = []
     /// How many of them are written together now; what comes meanwhile is written together afterwards.
@@ -64,10 +68,14 @@ struct PretendDisk: Sendable {
         var copy = PretendDisk(birth: birth)
         copy.incarnation = incarnation
         copy.restored = restored
+        copy.machine = machine
         return copy
     }
 
-    mutating func recordNow(incarnation: UInt64) { self.incarnation = incarnation }
+    mutating func recordNow(incarnation: UInt64, on machine: MachineID) {
+        self.incarnation = incarnation
+        self.machine = machine
+    }
 
     private mutating func apply(_ write: Write) {
         switch write {

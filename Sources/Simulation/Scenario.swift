@@ -71,6 +71,7 @@ struct Stage {
     private var secondaries = 0
     private var oddNodes: [String] = []
     private var formerWriter: String?
+    private var copied: String?
     private var cuts: [Cut] = []
     var sabotage = Sabotage.none
     var world: World?
@@ -110,6 +111,7 @@ struct Stage {
         case "secondaries": secondaries = try act.number(1)
         case "differs": oddNodes = rest
         case "zone-of": formerWriter = try act.word(1)
+        case "copies": copied = try act.word(1)
         default: return false
         }
         return true
@@ -129,8 +131,12 @@ struct Stage {
         var blueprint = Blueprint(machines: machines, settings: settings)
         blueprint.formerWriter = formerWriter
         blueprint.sabotage = sabotage
+        if let copied, var copy = machines.first(where: { $0.name == copied }) {
+            copy.isCopy = true
+            blueprint.machines.append(copy)
+        }
         var world = World(blueprint, seed: 1, keepsTrace: true)
-        for machine in world.machines.indices {
+        for machine in world.machines.indices where !world.machines[machine].isCopy {
             world.planBoot(machine, after: Int64(machine) * 3 * millisecond)
         }
         self.world = world

@@ -91,6 +91,7 @@ extension World {
         case .playbook(let request): "playbook \(text(of: request))"
         case .abortDrain: "abort"
         case .undrain(let node, _): "undrain \(node)"
+        case .forget(let node, _): "forget \(node)"
         case .drain(let drain):
             "drain \(drain.target)\(drain.dryRun ? " --dry-run" : "")"
                 + (drain.deadline.map { " --deadline \($0.nanoseconds / millisecond)ms" } ?? "")

@@ -15,6 +15,8 @@ extension World {
 
     mutating func boot(_ machine: Int) {
         guard machines[machine].service == nil, !machines[machine].staysDown else { return }
+        let place = place(of: machine)
+        setForeignDiskAside(machine, place)
         let disk = machines[machine].disk
         if let fault = disk.restored.fault {
             judge.object(now, .storage, "\(machines[machine].name) finds a broken log: \(fault)")
@@ -24,13 +26,12 @@ extension World {
         let life = machines[machine].life
         let low = chance.machines.next() & 0xFFFF_FFFF
         let incarnation = ((disk.incarnation >> 32) + 1) << 32 | low
-        machines[machine].disk.recordNow(incarnation: incarnation)
+        machines[machine].disk.recordNow(incarnation: incarnation, on: place)
         let member = MemberID(name: machines[machine].name, birth: disk.birth)
         let node = Node(
             name: member.name, birth: member.birth, incarnation: incarnation, kind: machines[machine].kind,
             settings: machines[machine].settings, restored: disk.restored, seed: chance.machines.next(),
-            machine: MachineID(
-                host: UInt64(machine) + 1, boot: UInt64(machines[machine].boots) << 32 | UInt64(machine) + 1),
+            machine: place, formerMachine: disk.machine, anew: disk.anew,
             at: machines[machine].clock.instant(at: now))
         trace.add(now, member.name, "starts as incarnation \(incarnation >> 32)")
         machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)
@@ -43,6 +44,27 @@ extension World {
         let former = machines[machine].keeper.lingersUntil.nanoseconds - now.nanoseconds
         startKeeper(of: machine, life: life, after: max(start, former + Self.pipeDelay))
         if storm != nil, isStormy, happensInStorm(perMille: 300) { playGhosts(to: machine) }
+    }
+
+    private func place(of machine: Int) -> MachineID {
+        // A clone of a virtual machine has the number of the one it was cloned from.
+        var host = machine
+        if copyKeepsHost, machines[machine].isCopy { host = index(of: machines[machine].name) ?? machine }
+        return MachineID(
+            host: UInt64(host) + 1, boot: UInt64(machines[machine].boots) << 32 | UInt64(machine) + 1)
+    }
+
+    /// As the service does it: what was written on another machine is not used on this one.
+    private mutating func setForeignDiskAside(_ machine: Int, _ place: MachineID) {
+        let former = machines[machine].disk.machine
+        guard former.host != 0, former.host != place.host else { return }
+        setDiskAside(machine, "its state directory was copied from another machine")
+    }
+
+    private mutating func setDiskAside(_ machine: Int, _ reason: String) {
+        trace.add(now, machines[machine].name, "sets its state directory aside")
+        machines[machine].disk = PretendDisk(birth: chance.machines.next())
+        machines[machine].disk.anew = reason
     }
 
     /// Power is lost: both processes, the addresses and the writes under way are gone.
@@ -87,6 +109,9 @@ extension World {
             }
         case .fatal(let text):
             trace.add(now, name, "node service gives up: \(text)")
+        case .startAnew(let text):
+            trace.add(now, name, "node service gives up: \(text)")
+            setDiskAside(machine, text)
         }
         endService(machine, restartAfter: chance.machines.draw(300...2500) * millisecond)
     }

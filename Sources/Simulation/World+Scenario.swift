@@ -26,6 +26,14 @@ extension World {
         case "crash", "kill", "wipe", "restart", "stop", "pause", "resume", "keeper-dies":
             try playOnMachine(act)
         case "isolate", "cut", "heal": try playOnNetwork(act, &cuts)
+        case "break-links", "mend-links":
+            setPeerLinks(of: try machine(act, 1), areBroken: act.words[0] == "break-links")
+        case "start-copy", "start-clone":
+            copyKeepsHost = act.words[0] == "start-clone"
+            try startCopy(act)
+        case "stop-copy": endCopy()
+        case "put-back": try putBack(act)
+        case "keep-backup": backup = machines[try machine(act, 1)].disk.copied
         case "unplug": plug(try machine(act, 1), false)
         case "plug": plug(try machine(act, 1), true)
         case "filter": filter(try machine(act, 1), true)
@@ -37,7 +45,7 @@ extension World {
                 machines[number].phones.health = .healthy
                 passSwitchNow(number)
             }
-        case "drain", "abort", "undrain", "switchover", "adopt": try playOperator(act)
+        case "drain", "abort", "undrain", "switchover", "adopt", "forget": try playOperator(act)
         case "until": try runUntil(act)
         case "calls" where try act.word(1) == "all":
             for number in machines.indices where machines[number].kind == .full {
@@ -66,6 +74,38 @@ extension World {
         case "watch": watchCoverage()
         default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")
         }
+    }
+
+    /// TCP does not pass, datagrams do.
+    private mutating func setPeerLinks(of machine: Int, areBroken: Bool) {
+        for other in machines.indices where other != machine {
+            for link in [Link(from: machine, to: other), Link(from: other, to: machine)] {
+                if areBroken {
+                    network.breakPeerLink(link)
+                    disconnect(link)
+                } else {
+                    network.mendPeerLink(link)
+                }
+            }
+        }
+    }
+
+    private mutating func startCopy(_ act: Scenario.Act) throws(Scenario.Failure) {
+        guard let copy = machines.firstIndex(where: \.isCopy), let original = index(of: machines[copy].name)
+        else { throw Scenario.Failure(line: act.line, text: "the cast has no copy: copies NODE") }
+        if !machines[copy].staysDown { return planBoot(copy, after: millisecond) }
+        trace.add(now, machines[copy].name, "is started a second time, from a copy of its disk")
+        machines[copy].disk = machines[original].disk.copied
+        machines[copy].staysDown = false
+        planBoot(copy, after: millisecond)
+    }
+
+    /// `put-back fs1`: its disk is again what it was when `keep-backup fs1` was said.
+    private mutating func putBack(_ act: Scenario.Act) throws(Scenario.Failure) {
+        let number = try machine(act, 1)
+        guard let backup else { throw Scenario.Failure(line: act.line, text: "no backup was kept") }
+        trace.add(now, machines[number].name, "gets its state directory back from a backup")
+        machines[number].disk = backup
     }
 
     /// `until waiting-for-calls`: time passes until the drain is there.
@@ -161,6 +201,7 @@ extension World {
                         reason: "kernel update", dryRun: false, who: who)), of: asked)
         case "abort": ask(.abortDrain(who: who), of: asked)
         case "adopt": ask(.zoneApply(adopt: true, who: who), of: asked)
+        case "forget": ask(.forget(node: try act.word(1), who: who), of: asked)
         case "undrain": ask(.undrain(node: try act.word(1), who: who), of: asked)
         default:
             let to = act.words.count > 2 ? act.words[2] : nil

@@ -216,13 +216,15 @@ extension World {
     }
 
     mutating func endCopy() {
-        guard let (_, copy) = storm?.copied, machines[copy].isUp else { return }
+        guard let copy = machines.firstIndex(where: \.isCopy) else { return }
         machines[copy].staysDown = true
         crash(copy, restartAfter: nil)
     }
 
     /// Which machine answers to a member's name.
     func addressee(of member: MemberID) -> Int? {
+        let same = machines.indices.filter { machines[$0].service?.member == member }
+        if same.count == 1 { return same[0] }
         if let storm, storm.copyIsAddressed, let copy = storm.copied?.copy,
             machines[copy].name == member.name,
             machines[copy].isUp
@@ -234,17 +236,13 @@ extension World {
 
     // MARK: - Its end
 
-    /// What only a storm brings is over; the machine that was copied is set up anew, as operators would.
+    /// What only a storm brings is over; the second machine is switched off, as operators would.
     mutating func endStormFaults() {
         guard let storm else { return }
         for machine in machines.indices {
             machines[machine].keeper.busyUntil = .zero
             machines[machine].disk.stall = 0
         }
-        guard let (original, copy) = storm.copied, machines[copy].disk.birth == machines[original].disk.birth
-        else { return }
         endCopy()
-        hasLostADisk = true
-        wipe(original, restartAfter: 100 * millisecond)
     }
 }

@@ -52,6 +52,10 @@ package struct World: Sendable {
     var coverage: Coverage?
     /// One disk in a world's life: a majority of voters that forgets is nothing a cluster can survive.
     var hasLostADisk = false
+    /// Of a scenario.
+    var backup: PretendDisk?
+    /// Copies cannot be told by the number of their machine.
+    var copyKeepsHost = false
     /// Told by a node already; looked up, never iterated.
     private var agreedEvents: Set<ClusterEvent> = []
     /// The same by the machines that told it, in whichever life.

@@ -26,7 +26,7 @@ struct FSDNS: ParsableCommand {
                 name: "Move",
                 subcommands: [
                     DrainCommand.self, UndrainCommand.self, AbortCommand.self, SwitchoverCommand.self,
-                    PlaybookCommand.self,
+                    ForgetCommand.self, PlaybookCommand.self,
                 ]),
             CommandGroup(name: "Zone", subcommands: [ZoneCommand.self]),
             CommandGroup(

@@ -11,18 +11,25 @@ import Testing
     }
     private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
 
-    private func heartbeat(_ sender: Holder, _ sequence: UInt64, hears: Holder?) -> Heartbeat {
-        Heartbeat(
+    private static let here = MachineID(host: 1, boot: 5)
+
+    private func heartbeat(
+        _ sender: Holder, _ sequence: UInt64, hears: Holder?, on machine: MachineID = Self.here
+    ) -> Heartbeat {
+        var heartbeat = Heartbeat(
             clusterID: 1, sender: sender, sequence: sequence, kind: .full, role: .slave, settingsVersion: 1,
             term: 1, commit: 1, leader: nil, fenceEpoch: .zero, holding: [], leaseValid: true,
             keeperEmpty: true, leaving: false, load: SwitchReport(health: .healthy), founding: 0,
             acknowledgements: hears.map { [Acknowledgement(holder: $0, sequence: 0, age: .zero)] } ?? [])
+        heartbeat.machine = machine
+        return heartbeat
     }
 
     private func hear(_ neighbours: inout Neighbours, _ heartbeat: Heartbeat, _ now: Instant)
         -> Neighbours.Hearing
     {
-        neighbours.heard(heartbeat, by: me, patience: .seconds(1), at: now)
+        neighbours.heard(
+            heartbeat, by: me, patience: .seconds(1), silence: .milliseconds(200), at: now)
     }
 
     @Test("the silence of a life counts from when that life was heard, not from our start")
@@ -74,6 +81,24 @@ import Testing
         _ = hear(&neighbours, heartbeat(other(1), 1, hears: me), at(100))
         neighbours.excuse(.seconds(5), at: at(5100))
         check(hear(&neighbours, heartbeat(other(1), 2, hears: nil), at(5110)) == .again)
+    }
+
+    @Test("a life on another machine is believed only when the one on record has been silent")
+    func rival() {
+        let there = MachineID(host: 1, boot: 6)
+        var neighbours = Neighbours(at: .zero)
+        _ = hear(&neighbours, heartbeat(other(1), 7, hears: me), at(5000))
+        check(hear(&neighbours, heartbeat(other(2), 1, hears: me, on: there), at(5100)) == .rival)
+        #expect(neighbours[other(1).member]?.holder == other(1))
+        #expect(neighbours[other(1).member]?.rival?.holder == other(2))
+        check(hear(&neighbours, heartbeat(other(2), 2, hears: me, on: there), at(5200)) == .appeared)
+        #expect(neighbours[other(1).member]?.rival == nil)
+        // The original comes back when the other one is gone, and not by a recording.
+        check(hear(&neighbours, heartbeat(other(1), 8, hears: me), at(5300)) == .stale)
+        check(hear(&neighbours, heartbeat(other(1), 7, hears: me), at(5600)) == .stale)
+        check(hear(&neighbours, heartbeat(other(1), 9, hears: me), at(5600)) == .appeared)
+        #expect(neighbours.lastHeard(other(1)) == at(5600))
+        #expect(neighbours.lastHeard(other(2)) == at(5200))
     }
 
     @Test("only a life on the same machine speaks for a former one at once; one elsewhere never does")

@@ -158,6 +158,63 @@ struct StorageTests {
         #expect(throws: Never.self) { try StateDirectory(path: "\(directory.path)/state") }
     }
 
+    // MARK: - Beginning anew
+
+    private let here = MachineID(host: 11, boot: 12)
+
+    @Test("a state file says whose it is and where it was used last")
+    func owner() throws {
+        #expect(StateOwner.read(path) == nil, "there is none")
+        let file = try open()
+        #expect(
+            StateOwner.read(path) == StateOwner(node: "fs1", machine: .unknown), "as from an earlier release")
+        try file.recordStart(5 << 32, on: here)
+        #expect(StateOwner.read(path) == StateOwner(node: "fs1", machine: here))
+        #expect(try open().contents().machine == here)
+        #expect(try open().contents().incarnation == 5 << 32)
+        write([1, 2, 3], to: "\(directory.path)/nonsense")
+        #expect(StateOwner.read("\(directory.path)/nonsense") == nil)
+    }
+
+    @Test("a state of another machine, or of another node elsewhere, is foreign; a mistaken directory is not")
+    func foreignness() {
+        func why(_ node: String, _ machine: MachineID) -> String? {
+            StateOwner(node: node, machine: machine).foreignness(to: "fs2", on: here)
+        }
+        #expect(why("fs2", here) == nil)
+        #expect(why("fs2", .unknown) == nil)
+        #expect(why("fs2", MachineID(host: 11, boot: 99)) == nil, "the machine was started anew")
+        #expect(why("fs2", MachineID(host: 77, boot: 99))?.contains("made on another machine") == true)
+        #expect(
+            why("fs1", MachineID(host: 11, boot: 99))
+                == "fs2 was started from a copy of the state directory of fs1; it has joined anew")
+        #expect(why("fs1", here) == nil, "a mistaken --state-dir: refused when the file is opened")
+        #expect(why("fs1", .unknown) == nil)
+    }
+
+    @Test(
+        "what is set aside stays beside, three of them at most, and the next start is a new member that says why"
+    )
+    func setAside() throws {
+        let place = try StateDirectory(path: "\(directory.path)/state")
+        for turn in 1...5 {
+            let file = try StateFile(path: place.stateFile, node: "fs1", birth: { UInt64(turn) })
+            #expect(try file.contents().birth == UInt64(turn))
+            try file.close()
+            write([65], to: place.auditFile)
+            #expect(try place.setAside(because: "reason \(turn)") == "\(place.path)/aside-\(turn)")
+            #expect(access(place.stateFile, F_OK) != 0)
+            #expect(place.anew == "reason \(turn)")
+            #expect(access("\(place.path)/aside-\(turn)/audit.jsonl", F_OK) == 0)
+            let old = StateOwner.read("\(place.path)/aside-\(turn)/state.sqlite")
+            #expect(old?.node == "fs1")
+        }
+        #expect(
+            (1...5).map { access("\(place.path)/aside-\($0)", F_OK) == 0 } == [
+                false, false, true, true, true,
+            ])
+    }
+
     private func write(_ bytes: [UInt8], to path: String) {
         let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         #expect(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)

@@ -10,6 +10,8 @@ import Testing
     private static let sayings: [(file: String, functions: [String])] = [
         ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
         ("Cluster/Node+Operator.swift", ["answerItself"]),
+        ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
+        ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
@@ -33,7 +35,7 @@ import Testing
     /// Functions whose sentences are among these.
     private static let contributors = [
         "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
-        "configurationWarnings",
+        "configurationWarnings", "identityWarnings", "debtWarnings",
     ]
 
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

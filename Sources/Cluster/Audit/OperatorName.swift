@@ -56,7 +56,7 @@ extension OperatorRequest {
         switch self {
         case .status, .zone: nil
         case .drain(let drain): drain.who
-        case .abortDrain(let who), .undrain(_, let who), .switchover(_, _, _, let who),
+        case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .switchover(_, _, _, let who),
             .zoneApply(_, let who):
             who
         case .playbook(let request): request.who
@@ -74,6 +74,7 @@ extension OperatorRequest {
             return .drain(drain)
         case .abortDrain: return .abortDrain(who: who)
         case .undrain(let node, _): return .undrain(node: node, who: who)
+        case .forget(let node, _): return .forget(node: node, who: who)
         case .switchover(let seat, let to, let dryRun, _):
             return .switchover(seat: seat, to: to, dryRun: dryRun, who: who)
         case .zoneApply(let adopt, _): return .zoneApply(adopt: adopt, who: who)

@@ -196,7 +196,7 @@ extension ControlState {
             member(fence.holder.name)?.standing == .fenced(fence.basis, epoch),
             !run.ownNodes(in: self).contains(fence.holder.name)
         {
-            let reason = "\(fence.holder.name) failed: \(fence.basis.sentence)"
+            let reason = "\(fence.holder.name) failed: \(fence.sentence)"
             if playbooks.run?.isRunning == true {
                 events += abandon(reason, undoes: run.rollsBack, at: epoch)
             }

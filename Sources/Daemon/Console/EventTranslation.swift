@@ -76,7 +76,8 @@ struct EventTranslation: Hashable, Sendable {
 
     static func topic(of kind: ClusterEvent.Kind) -> String {
         switch kind {
-        case .nodeHeard, .nodeSilent, .nodeAdmitted, .nodeFenced, .nodeRefused, .clusterFormed,
+        case .nodeHeard, .nodeSilent, .nodeAdmitted, .nodeForgotten, .nodeFenced, .nodeRefused,
+            .clusterFormed,
             .leaderChanged,
             .leaseLost, .leaseWon, .asleep, .trouble:
             "node"

@@ -149,6 +149,8 @@ final class NodeLoop {
 
     private func tell(_ heard: Heartbeats.Heard) {
         guard heard.heartbeat.sender.member != node.me.member else { return }
+        // One that is not sure of its identity may be a copy: links stay with the one that is known.
+        guard heard.heartbeat.identity?.isUnsure != true else { return }
         let now = BootClock.now()
         network?.heard(from: heard.from.ip, at: now)
         let sighting = heartbeats.sighting(of: heard, at: now)

@@ -58,4 +58,75 @@ final class StateDirectory: Sendable {
     var historyFile: String { "\(path)/recoveries.jsonl" }
     /// Who told the cluster what.
     var auditFile: String { "\(path)/audit.jsonl" }
+
+    // MARK: - Beginning anew
+
+    /// Kept of what was set aside; older ones are removed.
+    private static let keptAside = 3
+    private static let longestReason = 400
+    /// Why the state here is a new one.
+    private var reasonFile: String { "\(path)/anew.txt" }
+
+    /// Why this directory began anew; nil when it did not.
+    var anew: String? {
+        guard let bytes = FileText.read(reasonFile, limit: Self.longestReason), !bytes.isEmpty else {
+            return nil
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Moves the state into a directory beside it, so that the next start makes a new one. The reason is written first: a
+    /// start that was interrupted here repeats it.
+    ///
+    /// - Returns: where it is now.
+    func setAside(because reason: String) throws(ServiceFailure) -> String {
+        let reason = Array(reason.utf8.prefix(Self.longestReason))
+        if let failure = FileText.replace(reasonFile, with: reason) {
+            throw ServiceFailure("cannot write \(reasonFile): \(failure)")
+        }
+        let place = try placeAside()
+        for file in [stateFile + "-wal", stateFile + "-shm", auditFile, stateFile] {
+            let name = file.split(separator: "/").last ?? ""
+            guard rename(file, "\(place)/\(name)") != 0, errno != ENOENT else { continue }
+            throw ServiceFailure("cannot move \(file) to \(place): \(errorText(errno))")
+        }
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if directory >= 0 {
+            fsync(directory)
+            close(directory)
+        }
+        return place
+    }
+
+    /// `aside-1`, `aside-2`, …: the next number; makes room for it.
+    private func placeAside() throws(ServiceFailure) -> String {
+        let numbers = Self.entries(of: path).compactMap { name in
+            name.hasPrefix("aside-") ? Int(name.dropFirst(6)) : nil
+        }.filter { $0 > 0 && $0 < 1_000_000 }.sorted()
+        for number in numbers.dropLast(Self.keptAside - 1) { Self.remove("\(path)/aside-\(number)") }
+        let place = "\(path)/aside-\((numbers.last ?? 0) + 1)"
+        guard mkdir(place, 0o700) == 0 else {
+            throw ServiceFailure("cannot make \(place): \(errorText(errno))")
+        }
+        return place
+    }
+
+    private static func entries(of path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while names.count < 10_000, let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// A directory of files, with nothing deeper in it.
+    private static func remove(_ place: String) {
+        for name in entries(of: place) { unlink("\(place)/\(name)") }
+        rmdir(place)
+    }
 }

@@ -14,6 +14,8 @@ final class StateFile: Sendable {
         /// The newest one recorded; zero in a new file.
         var incarnation: UInt64
         var restored: Raft<StampedCommand, ControlState>.Restored
+        /// Where it was used last; unknown in a new file, and in one that an earlier release wrote last.
+        var machine: MachineID
     }
 
     /// Of the tables; a file of a newer format is refused.
@@ -38,7 +40,12 @@ final class StateFile: Sendable {
             }
             Self.keepPrivate(path)
             database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.write { try Self.prepare($0, node: node, birth: birth) }
+            try database.write {
+                try Self.prepare($0, node: node, birth: birth)
+                // Earlier releases pass it over.
+                try $0.execute(
+                    sql: "CREATE TABLE IF NOT EXISTS machine (host INTEGER NOT NULL, boot INTEGER NOT NULL)")
+            }
         } catch let failure as ServiceFailure {
             throw failure
         } catch {
@@ -136,7 +143,8 @@ extension StateFile {
                         bitPattern: try identity.decode(Int64.self, forColumn: "incarnation")),
                     restored: .init(
                         hardState: try Self.hardState(vote), snapshot: try Self.snapshot(database),
-                        entries: try Self.entries(database)))
+                        entries: try Self.entries(database)),
+                    machine: try Self.machine(database))
             }
             if let fault = contents.restored.fault {
                 throw ServiceFailure(Self.corrupt(path, fault))
@@ -147,6 +155,15 @@ extension StateFile {
         } catch {
             throw ServiceFailure(explain(error))
         }
+    }
+
+    fileprivate static func machine(_ database: Database) throws -> MachineID {
+        guard let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine") else {
+            return .unknown
+        }
+        return MachineID(
+            host: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "host")),
+            boot: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "boot")))
     }
 
     /// A row's subscript would end the process where a column is not what was written; `decode` throws.
@@ -174,6 +191,18 @@ extension StateFile {
 // MARK: - Writing
 
 extension StateFile {
+    /// Remembers a start and where it was; durable on return.
+    func recordStart(_ incarnation: UInt64, on machine: MachineID) throws {
+        try database.write { database in
+            try database.execute(
+                sql: "UPDATE identity SET incarnation = ?", arguments: [Int64(bitPattern: incarnation)])
+            try database.execute(sql: "DELETE FROM machine")
+            try database.execute(
+                sql: "INSERT INTO machine VALUES (?, ?)",
+                arguments: [Int64(bitPattern: machine.host), Int64(bitPattern: machine.boot)])
+        }
+    }
+
     /// All of it in one transaction, durable on return; after an error nothing of it was written.
     func write(_ jobs: [Storage.Job]) throws {
         try database.write { database in

@@ -95,15 +95,18 @@ package enum HeartbeatCodec {
     // MARK: - Sections
 
     private static func writeSections(of heartbeat: Heartbeat, to writer: inout FrameWriter) {
-        writer.write(section: HeartbeatOrigin.tag) { HeartbeatOrigin.write(heartbeat, to: &$0) }
+        writer.write(section: HeartbeatSection.origin) { HeartbeatOrigin.write(heartbeat, to: &$0) }
         if let view = heartbeat.service {
-            writer.write(section: HeartbeatService.tag) { HeartbeatService.write(view, to: &$0) }
+            writer.write(section: HeartbeatSection.service) { HeartbeatService.write(view, to: &$0) }
+        }
+        if let view = heartbeat.identity {
+            writer.write(section: HeartbeatSection.identity) { HeartbeatIdentity.write(view, to: &$0) }
         }
         if let word = heartbeat.zone {
-            writer.write(section: HeartbeatZone.tag) { HeartbeatZone.write(word, to: &$0) }
+            writer.write(section: HeartbeatSection.zone) { HeartbeatZone.write(word, to: &$0) }
         }
         if let paths = heartbeat.paths {
-            writer.write(section: HeartbeatPaths.tag) { HeartbeatPaths.write(paths, to: &$0) }
+            writer.write(section: HeartbeatSection.paths) { HeartbeatPaths.write(paths, to: &$0) }
         }
         writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
     }
@@ -114,10 +117,11 @@ package enum HeartbeatCodec {
         try reader.sections { (tag, content) throws(FrameFailure) in
             switch tag {
             case HeartbeatSection.endpoints: heartbeat.endpoints = try content.endpoints()
-            case HeartbeatService.tag: heartbeat.service = try HeartbeatService.read(&content)
-            case HeartbeatZone.tag: heartbeat.zone = try HeartbeatZone.read(&content)
-            case HeartbeatPaths.tag: heartbeat.paths = try HeartbeatPaths.read(&content)
-            case HeartbeatOrigin.tag: try HeartbeatOrigin.read(&content, into: &heartbeat)
+            case HeartbeatSection.service: heartbeat.service = try HeartbeatService.read(&content)
+            case HeartbeatSection.identity: heartbeat.identity = try HeartbeatIdentity.read(&content)
+            case HeartbeatSection.zone: heartbeat.zone = try HeartbeatZone.read(&content)
+            case HeartbeatSection.paths: heartbeat.paths = try HeartbeatPaths.read(&content)
+            case HeartbeatSection.origin: try HeartbeatOrigin.read(&content, into: &heartbeat)
             default: break
             }
         }

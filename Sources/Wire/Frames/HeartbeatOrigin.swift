@@ -3,8 +3,6 @@ import Consensus
 
 /// The section on how much the sender's log knows and where the sender runs; a later version may add fields.
 enum HeartbeatOrigin {
-    static let tag: UInt8 = 4
-
     static func write(_ heartbeat: Heartbeat, to writer: inout FrameWriter) {
         guard heartbeat.logTerm != 0 || heartbeat.machine != .unknown else { return }
         writer.write(heartbeat.logTerm)

@@ -4,7 +4,6 @@ import Cluster
 ///
 /// Kinds that a later version adds are skipped one by one; what follows the fields known here is left unread.
 enum HeartbeatPaths {
-    static let tag: UInt8 = 5
     /// The first byte, so that a sender without troubles still shows that it would tell.
     private static let layout: UInt8 = 1
     /// In bytes, of text that is cut to a number of characters.

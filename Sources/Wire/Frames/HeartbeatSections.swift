@@ -7,8 +7,18 @@ import Cluster
 enum HeartbeatSection {
     /// How many sections a reader looks at.
     static let limit = 32
+    /// Why the sender could not serve, and whom it reaches (`HeartbeatService`).
+    static let service: UInt8 = 1
     /// Where the sender's links are called (`Heartbeat.endpoints`).
     static let endpoints: UInt8 = 2
+    /// Which lives use which identity (`HeartbeatIdentity`).
+    static let identity: UInt8 = 3
+    /// How much the sender's log knows, and where it runs (`HeartbeatOrigin`).
+    static let origin: UInt8 = 4
+    /// Ways that carry nothing while others do (`HeartbeatPaths`).
+    static let paths: UInt8 = 5
+    /// Whose turn it is to try the zone (`HeartbeatZone`).
+    static let zone: UInt8 = 6
     /// As many rings as a node may have.
     static let endpointLimit = 8
 }

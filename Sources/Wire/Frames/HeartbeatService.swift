@@ -4,7 +4,6 @@ import Cluster
 ///
 /// Kinds that a later version adds are skipped one by one; what follows the fields known here is left unread.
 enum HeartbeatService {
-    static let tag: UInt8 = 1
     /// The first byte, so that a view without anything to tell is still told.
     private static let layout: UInt8 = 1
     private static let longestText = 4 * ServiceView.longestText

@@ -2,7 +2,6 @@ import Cluster
 
 /// Section 6 of a heartbeat: whose turn it is to try to write the zone, and why the sender could not.
 enum HeartbeatZone {
-    static let tag: UInt8 = 6
     /// In bytes, of text that is cut to a number of characters.
     private static let longestTrouble = 4 * ZoneWord.longestTrouble
 

@@ -33,7 +33,7 @@ package enum RequestCheck {
         let who = request.who.map { [("name of who asks", $0)] } ?? []
         switch request {
         case .drain(let drain): return who + [("reason", drain.reason), ("target", drain.target)]
-        case .undrain(let node, _): return who + [("node", node)]
+        case .undrain(let node, _), .forget(let node, _): return who + [("node", node)]
         case .switchover(let seat, let to, _, _): return who + [("seat", seat), ("node", to ?? "")]
         case .playbook(.run(let playbook, _, _, _)), .playbook(.schedule(let playbook, _)):
             return who + [("name of the playbook", playbook.name), ("summary", playbook.summary)]

@@ -118,6 +118,26 @@ struct UndrainCommand: ParsableCommand {
     }
 }
 
+struct ForgetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget", abstract: "Forget a node that is gone for good.",
+        discussion: """
+            It leaves status and the voters. Refused while it is heard, holds an address or takes part in a drain. \
+            Started again, it joins as a new node.
+            """)
+
+    @Argument(help: "The node.")
+    var node: String
+
+    @OptionGroup var control: ControlOptions
+
+    mutating func run() throws {
+        let client = control.client
+        let request = OperatorRequest.forget(node: node, who: Operator.name)
+        _ = try Answer.show(try client.ask(request), client: client)
+    }
+}
+
 struct AbortCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "abort", abstract: "Undo the drain in progress.",

@@ -74,10 +74,13 @@ struct Stage {
     mutating func start(_ i: Int) {
         machines[i].life += 1
         machines[i].incarnation = ((machines[i].incarnation >> 32) + 1) << 32 | UInt64(generator.next() >> 33)
+        let place = MachineID(host: machines[i].host, boot: machines[i].boot)
+        machines[i].stopped = nil
         machines[i].node = Node(
             name: machines[i].name, birth: machines[i].birth, incarnation: machines[i].incarnation,
             kind: .full, settings: settings, restored: machines[i].disk.restored, seed: generator.next(),
-            machine: MachineID(host: machines[i].host, boot: machines[i].host), at: now)
+            machine: place, formerMachine: machines[i].formerMachine, at: now)
+        machines[i].formerMachine = place
         tell(i, .switchReported(SwitchReport(health: .none)))
         schedule(.event(.keeperReady), to: i, after: .milliseconds(1))
     }
@@ -93,6 +96,7 @@ struct Stage {
     mutating func copy(_ i: Int) -> Int {
         var copy = machines[i]
         copy.host = UInt64(100 + machines.count)
+        copy.boot = copy.host
         copy.node = nil
         copy.held = [:]
         copy.writes = []
@@ -237,7 +241,15 @@ struct Stage {
         case .updateZone(let id, let update): answer(.zoneUpdated(id: id, carryOut(update, by: i)), i)
         case .answer(let id, let reply): replies[id] = reply
         case .report(let event): reports.append((now, i, event))
-        case .stop: crash(i)
+        case .stop(let reason):
+            crash(i)
+            machines[i].stopped = reason
+            if case .startAnew = reason {
+                machines[i].birth = generator.next() | 1 << 63
+                machines[i].incarnation = 0
+                machines[i].disk = StageDisk()
+                machines[i].formerMachine = .unknown
+            }
         default: break
         }
     }
@@ -289,8 +301,14 @@ struct StageMachine {
     }
 
     let name: String
-    let birth: UInt64
+    var birth: UInt64
     var host: UInt64
+    /// Another one after each start of the machine.
+    var boot: UInt64
+    /// Where the disk was used last.
+    var formerMachine = MachineID.unknown
+    /// Why its node service ended.
+    var stopped: StopReason?
     var incarnation: UInt64 = 0
     var life = 0
     var node: Node?
@@ -304,6 +322,7 @@ struct StageMachine {
         self.name = name
         self.birth = birth
         self.host = host
+        boot = host
     }
 
     /// The oldest write under way is on the disk.

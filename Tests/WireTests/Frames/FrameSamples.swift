@@ -63,6 +63,25 @@ struct FrameSamples {
 }
 
 extension FrameSamples {
+    mutating func identity() -> IdentityView {
+        var view = IdentityView()
+        view.isUnsure = flag()
+        view.mark = DurableMark(term: number(), hasVoted: flag(), index: number())
+        view.words = list(0...IdentityView.mostWords) { samples in
+            var word = IdentityWord(to: samples.holder())
+            word.agreedIncarnation = samples.number()
+            word.owner = samples.flag() ? samples.holder() : nil
+            word.other =
+                samples.flag()
+                ? IdentityWord.OtherLife(incarnation: samples.number(), age: samples.age()) : nil
+            word.mark = DurableMark(
+                term: samples.number(), hasVoted: samples.flag(), index: samples.number())
+            word.matched = samples.number()
+            return word
+        }
+        return view
+    }
+
     mutating func service() -> ServiceView {
         ServiceView(
             blockers: list(0...5) {
@@ -239,6 +258,7 @@ extension FrameSamples {
     mutating func request() -> OperatorRequest {
         let requests: [OperatorRequest] = [
             .status, .abortDrain(who: name()), .undrain(node: name(), who: name()),
+            .forget(node: name(), who: name()),
             .switchover(seat: name(), to: flag() ? name() : nil, dryRun: flag(), who: name()), .zone,
             .zoneApply(adopt: flag(), who: name()),
             .drain(

@@ -85,6 +85,40 @@ struct HeartbeatTests {
         #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).paths == [])
     }
 
+    @Test(
+        "what is known of identities comes back as it was, and nothing is made up",
+        arguments: [UInt64](1...100))
+    func identity(seed: UInt64) throws {
+        var samples = FrameSamples(seed: seed)
+        var heartbeat = samples.heartbeat()
+        heartbeat.identity = samples.identity()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)) == heartbeat)
+        heartbeat.identity = IdentityView()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).identity == IdentityView())
+        heartbeat.identity = nil
+        #expect(
+            try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).identity == nil,
+            "as before there was one")
+    }
+
+    @Test("a word about an identity may have more in it, and there are not too many")
+    func laterIdentity() throws {
+        var samples = FrameSamples(seed: 8)
+        let bytes = HeartbeatCodec.encode(samples.heartbeat())
+        let sender = [UInt8(1), UInt8(ascii: "b")] + [UInt8](repeating: 3, count: 16)
+        let word = [UInt8(0)] + sender + [UInt8](repeating: 0, count: 8) + [9, 9, 0]
+        let longer = [UInt8(word.count + 2)] + word + [7, 7]
+        let section = [1, 1, 0, 5, 6, 2] + longer + [UInt8(word.count)] + word
+        let view = try #require(HeartbeatCodec.decode(bytes + [3, UInt8(section.count)] + section).identity)
+        #expect(view.isUnsure && view.mark == DurableMark(term: 5, hasVoted: false, index: 6))
+        #expect(view.words.map(\.holder.name) == ["b", "b"])
+        #expect(view.words[0] == view.words[1])
+        let many: [UInt8] = [1, 1, 0, 5, 6, 7] + [UInt8](repeating: 0, count: 7)
+        #expect(throws: FrameFailure.malformed("identity words")) {
+            try HeartbeatCodec.decode(bytes + [3, UInt8(many.count)] + many)
+        }
+    }
+
     @Test("kinds of trouble with ways that a later version adds are skipped, and too many are refused")
     func laterWays() throws {
         var samples = FrameSamples(seed: 8)

@@ -1,0 +1,48 @@
+import Cluster
+import GRDB
+@preconcurrency import Glibc
+
+/// Whose a state file is, looked at before it is used and without changing it.
+struct StateOwner: Hashable, Sendable {
+    var node: String
+    /// Unknown where an earlier release wrote it last.
+    var machine: MachineID
+
+    /// Nil when there is no file, or none that says so: opening it tells what is wrong with it.
+    static func read(_ path: String) -> StateOwner? {
+        guard access(path, F_OK) == 0 else { return nil }
+        // A read-only connection could not look into what a crash left in the write-ahead log.
+        guard let database = try? DatabaseQueue(path: path) else { return nil }
+        defer { try? database.close() }
+        return try? database.read { database -> StateOwner? in
+            guard let node = try String.fetchOne(database, sql: "SELECT node FROM identity") else {
+                return nil
+            }
+            var machine = MachineID.unknown
+            if try database.tableExists("machine"),
+                let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine")
+            {
+                machine = MachineID(
+                    host: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "host")),
+                    boot: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "boot")))
+            }
+            return StateOwner(node: node, machine: machine)
+        }
+    }
+
+    /// Why the file must not be used by a node on a machine; nil when it may.
+    ///
+    /// A file of another name that was used since this machine's last start is a mistake in a `--state-dir`, which is told
+    /// and not repaired.
+    func foreignness(to name: String, on here: MachineID) -> String? {
+        let isElsewhere = machine.host != 0 && here.host != 0 && machine.host != here.host
+        let isSameStart = machine.boot != 0 && machine.boot == here.boot
+        if node != name {
+            guard machine != .unknown, !isSameStart else { return nil }
+            return "\(name) was started from a copy of the state directory of \(node); it has joined anew"
+        }
+        guard isElsewhere else { return nil }
+        return
+            "\(name) was started from a copy of its state directory, made on another machine; it has joined anew"
+    }
+}
