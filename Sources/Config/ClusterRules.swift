@@ -149,8 +149,8 @@ extension ClusterReader {
         checkPrefixes(draft.addresses)
     }
 
-    /// Addresses of one network have one prefix length, or alone: a machine takes the interface whose network holds
-    /// the address, and the wider of two would make routes of its own.
+    /// A machine chooses the interface by its own network, so an address with another prefix length than its neighbours works;
+    /// the kernel would add a route of its own for it.
     private mutating func checkPrefixes(_ addresses: [Placed<ServiceAddress>]) {
         for (index, address) in addresses.enumerated() {
             let other = addresses.prefix(index).first { other in

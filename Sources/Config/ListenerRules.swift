@@ -11,11 +11,7 @@ extension ClusterReader {
         let elements = root.children(named: "nodes").flatMap(\.children)
         for node in draft.switches {
             guard let element = elements.first(where: { $0.value("name") == node.node }) else { continue }
-            let section = SwitchSection(
-                freeswitch: node.section.freeswitch ?? common.freeswitch,
-                eventSocket: node.section.eventSocket ?? common.eventSocket,
-                limitService: node.section.limitService ?? common.limitService)
-            checkListeners(of: section, in: element, draft)
+            checkListeners(of: node.section.completed(by: common), in: element, draft)
         }
     }
 

@@ -77,6 +77,13 @@ package struct SwitchSection: Hashable, Sendable {
         self.eventSocket = eventSocket
         self.limitService = limitService
     }
+
+    /// With what is said for all machines where this one's own element says nothing.
+    func completed(by common: SwitchSection) -> SwitchSection {
+        SwitchSection(
+            freeswitch: freeswitch ?? common.freeswitch, eventSocket: eventSocket ?? common.eventSocket,
+            limitService: limitService ?? common.limitService)
+    }
 }
 
 /// What a limit answers while this node cannot see the whole cluster.
@@ -113,8 +120,8 @@ extension ClusterFile {
     /// The switch of that node and our services beside it: what its own element says, else what is said for all.
     package func switchSection(of node: String) -> SwitchSection {
         let own = nodeSwitches.first { $0.node == node }?.section ?? SwitchSection()
-        return SwitchSection(
-            freeswitch: own.freeswitch ?? freeswitch, eventSocket: own.eventSocket ?? eventSocket,
-            limitService: own.limitService ?? limitService)
+        return own.completed(
+            by: SwitchSection(
+                freeswitch: freeswitch, eventSocket: eventSocket, limitService: limitService))
     }
 }

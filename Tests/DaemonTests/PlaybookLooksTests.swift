@@ -94,8 +94,11 @@ private final class SIPServer: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let question = unwrapInboundIn(data)
-        guard String(buffer: question.data).hasPrefix("OPTIONS sip:") else { return }
+        let lines = String(buffer: question.data).split(separator: "\r\n")
+        guard lines.first?.hasPrefix("OPTIONS sip:") == true else { return }
+        let via = lines.first { $0.hasPrefix("Via: ") } ?? ""
         for text in answers {
+            let text = text.replacing("VIA", with: via)
             let answer = AddressedEnvelope(
                 remoteAddress: question.remoteAddress, data: ByteBuffer(string: text))
             context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
@@ -158,7 +161,7 @@ struct PlaybookLooksTests {
     }
 
     @Test("OPTIONS holds with a 200 and with nothing else; noise is passed over") func options() throws {
-        let answer = { (code: String) in "SIP/2.0 \(code)\r\nContent-Length: 0\r\n\r\n" }
+        let answer = { (code: String) in "SIP/2.0 \(code)\r\nVIA\r\nContent-Length: 0\r\n\r\n" }
         let ready = try servers.sip(["nonsense", answer("200 OK")])
         let busy = try servers.sip([answer("503 Maintenance")])
         let silent = try servers.sip([])
@@ -167,5 +170,7 @@ struct PlaybookLooksTests {
             result { $0.options(busy, $1) }
                 == CheckResult(holds: false, text: "\(busy) answers OPTIONS with 503"))
         #expect(result { $0.options(silent, $1) }?.holds == false)
+        let forged = try servers.sip([answer("200 OK").replacing("VIA", with: "Via: SIP/2.0/UDP a;branch=b")])
+        #expect(result { $0.options(forged, $1) }?.holds == false, "an answer to another question")
     }
 }

@@ -117,54 +117,24 @@ import Testing
     func client() throws {
         let streams = try Recording.streams.map(Recording.bytes) + transcripts().map(\.server)
         let rounds = fuzz { samples in
-            var pair = ClientPair(
-                configuration: .init(credentials: .password("ClueCon"), maximumOutstanding: 4), seed: 1)
-            var asked: [UInt64: Int] = [:]
-            var ends = 0
-            func take(_ outputs: [ClientPair.Output]) {
-                for output in outputs {
-                    switch output {
-                    case .response(let id, _), .reply(let id, _), .jobDone(let id, _), .failed(let id, _):
-                        asked[id, default: 0] -= 1
-                    case .disconnected: ends += 1
-                    default: break
-                    }
-                }
-            }
-            func ask(_ id: UInt64) {
-                asked[id] = 1
-                take(pair.handle(samples.int(0...1) == 0 ? .api(id, "status") : .bgapi(id, "status")))
-            }
+            var pair = AskingPair()
             for link in ClientPair.Link.allCases {
-                take(pair.handle(.connected(link)))
-                take(pair.handle(.received(link, samples.int(0...4) == 0 ? samples.noise() : Self.welcome)))
+                pair.handle(.connected(link))
+                pair.handle(
+                    .received(link, samples.int(0...4) == 0 ? samples.noise() : AskingPair.welcome))
             }
             var id: UInt64 = 0
             for piece in samples.pieces(samples.damaged(samples.part(of: streams))) {
                 id += 1
-                ask(id)
-                take(pair.handle(.received(samples.int(0...1) == 0 ? .events : .commands, Array(piece))))
+                pair.ask(id, inBackground: samples.int(0...1) != 0)
+                pair.handle(.received(samples.int(0...1) == 0 ? .events : .commands, Array(piece)))
             }
-            take(pair.handle(.closed(.events)))
-            take(pair.handle(.closed(.commands)))
-            #expect(ends == 1)
-            #expect(asked.values.allSatisfy { $0 == 0 })
+            pair.close()
+            #expect(pair.ends == 1)
+            #expect(pair.isSettled)
         }
         #expect(rounds >= 300)
     }
-
-    private static let welcome = Array(
-        """
-        Content-Type: auth/request
-
-        Content-Type: command/reply
-        Reply-Text: +OK accepted
-
-        Content-Type: command/reply
-        Reply-Text: +OK event listener enabled plain
-
-
-        """.utf8)
 
     @Test("patterns match what Swift's own regular expressions match")
     func patterns() throws {

@@ -28,23 +28,29 @@ final class PlaybookLooks: Sendable {
     /// RFC 3261 §11: asked three times, as UDP may lose one.
     func options(_ endpoint: Endpoint, _ tell: @escaping Tell) {
         let answered = loop.makePromise(of: Int.self)
+        guard let remote = try? SocketAddress(ipAddress: "\(endpoint.ip)", port: Int(endpoint.port)) else {
+            return tell(CheckResult(holds: false, text: "\(endpoint) is no address"))
+        }
+        // What others than the asked one send, or send before they were asked, is no answer.
+        let token = "playbook-\(UInt32.random(in: .min ... .max))"
         DatagramBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
                         DatagramReader { bytes in
+                            guard SIPOptions.isAnswer(bytes, to: token) else { return }
                             if let code = SIPOptions.code(of: bytes) { answered.succeed(code) }
                         })
                 }
             }
-            .bind(host: endpoint.ip.family == .v6 ? "::" : "0.0.0.0", port: 0)
+            .connect(to: remote)
             .whenComplete { [loop] result in
                 switch result {
                 case .failure(let error): answered.fail(error)
                 case .success(let channel):
                     for turn in 0..<3 {
                         loop.scheduleTask(in: .milliseconds(Int64(turn) * 500)) {
-                            Self.ask(endpoint, channel, turn: turn)
+                            Self.ask(remote, channel, token, turn: turn)
                         }
                     }
                     Self.bound(answered, channel, on: loop)
@@ -70,14 +76,10 @@ final class PlaybookLooks: Sendable {
         }
     }
 
-    private static func ask(_ endpoint: Endpoint, _ channel: any Channel, turn: Int) {
-        guard let remote = try? SocketAddress(ipAddress: "\(endpoint.ip)", port: Int(endpoint.port)),
-            let port = channel.localAddress?.port, channel.isActive
-        else { return }
-        let request = SIPOptions.request(
-            to: remote, from: port, token: "playbook-\(port)", sequence: turn + 1)
-        channel.writeAndFlush(
-            AddressedEnvelope(remoteAddress: remote, data: ByteBuffer(string: request)), promise: nil)
+    private static func ask(_ remote: SocketAddress, _ channel: any Channel, _ token: String, turn: Int) {
+        guard let port = channel.localAddress?.port, channel.isActive else { return }
+        let request = SIPOptions.request(to: remote, from: port, token: token, sequence: turn + 1)
+        channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
     }
 
     func http(_ url: String, status: Int, _ tell: @escaping Tell) {

@@ -157,10 +157,11 @@ extension StateFile {
         }
     }
 
-    fileprivate static func machine(_ database: Database) throws -> MachineID {
-        guard let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine") else {
-            return .unknown
-        }
+    /// Unknown in a file that an earlier release wrote last.
+    static func machine(_ database: Database) throws -> MachineID {
+        guard try database.tableExists("machine"),
+            let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine")
+        else { return .unknown }
         return MachineID(
             host: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "host")),
             boot: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "boot")))

@@ -18,15 +18,7 @@ struct StateOwner: Hashable, Sendable {
             guard let node = try String.fetchOne(database, sql: "SELECT node FROM identity") else {
                 return nil
             }
-            var machine = MachineID.unknown
-            if try database.tableExists("machine"),
-                let row = try Row.fetchOne(database, sql: "SELECT host, boot FROM machine")
-            {
-                machine = MachineID(
-                    host: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "host")),
-                    boot: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "boot")))
-            }
-            return StateOwner(node: node, machine: machine)
+            return StateOwner(node: node, machine: try StateFile.machine(database))
         }
     }
 

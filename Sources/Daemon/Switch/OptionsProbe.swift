@@ -175,7 +175,9 @@ final class OptionsProbe {
             switch result {
             case .success(let channel) where isStopped || targets[name]?.address != address:
                 channel.close(promise: nil)
-            case .success(let channel): channels[name] = channel
+            case .success(let channel):
+                channels[name] = channel
+                ask(name, at: BootClock.now())
             // No way there now, or no descriptor; the next tick tries again.
             case .failure(let error):
                 let text = "no socket to \(address): \(error)"

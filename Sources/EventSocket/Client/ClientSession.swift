@@ -34,7 +34,7 @@ package struct ClientSession: Sendable {
             credentials: Credentials, format: EventFormat = .json,
             subscription: Subscription = Subscription(),
             filters: [Filter] = [], maximumOutstanding: Int = 4096,
-            limits: FrameLimits = FrameLimits(bodyBytes: 1 << 28)
+            limits: FrameLimits = FrameLimits(bodyBytes: FrameLimits.longestAnswer)
         ) {
             self.credentials = credentials
             self.format = format

@@ -18,6 +18,9 @@ package struct FrameLimits: Hashable, Sendable {
         self.bufferedBytes = bufferedBytes ?? headerBytes + bodyBytes + 1 << 20
     }
 
+    /// Of FreeSWITCH's answer to one question, in bytes: some 350,000 registrations.
+    package static let longestAnswer = 256 << 20
+
     /// What a peer that has not yet given its password may send.
     package static let beforeAuthentication = FrameLimits(
         headerBytes: 4096, headerCount: 16, bodyBytes: 0, bufferedBytes: 1 << 18)

@@ -122,15 +122,17 @@ package struct ServerSession: Sendable {
         case .received(let bytes):
             guard phase == .unauthenticated || phase == .authenticated else { break }
             decoder.append(bytes)
-            if !wantsTurn { process(&out) }
-        case .turn: process(&out)
+            process(&out)
+        case .turn:
+            wantsTurn = false
+            process(&out)
         case .closed: end()
         case .answer(let id, let body): answer(id, body, &out)
         case .publish(let event): publish(event, &out)
         case .log(let line): log(line, &out)
         case .unsent(let bytes):
             unsent = bytes
-            if !wantsTurn { process(&out) }
+            process(&out)
         case .stop:
             guard phase == .unauthenticated || phase == .authenticated else { break }
             sayGoodbye(.shutdown, &out)
@@ -140,19 +142,16 @@ package struct ServerSession: Sendable {
 
     /// Carries out whole commands until one has to be waited for, or others are to have their turn.
     private mutating func process(_ out: inout [Output]) {
-        wantsTurn = false
         var done = 0
-        while phase == .unauthenticated || phase == .authenticated, pending == nil,
+        while !wantsTurn, phase == .unauthenticated || phase == .authenticated, pending == nil,
             unsent <= configuration.maximumUnsentBytes
         {
             do throws(FrameError) {
                 guard let command = try decoder.next() else { return }
                 perform(command, &out)
                 done += 1
-                if done >= configuration.commandsPerTurn, decoder.buffered > 0, phase != .closed {
-                    wantsTurn = true
-                    return
-                }
+                wantsTurn =
+                    done >= configuration.commandsPerTurn && decoder.buffered > 0 && phase != .closed
             } catch {
                 out.append(.failed(error))
                 return sayGoodbye(.goodbye, &out)
@@ -174,7 +173,7 @@ package struct ServerSession: Sendable {
             send(held, &out)
             held = []
         }
-        if !wantsTurn { process(&out) }
+        process(&out)
     }
 
     private mutating func publish(_ event: SwitchEvent, _ out: inout [Output]) {

@@ -1,4 +1,5 @@
 import Consensus
+import EventSocket
 import Replication
 import XML
 
@@ -10,8 +11,8 @@ package struct RegistrationListing: Hashable, Sendable {
     package var problems: [String]
 
     package static let problemLimit = 20
-    /// The longest answer that is read: 256 MiB, some 350,000 registrations.
-    package static let byteLimit = 256 << 20
+    /// The longest answer that is read.
+    package static let byteLimit = FrameLimits.longestAnswer
     /// Registrations parsed at a time: a tree takes ten times the room of its text.
     private static let group = 64
 

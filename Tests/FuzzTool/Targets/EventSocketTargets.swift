@@ -60,19 +60,6 @@ extension FuzzTarget {
             ]), body: body)
     }
 
-    private static let welcome = Array(
-        """
-        Content-Type: auth/request
-
-        Content-Type: command/reply
-        Reply-Text: +OK accepted
-
-        Content-Type: command/reply
-        Reply-Text: +OK event listener enabled plain
-
-
-        """.utf8)
-
     static let eventClient = FuzzTarget(
         "event-client", "what FreeSWITCH sends on the two connections, while commands wait for answers",
         maximumLength: 16_384,
@@ -80,37 +67,22 @@ extension FuzzTarget {
             Recordings.conversations(Recordings.server) + Recordings.frames().filter { $0.count < 8192 }
         }
     ) { input in
-        var pair = ClientPair(
-            configuration: .init(credentials: .password("ClueCon"), maximumOutstanding: 4), seed: 1)
-        var asked: [UInt64: Int] = [:]
-        var ends = 0
-        func take(_ outputs: [ClientPair.Output]) {
-            for output in outputs {
-                switch output {
-                case .response(let id, _), .reply(let id, _), .jobDone(let id, _), .failed(let id, _):
-                    asked[id, default: 0] -= 1
-                case .disconnected: ends += 1
-                default: break
-                }
-            }
-        }
+        var pair = AskingPair()
         let isWelcome = input.choice(4) > 0
         for link in ClientPair.Link.allCases {
-            take(pair.handle(.connected(link)))
-            if isWelcome { take(pair.handle(.received(link, welcome))) }
+            pair.handle(.connected(link))
+            if isWelcome { pair.handle(.received(link, AskingPair.welcome)) }
         }
         var id: UInt64 = 0
         while let piece = input.piece() {
             id += 1
             let choice = input.choice(8)
-            asked[id] = 1
-            take(pair.handle(choice & 1 == 0 ? .api(id, "status") : .bgapi(id, "status")))
-            take(pair.handle(.received(choice & 2 == 0 ? .events : .commands, Array(piece))))
+            pair.ask(id, inBackground: choice & 1 != 0)
+            pair.handle(.received(choice & 2 == 0 ? .events : .commands, Array(piece)))
         }
-        take(pair.handle(.closed(.events)))
-        take(pair.handle(.closed(.commands)))
-        expect(ends == 1, "\(ends) ends")
-        expect(asked.values.allSatisfy { $0 == 0 }, "a question has no answer, or two: \(asked)")
+        pair.close()
+        expect(pair.ends == 1, "\(pair.ends) ends")
+        expect(pair.isSettled, "a question has no answer, or two: \(pair.asked)")
     }
 
     static let events = FuzzTarget(

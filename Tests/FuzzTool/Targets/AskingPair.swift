@@ -1,0 +1,1 @@
+../../EventSocketTests/AskingPair.swift
