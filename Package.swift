@@ -6,10 +6,11 @@ import PackageDescription
 let fuzzer = Context.environment["FSDNS_FUZZER"]
 let counting: [SwiftSetting] = fuzzer == nil ? [] : [.unsafeFlags(["-sanitize=fuzzer"]), .define("FUZZER")]
 
+/// Not MemberImportVisibility: several modules declare the members of libc's structs, and which of them a file must import
+/// depends on what the compiler reads first, so that a clean build may fail where another succeeds.
 let language: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
 ]
 let settings = language + counting
 

@@ -264,6 +264,28 @@ struct PathStatisticsTests {
         #expect(path.gapMax == 50)
     }
 
+    @Test("a ring is silent after five intervals and two of doubt, and speaks again with the first heartbeat")
+    func ringSilence() throws {
+        let holder = Holder(member: MemberID(name: "fs1", birth: 3), incarnation: 1)
+        let remote = Endpoint(ip: try #require(IPAddress("10.0.0.1")), port: 5405)
+        var path = Heartbeats.Path(
+            peer: "fs1", network: "ring0", remote: remote,
+            statistics: PathStatistics(holder: holder, counter: 1, at: at(0)))
+        func isHeard(_ time: Int) -> Bool { path.isHeard(at: at(time), interval: .milliseconds(25)) }
+        // Its socket was not read meanwhile: the first look after a pause condemns nothing.
+        #expect(isHeard(400))
+        path.statistics.hear(holder, counter: 2, at: at(401))
+        for time in stride(from: 401, through: 526, by: 25) {
+            #expect(isHeard(time), "\(time) ms")
+        }
+        #expect(isHeard(551))
+        #expect(isHeard(576))
+        #expect(!isHeard(601))
+        #expect(!isHeard(5000))
+        path.statistics.hear(holder, counter: 30, at: at(5001))
+        #expect(isHeard(5001))
+    }
+
     @Test("silence is told with its length, and a new start begins anew")
     func silence() {
         var path = PathStatistics(holder: holder, counter: 100, at: at(0))

@@ -1,6 +1,8 @@
 import Cluster
+import Consensus
 import Dispatch
 import Glibc
+import NIOCore
 import Synchronization
 
 @testable import Daemon
@@ -79,14 +81,22 @@ extension PeerLinks {
     }
 
     /// Where it listens, once it does; nil when it does not in time.
-    func listen(at endpoint: Endpoint, within limit: Duration) -> Endpoint? {
-        listen(at: [endpoint])
+    func listen(at endpoint: Endpoint, besides all: [Endpoint] = [], within limit: Duration) -> Endpoint? {
+        listen(at: all.isEmpty ? [endpoint] : all)
         let clock = ContinuousClock()
         let end = clock.now + limit
         // Each question goes to the links' own thread and back.
         while clock.now < end {
-            if let place = listening().first { return place }
+            if let place = listening().first(where: { $0.ip == endpoint.ip }) { return place }
         }
         return nil
+    }
+
+    /// The address of this end of the link that comes in from there.
+    func ring(from member: MemberID) -> IPAddress? {
+        let address = try? loop.submit {
+            self.state.value.incoming.first { $0.member == member }?.channel.localAddress
+        }.wait()
+        return (address ?? nil).flatMap(Endpoint.init)?.ip
     }
 }

@@ -217,6 +217,37 @@ struct PeerLinksTests {
         #expect(reborn.mailbox.next()?.message == .refused("second"))
     }
 
+    @Test("a link moves to another ring at once when its own carries nothing, whichever end notices")
+    func silentRing() throws {
+        let (one, other) = (try End("fs1"), try End("fs2"))
+        let rings = try ["127.0.0.1", "127.0.0.2"].map { Endpoint(ip: try #require(IPAddress($0)), port: 0) }
+        let ends = rings.compactMap { other.links.listen(at: $0, besides: rings, within: .seconds(20)) }
+        let ways = zip(ends, rings).map { PeerWay(remote: $0, local: $1) }
+        try #require(ways.count == 2)
+        func arrives(_ text: String, by ring: Endpoint) {
+            one.links.send(.refused(text), to: other.me.member)
+            #expect(other.mailbox.next()?.message == .refused(text))
+            #expect(other.links.ring(from: one.me.member) == ring.ip)
+        }
+        var sighting = PeerSighting(holder: other.me, ways: ways, isTold: true)
+        one.links.heard(sighting)
+        arrives("first", by: rings[0])
+
+        sighting.ways = [ways[1]]
+        one.links.heard(sighting)
+        arrives("second", by: rings[1])
+
+        // It hears the other on both rings, and is itself heard on the first only.
+        sighting.ways = ways
+        one.links.heard(sighting)
+        let back = PeerWay(remote: Endpoint(ip: rings[0].ip, port: 9), local: ends[0])
+        for _ in 1...2 { other.links.heard(PeerSighting(holder: one.me, ways: [back], isTold: true)) }
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(20)
+        while clock.now < end, other.links.ring(from: one.me.member) != rings[0].ip {}
+        arrives("third", by: rings[0])
+    }
+
     @Test("to a peer that does not answer only so much is kept, and the rest is counted")
     func bounded() throws {
         let one = try End("fs1")

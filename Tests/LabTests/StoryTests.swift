@@ -43,8 +43,8 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
-        @Test("two networks: the loss of one changes nothing")
-        func ringLoss() throws {
+        @Test("two networks: the loss of either changes nothing", arguments: [0, 1])
+        func ringLoss(ring: Int) throws {
             var plan = ClusterPlan()
             plan.rings = 2
             let lab = try Lab(plan)
@@ -53,7 +53,7 @@ extension LabSuites {
             let before = try lab.status()
             let machines = lab.hosts.map(\.machine)
             for machine in machines {
-                try lab.network.cut(from: [machine], to: machines.filter { $0 !== machine }, ring: 1)
+                try lab.network.cut(from: [machine], to: machines.filter { $0 !== machine }, ring: ring)
             }
             pause(milliseconds: 1500)
             let after = try lab.waitUntilSettled()

@@ -21,6 +21,24 @@ final class Heartbeats {
         var network: String
         var remote: Endpoint
         var statistics: PathStatistics
+        /// When its silence was first noticed.
+        private var silentSince: Instant?
+
+        init(peer: String, network: String, remote: Endpoint, statistics: PathStatistics) {
+            (self.peer, self.network, self.remote, self.statistics) = (peer, network, remote, statistics)
+        }
+
+        /// Whether it carries something now. Five intervals of silence must be noticed, and be silence still two intervals
+        /// later: what waits on one ring's socket is read before what waits on the other's.
+        mutating func isHeard(at now: Instant, interval: Duration) -> Bool {
+            guard now - statistics.lastHeard > interval * 5 else {
+                silentSince = nil
+                return true
+            }
+            let since = silentSince ?? now
+            silentSince = since
+            return now - since < interval * 2
+        }
     }
 
     /// Peers times networks, and some that changed their address.
@@ -30,8 +48,6 @@ final class Heartbeats {
     /// A machine with another key is told of for so long after its last datagram.
     private static let strangerMemory: Duration = .seconds(60)
     private static let strangerLimit = 8
-    /// A ring on which a peer was not heard for so long is no way to it while it is heard on another.
-    private static let ringSilence: Duration = .seconds(1)
     /// So long after its start, and after another node of this machine was heard, a node can be heard by such.
     private static let loopsAtLeast: Duration = .seconds(10)
 
@@ -219,11 +235,10 @@ final class Heartbeats {
                 port.reaches(remote.ip) ? port.local.map { PeerWay(remote: remote, local: $0) } : nil
             }
         }
-        // Of several rings, those on which it is heard now.
         let living = ways.filter { way in
-            paths.contains {
-                $0.peer == sender.name && $0.remote.ip == way.remote.ip
-                    && now - $0.statistics.lastHeard < Self.ringSilence
+            paths.indices.contains { place in
+                paths[place].peer == sender.name && paths[place].remote.ip == way.remote.ip
+                    && paths[place].isHeard(at: now, interval: timing.interval)
             }
         }
         if !ways.isEmpty {

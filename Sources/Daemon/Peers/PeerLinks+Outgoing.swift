@@ -31,12 +31,13 @@ extension PeerLinks {
         state.value.peers[place].incarnation = sighting.holder.incarnation
         state.value.peers[place].heardAt = now
         state.value.peers[place].ways.learn(sighting, at: now)
-        if isReborn || isBack {
-            state.value.peers[place].ways.forgive()
+        if isReborn || isBack { state.value.peers[place].ways.forgive() }
+        if isReborn || isBack || !isOfUse(state.value.peers[place].link, sighting) {
             state.value.peers[place].backOff = Self.firstBackOff
             state.value.peers[place].dialAt = .uptimeNanoseconds(0)
             cut(place)
         }
+        endUseless(sighting)
         // The watch knows names only: another machine may have used this one and be gone.
         if case .ready = state.value.peers[place].link {
             watch.present(member.name, at: now)
@@ -44,6 +45,25 @@ extension PeerLinks {
             watch.missing(member.name, "", at: now)
         }
         dial(member)
+    }
+
+    /// Whether the ring of a link still carries something. TCP itself would notice only after a second, and nothing is
+    /// decided together meanwhile.
+    private func isOfUse(_ link: Link, _ sighting: PeerSighting) -> Bool {
+        switch link {
+        case .idle: true
+        case .dialing(let attempt): sighting.allows(attempt.way)
+        case .ready(_, let way, _): sighting.allows(way)
+        }
+    }
+
+    /// The links of that peer that come in on a silent ring: it may hear us there, and so not know that we do not hear it.
+    private func endUseless(_ sighting: PeerSighting) {
+        state.value.incoming.removeAll { link in
+            guard link.member == sighting.holder.member, !sighting.allows(link.channel) else { return false }
+            link.channel.close(promise: nil)
+            return true
+        }
     }
 
     private func forgetOldest() {
@@ -64,7 +84,7 @@ extension PeerLinks {
         case .dialing(let attempt):
             attempt.deadline.cancel()
             attempt.channel?.close(promise: nil)
-        case .ready(_, let channel): channel.close(promise: nil)
+        case .ready(_, _, let channel): channel.close(promise: nil)
         }
     }
 
@@ -139,7 +159,7 @@ extension PeerLinks {
         }
         attempt.deadline.cancel()
         state.value.peers[place].ways.succeeded(attempt.way)
-        state.value.peers[place].link = .ready(number: number, channel)
+        state.value.peers[place].link = .ready(number: number, way: attempt.way, channel)
         state.value.peers[place].backOff = Self.firstBackOff
         watch.present(member.name, at: .now())
         pour(member)
@@ -151,7 +171,9 @@ extension PeerLinks {
         switch state.value.peers[place].link {
         case .dialing(let attempt) where attempt.number == number:
             state.value.peers[place].ways.failed(attempt.way)
-        case .ready(number, _): break
+        case .ready(number, let way, _):
+            // Another way is tried first, if there is one: the other end may have closed it because it hears nothing there.
+            state.value.peers[place].ways.failed(way)
         case .idle, .dialing, .ready: return
         }
         cut(place)
@@ -185,7 +207,7 @@ extension PeerLinks {
 
     /// Writes what waits, as long as the link takes it.
     func pour(_ member: MemberID) {
-        guard let place = place(of: member), case .ready(_, let channel) = state.value.peers[place].link
+        guard let place = place(of: member), case .ready(_, _, let channel) = state.value.peers[place].link
         else {
             return
         }

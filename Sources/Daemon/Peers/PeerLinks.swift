@@ -30,7 +30,7 @@ final class PeerLinks: Sendable {
     enum Link {
         case idle
         case dialing(Attempt)
-        case ready(number: UInt64, any Channel)
+        case ready(number: UInt64, way: PeerWay, any Channel)
     }
 
     struct Peer {
@@ -159,7 +159,7 @@ final class PeerLinks: Sendable {
 }
 
 extension Endpoint {
-    fileprivate init?(_ address: SocketAddress) {
+    init?(_ address: SocketAddress) {
         guard let text = address.ipAddress, let ip = IPAddress(text), let port = address.port,
             let number = UInt16(exactly: port)
         else { return nil }

@@ -10,10 +10,24 @@ struct PeerWay: Hashable, Sendable {
 /// What a new heartbeat of a peer says about how its links are called.
 struct PeerSighting: Hashable, Sendable {
     var holder: Holder
+    /// Of several rings, those on which the peer is heard now.
     var ways: [PeerWay]
     /// Whether the peer named these itself, inside the sealed body, or the cluster file does. Otherwise they are where
     /// its datagram came from, which nothing proves.
     var isTold: Bool
+
+    /// Whether a link between these ends is still of use: by what the peer tells, and by what is heard of it, that way
+    /// carries something. Of a peer that tells nothing this is not known.
+    func allows(_ way: PeerWay) -> Bool {
+        !isTold || ways.contains { $0.local.ip == way.local.ip && $0.remote.ip == way.remote.ip }
+    }
+
+    func allows(_ channel: any Channel) -> Bool {
+        guard let local = channel.localAddress.flatMap(Endpoint.init),
+            let remote = channel.remoteAddress.flatMap(Endpoint.init)
+        else { return true }
+        return allows(PeerWay(remote: remote, local: local))
+    }
 }
 
 /// The ways by which one peer may be called, and which of them is tried next: first the one that last led to the peer

@@ -106,11 +106,18 @@ final class ReplicaLinks {
         peers[place].lastHeard = now
         peers[place].ways.learn(sighting, at: now)
         if holder.incarnation > peers[place].holder.incarnation {
-            peers[place].channel?.close(promise: nil)
+            drop(place)
             peers[place].dialing?.channel?.close(promise: nil)
             peers[place].holder = holder
             peers[place].ways.forgive()
             peers[place].backOff = Self.firstBackOff
+        } else if let channel = peers[place].channel, !sighting.allows(channel) {
+            // Its ring carries nothing: TCP itself would notice only after two seconds.
+            drop(place)
+            peers[place].dialAt = now
+        }
+        if let dialing = peers[place].dialing, !sighting.allows(dialing.way) {
+            dialing.channel?.close(promise: nil)
         }
         if peers[place].channel == nil {
             let reason = me.member < holder.member ? "" : "it is the one that calls, and no call came through"
@@ -120,6 +127,14 @@ final class ReplicaLinks {
             watch.present(holder.name, at: now)
         }
         dial(holder.member)
+    }
+
+    /// Ends a standing link at once: closing it in order may take as long as its ring is silent.
+    private func drop(_ place: Int) {
+        guard let channel = peers[place].channel else { return }
+        peers[place].channel = nil
+        channel.close(promise: nil)
+        owner?.disconnected(peers[place].holder)
     }
 
     private func makeRoom() {
@@ -223,12 +238,7 @@ final class ReplicaLinks {
             place = peers.count
             peers.append(Peer(holder: holder))
         }
-        if let former = peers[place].channel {
-            let was = peers[place].holder
-            peers[place].channel = nil
-            former.close(promise: nil)
-            owner?.disconnected(was)
-        }
+        drop(place)
         peers[place].holder = holder
         peers[place].channel = channel
         if let dialing = peers[place].dialing, dialing.channel === channel {
