@@ -10,6 +10,7 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case nodeRefused = "node-refused"
         case nodeForgotten = "node-forgotten"
         case clusterFormed = "cluster-formed"
+        case quorumRecovered = "quorum-recovered"
         case leaderChanged = "leader-changed"
         case leaseLost = "lease-lost"
         case leaseWon = "lease-won"

@@ -26,6 +26,20 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     indirect case asked(AskedCommand)
     /// A node that is gone for good is no member any more, neither here nor among the voters.
     case forget(Holder)
+    /// These are lost for good, and with them every majority; the next membership in the log is without them.
+    case recoverQuorum(lost: [Holder])
+}
+
+extension ControlCommand {
+    /// Who is out by this command, whoever asked for it.
+    var fences: [Fence] {
+        switch self {
+        case .fence(let fence): [fence]
+        case .recoverQuorum(let lost): lost.map { Fence(holder: $0, basis: .silence, grants: []) }
+        case .asked(let asked): asked.command?.fences ?? []
+        default: []
+        }
+    }
 }
 
 package struct StampedCommand: Hashable, Sendable, Codable {

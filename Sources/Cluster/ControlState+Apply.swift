@@ -33,6 +33,7 @@ extension ControlState {
         case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
         case .ttlServed: applied = noteTTLServed(at: epoch)
         case .forget(let holder): applied = forget(holder, at: epoch)
+        case .recoverQuorum(let lost): applied = giveUp(lost, at: epoch)
         case .asked(let asked):
             applied =
                 asked.command.map { command in
@@ -82,6 +83,9 @@ extension ControlState {
 
     private mutating func admit(_ admission: Admission, at epoch: Epoch) -> Applied {
         let name = admission.holder.name
+        if givenUp?.contains(admission.holder.member) == true {
+            return .refused("\(admission.holder) was given up (recover-quorum); it can only join anew")
+        }
         if let at = members.firstIndex(where: { $0.name == name }) {
             if members[at].holder == admission.holder, members[at].isActive {
                 return .refused("\(admission.holder) is already admitted")
@@ -140,6 +144,25 @@ extension ControlState {
         return .done(
             ClusterEvent(
                 .nodeForgotten, holder.name, "\(holder) is forgotten: it is gone for good", epoch: epoch))
+    }
+
+    /// Each that was taken in is fenced; none may come back as what it was.
+    private mutating func giveUp(_ lost: [Holder], at epoch: Epoch) -> Applied {
+        guard lost.count <= Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
+        var events: [ClusterEvent] = []
+        for holder in lost {
+            var fence = Fence(holder: holder, basis: .silence, grants: [])
+            fence.reason = "it was given up (recover-quorum)"
+            events += apply(fence, at: epoch).events
+        }
+        let members = lost.map(\.member)
+        givenUp = Array(((givenUp ?? []).filter { !members.contains($0) } + members).suffix(Limits.nodes))
+        let names = lost.map(\.name).joined(separator: ", ")
+        events.append(
+            ClusterEvent(
+                .quorumRecovered, settings.cluster, "\(names) given up for good; the others decide without",
+                epoch: epoch))
+        return Applied(events: events)
     }
 
     mutating func setMaintenance(

@@ -29,6 +29,9 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var audit = AuditTrail()
     /// Members that were forgotten and may still vote; nil for none, as from an earlier release.
     package var forgotten: [MemberID]?
+    /// Members that an operator gave up to recover the quorum: what they know may contradict what was agreed since, so they
+    /// must never come back as what they were. Nil for none.
+    package var givenUp: [MemberID]?
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
         format = 1

@@ -37,7 +37,10 @@ extension Node {
             case .restored(let snapshot): install(snapshot, at: now)
             case .leaderChanged(let leader, let term): leaderChanged(leader, term, at: now)
             case .proposed(let epoch): leadership?.proposed(epoch)
+            case .refused(.cannotRecover): recoveryRefused()
             case .refused(let refusal): leadership?.refused("\(refusal)")
+            case .recovered(let epoch): recovered(epoch, at: now)
+            case .recoveryFailed(let missing): recoveryFailed(missing, at: now)
             case .transferFailed(let target):
                 report(.trouble, target.name, "leadership could not be handed to \(target.name)")
             }
@@ -65,22 +68,21 @@ extension Node {
     /// An entry decides what acknowledgements are worth from the moment it is in the log.
     mutating func noteAppended(_ entries: [ControlEntry], at now: Instant) {
         for entry in entries {
-            var fence: Fence?
             switch entry.payload {
-            case .membership: break
+            case .membership: note(nil, entry.epoch)
             case .command(let stamped):
-                switch stamped.command {
-                case .fence(let command): fence = command
-                case .configure: break
-                default: continue
-                }
+                if case .configure = stamped.command { note(nil, entry.epoch) }
+                for fence in stamped.command.fences { note(fence, entry.epoch) }
             case .empty: continue
             }
-            fences.append(
-                FenceLog.Pending(
-                    epoch: entry.epoch, fence: fence, voters: raft.membership.voters,
-                    lastReceived: fence.map { neighbours.lastHeard($0.holder) } ?? startedAt))
         }
+    }
+
+    private mutating func note(_ fence: Fence?, _ epoch: Epoch) {
+        fences.append(
+            FenceLog.Pending(
+                epoch: epoch, fence: fence, voters: raft.membership.voters,
+                lastReceived: fence.map { neighbours.lastHeard($0.holder) } ?? startedAt))
     }
 
     /// Of the newest fence, membership or configuration change that this node knows.
@@ -282,7 +284,8 @@ extension Raft.Input {
     var isOfStorage: Bool {
         switch self {
         case .stored, .storeFailed: true
-        case .tick, .message, .propose, .changeMembership, .transferLeadership, .remind, .compact: false
+        case .tick, .message, .propose, .changeMembership, .transferLeadership, .remind, .recover, .compact:
+            false
         }
     }
 
@@ -290,7 +293,7 @@ extension Raft.Input {
     var mayBeginMembership: Bool {
         switch self {
         case .message, .stored, .storeFailed: true
-        case .tick, .propose, .changeMembership, .transferLeadership, .remind, .compact: false
+        case .tick, .propose, .changeMembership, .transferLeadership, .remind, .recover, .compact: false
         }
     }
 }

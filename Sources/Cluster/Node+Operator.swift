@@ -8,6 +8,10 @@ extension Node {
             answer(asker, .unavailable("too many requests wait for an answer; nothing was changed"))
             return
         }
+        if case .recoverQuorum(let lost, let dryRun, _) = request {
+            recoverQuorum(without: lost, dryRun: dryRun, deed: request.deed, from: asker, at: now)
+            return
+        }
         guard isLeader, leadership?.committedOwnFirst != nil else {
             carry(request, from: asker, at: now)
             return
@@ -22,6 +26,7 @@ extension Node {
                 .drain(.abort(reason: "asked by \(who)")), for: asker, ["the drain is being undone"], at: now)
         case .undrain(let node, _): undrain(node, from: asker, at: now)
         case .forget(let node, _): forget(node, from: asker, at: now)
+        case .recoverQuorum: break
         case .switchover(let seat, let to, let dryRun, let who):
             switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
         case .zone:

@@ -169,6 +169,7 @@ extension Node {
         guard let state else { return warnings }
         if raft.leader == nil {
             warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
+            warnings += majorityWarnings(at: now)
         }
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }

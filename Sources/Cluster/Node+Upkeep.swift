@@ -35,6 +35,7 @@ extension Node {
         for member in scratch.members where !member.isActive {
             let id = member.holder.member
             guard !membership.contains(id), membership.members.count < Limits.nodes,
+                scratch.givenUp?.contains(id) != true,
                 neighbours.isHeard(id, within: timing.deadAfter, at: now)
             else { continue }
             return membership.with(learner: id)

@@ -61,6 +61,7 @@ package struct Node: Sendable, Equatable {
     var requests = PendingRequests()
     var surveyed: Survey?
     var duty = PlaybookDuty()
+    var recovering: Recovering?
     /// Said once: why our own cluster file cannot become the agreed one.
     var obstacleTold: String?
     /// When this node last tried to hand leadership over; outlives its terms.
@@ -225,6 +226,7 @@ package struct Node: Sendable, Equatable {
             contradict(at: now)
             form(at: now)
             tellObstacle(at: now)
+            tryRecovery(at: now)
             endWaiting(at: now)
             endAsking(at: now)
             giveZoneTurn(at: now)

@@ -14,6 +14,8 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     case playbook(PlaybookRequest)
     /// A node that is gone for good leaves membership and status.
     case forget(node: String, who: String)
+    /// These voters are lost for good, and with them every majority: those that are left decide without them.
+    case recoverQuorum(lost: [String], dryRun: Bool, who: String)
 }
 
 package struct DrainRequest: Hashable, Sendable, Codable {

@@ -42,6 +42,7 @@ extension Raft {
             // With a newer term the hand-over has most likely worked; without one it has not.
             outputs.append(.transferFailed(transfer.target))
         }
+        failRecovery()
         role = .follower
         leader = newLeader
         transfer = nil
@@ -56,6 +57,7 @@ extension Raft {
     mutating func startPreVote() {
         // A candidate whose disk is still busy with its last vote gains nothing by another.
         if role == .candidate, held.contains(where: { $0.receiver == me }) { return drawElectionDeadline() }
+        failRecovery()
         leader = nil
         attempts = min(attempts + 1, 8)
         drawRetryDeadline()
@@ -72,7 +74,7 @@ extension Raft {
         for voter in otherVoters { outputs.append(.send(request, to: voter)) }
     }
 
-    private mutating func campaign(transfer: Bool) {
+    mutating func campaign(transfer: Bool) {
         role = .candidate
         leader = nil
         term += 1
@@ -142,7 +144,7 @@ extension Raft {
         guard role == .candidate, granted else { return }
         count(voter)
         // Without its own vote durable a candidate could vote otherwise after a crash.
-        if membership.isQuorum(votes), votes.contains(me) { becomeLeader() }
+        if votes.contains(me), membership.isQuorum(votes) || hasAllThatAreLeft { becomeLeader() }
     }
 
     private mutating func count(_ voter: MemberID) {

@@ -2,6 +2,7 @@
 
 extension Raft {
     mutating func becomeLeader() {
+        let hasMajority = membership.isQuorum(votes)
         role = .leader
         leader = me
         attempts = 0
@@ -10,16 +11,24 @@ extension Raft {
         peers = []
         announceLeader()
         termBeginning = log.lastIndex + 1
-        appendOwn(.empty)
+        if !carryOutRecovery(isNeedless: hasMajority) { appendOwn(.empty) }
     }
 
     /// Where this leader's next entry will stand.
     var nextEpoch: Epoch { Epoch(term: term, index: log.lastIndex + 1) }
 
     /// Adds an entry of this term and sends it to everyone who can take it.
-    mutating func appendOwn(_ payload: Entry<Command>.Payload) {
-        let epoch = nextEpoch
-        append([Entry(term: epoch.term, index: epoch.index, payload: payload)])
+    mutating func appendOwn(_ payload: Entry<Command>.Payload) { appendOwn([payload]) }
+
+    /// The same with several entries, which one write makes durable.
+    mutating func appendOwn(_ payloads: [Entry<Command>.Payload]) {
+        var epoch = nextEpoch
+        var entries: [Entry<Command>] = []
+        for payload in payloads {
+            entries.append(Entry(term: epoch.term, index: epoch.index, payload: payload))
+            epoch.index += 1
+        }
+        append(entries)
         meetPeers()
         feedAll()
     }

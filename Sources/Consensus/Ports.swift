@@ -10,6 +10,8 @@ extension Raft {
         case transferLeadership(to: MemberID)
         /// Send everyone an append now: the owner has something to say that rides on it.
         case remind
+        /// The other voters are lost for good: lead without them, if all that are left vote for it. See `recover`.
+        case recover([Command], as: Membership)
         /// The write of this sequence, and so every write before it, is durable.
         case stored(sequence: UInt64)
         case storeFailed(sequence: UInt64)
@@ -37,6 +39,10 @@ extension Raft {
         case leaderChanged(MemberID?, Term)
         /// The hand-over did not happen in time; this leader takes proposals again, if it still leads.
         case transferFailed(MemberID)
+        /// The commands of a recovery stand in the log from this place on.
+        case recovered(Epoch)
+        /// Nothing was changed; these voters did not vote for it. Nobody: a majority of all lives after all.
+        case recoveryFailed(missing: [MemberID])
     }
 
     /// Why a proposal, membership change or hand-over is not even begun.
@@ -55,6 +61,7 @@ extension Raft {
         case nothingChanges
         case notAVoter(MemberID)
         case alreadyLeader
+        case cannotRecover
     }
 
     package enum Role: Hashable, Sendable {

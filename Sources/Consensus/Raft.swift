@@ -21,6 +21,12 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
         var deadline: Instant
     }
 
+    /// What is agreed first by whoever leads although a majority is lost.
+    struct Recovery: Hashable, Sendable {
+        var commands: [Command]
+        var membership: Membership
+    }
+
     package let me: MemberID
     package internal(set) var settings: Settings
 
@@ -56,6 +62,8 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     /// When the leader's last append or snapshot came; what else is heard of it counts only for a while after.
     var leaderWroteAt: Instant?
     var votes: [MemberID] = []
+    /// Of a candidate that needs the votes of all that are left, instead of a majority.
+    var recovery: Recovery?
     var heartbeatDue: Instant
     /// Of a leader: everyone it feeds, sorted by id.
     var peers: [Peer] = []
@@ -105,6 +113,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
         case .changeMembership(let membership): changeMembership(to: membership)
         case .transferLeadership(let target): transferLeadership(to: target)
         case .remind: remind()
+        case .recover(let commands, let membership): recover(commands, as: membership)
         case .stored(let sequence): finishWrite(sequence)
         case .storeFailed: breakDown()
         case .compact(let index, let state): compact(through: index, state: state)
@@ -144,7 +153,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
 
     private func refusalOfTheBroken(_ input: Input) -> [Output] {
         switch input {
-        case .propose, .changeMembership, .transferLeadership: [.refused(.broken)]
+        case .propose, .changeMembership, .transferLeadership, .recover: [.refused(.broken)]
         case .tick, .message, .remind, .stored, .storeFailed, .compact: []
         }
     }

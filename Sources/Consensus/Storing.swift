@@ -80,6 +80,7 @@ extension Raft {
         role = .broken
         leader = nil
         transfer = nil
+        recovery = nil
         termBeginning = nil
         peers = []
         held = []

@@ -45,7 +45,8 @@ extension World {
                 machines[number].phones.health = .healthy
                 passSwitchNow(number)
             }
-        case "drain", "abort", "undrain", "switchover", "adopt", "forget": try playOperator(act)
+        case "drain", "abort", "undrain", "switchover", "adopt", "forget", "recover-quorum":
+            try playOperator(act)
         case "until": try runUntil(act)
         case "calls" where try act.word(1) == "all":
             for number in machines.indices where machines[number].kind == .full {
@@ -202,6 +203,9 @@ extension World {
         case "abort": ask(.abortDrain(who: who), of: asked)
         case "adopt": ask(.zoneApply(adopt: true, who: who), of: asked)
         case "forget": ask(.forget(node: try act.word(1), who: who), of: asked)
+        case "recover-quorum":
+            let lost = try act.word(1).split(separator: ",").map(String.init)
+            ask(.recoverQuorum(lost: lost, dryRun: false, who: who), of: asked)
         case "undrain": ask(.undrain(node: try act.word(1), who: who), of: asked)
         default:
             let to = act.words.count > 2 ? act.words[2] : nil

@@ -26,7 +26,7 @@ struct FSDNS: ParsableCommand {
                 name: "Move",
                 subcommands: [
                     DrainCommand.self, UndrainCommand.self, AbortCommand.self, SwitchoverCommand.self,
-                    ForgetCommand.self, PlaybookCommand.self,
+                    ForgetCommand.self, RecoverQuorumCommand.self, PlaybookCommand.self,
                 ]),
             CommandGroup(name: "Zone", subcommands: [ZoneCommand.self]),
             CommandGroup(

@@ -40,7 +40,9 @@ struct Judge {
             case .restored(let snapshot): restore(snapshot, by: member)
             case .send(let message, let receiver): check(message, to: receiver, from: member)
             case .store(let request): request.snapshot.map { checkMembership(of: $0, on: member) }
-            case .leaderChanged(nil, _), .truncated, .proposed, .refused, .transferFailed: break
+            case .leaderChanged(nil, _), .truncated, .proposed, .refused, .transferFailed, .recovered,
+                .recoveryFailed:
+                break
             }
         }
     }

@@ -89,7 +89,8 @@ struct Member {
                 }
             case .restored(let snapshot):
                 applied = snapshot.state
-            case .send, .appended, .truncated, .proposed, .refused, .leaderChanged, .transferFailed:
+            case .send, .appended, .truncated, .proposed, .refused, .leaderChanged, .transferFailed,
+                .recovered, .recoveryFailed:
                 break
             }
         }

@@ -87,6 +87,8 @@ struct Story {
             let learners = words.count > 3 ? try ids(words[3]) : []
             act(i, .changeMembership(Membership(voters: voters, learners: learners)))
         case "transfer": act(i, .transferLeadership(to: members[try index(words, 2)].id))
+        case "recover":
+            act(i, .recover(["give up"], as: Membership(voters: try ids(words[2]))))
         case "compact": finish(i, members[i].compact(at: now))
         case "say":
             let body = Letter.Body.append(

@@ -79,6 +79,7 @@ extension Machine.Refusal {
         case .nothingChanges: "nothing changes"
         case .notAVoter(let member): "\(member.name) is not a voter"
         case .alreadyLeader: "leads already"
+        case .cannotRecover: "nothing to recover"
         }
     }
 }
@@ -96,6 +97,9 @@ extension Machine.Output {
         case .refused(let refusal): "refused: \(refusal.text)"
         case .leaderChanged(let leader, let term): "leader \(leader?.name ?? "unknown"), term \(term)"
         case .transferFailed(let target): "transfer to \(target.name) failed"
+        case .recovered(let epoch): "recovered from \(epoch) on"
+        case .recoveryFailed(let missing):
+            "recovery failed without \(missing.map(\.name).joined(separator: ", "))"
         }
     }
 }

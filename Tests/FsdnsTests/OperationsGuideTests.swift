@@ -10,6 +10,7 @@ import Testing
     private static let sayings: [(file: String, functions: [String])] = [
         ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
         ("Cluster/Node+Operator.swift", ["answerItself"]),
+        ("Cluster/Node+Recovery.swift", ["majorityWarnings"]),
         ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
         ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
@@ -35,7 +36,7 @@ import Testing
     /// Functions whose sentences are among these.
     private static let contributors = [
         "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
-        "configurationWarnings", "identityWarnings", "debtWarnings",
+        "configurationWarnings", "identityWarnings", "debtWarnings", "majorityWarnings",
     ]
 
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

@@ -115,6 +115,8 @@ extension OperatorRequest {
         case .abortDrain(let who): return deed(who, "abort")
         case .undrain(let node, let who): return deed(who, "undrain \(node)")
         case .forget(let node, let who): return deed(who, "forget \(node)")
+        case .recoverQuorum(let lost, let dryRun, let who):
+            return dryRun ? nil : deed(who, "recover-quorum --lost \(lost.joined(separator: ","))")
         case .switchover(let seat, let to, let dryRun, let who):
             return dryRun ? nil : deed(who, "switchover \(seat)\(to.map { " --to \($0)" } ?? "")")
         case .zoneApply(let adopt, let who): return deed(who, "zone apply\(adopt ? " --adopt" : "")")

@@ -57,7 +57,7 @@ extension OperatorRequest {
         case .status, .zone: nil
         case .drain(let drain): drain.who
         case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .switchover(_, _, _, let who),
-            .zoneApply(_, let who):
+            .zoneApply(_, let who), .recoverQuorum(_, _, let who):
             who
         case .playbook(let request): request.who
         }
@@ -75,6 +75,8 @@ extension OperatorRequest {
         case .abortDrain: return .abortDrain(who: who)
         case .undrain(let node, _): return .undrain(node: node, who: who)
         case .forget(let node, _): return .forget(node: node, who: who)
+        case .recoverQuorum(let lost, let dryRun, _):
+            return .recoverQuorum(lost: lost, dryRun: dryRun, who: who)
         case .switchover(let seat, let to, let dryRun, _):
             return .switchover(seat: seat, to: to, dryRun: dryRun, who: who)
         case .zoneApply(let adopt, _): return .zoneApply(adopt: adopt, who: who)

@@ -56,6 +56,7 @@ extension Node {
                 word.owner = member.holder
             }
         }
+        if state?.givenUp?.contains(holder.member) == true { word.agreedIncarnation = Self.givenUp }
         if let heard = neighbour.living(besides: holder, within: timing.deadAfter, at: now) {
             word.other = IdentityWord.OtherLife(
                 incarnation: neighbour.holder.incarnation, age: max(.zero, now - heard))
@@ -95,6 +96,9 @@ extension Node {
     /// Why this state directory cannot be the newest of its identity; nil when nothing speaks against it.
     private func contradiction(in word: IdentityWord, of heartbeat: Heartbeat) -> String? {
         // Starts are counted on the disk before they are used: no start of a true disk has the number of another.
+        if word.agreedIncarnation == Self.givenUp {
+            return Self.givenUpText
+        }
         let (agreed, own) = (word.agreedIncarnation >> 32, me.incarnation >> 32)
         if word.agreedIncarnation != me.incarnation, agreed >= own, agreed > 0 {
             return "a later start of it (\(agreed)) was taken in, this one is \(own)"
@@ -172,14 +176,19 @@ extension Node {
     /// Gives everything up; the service sets the state directory aside and starts as a new member.
     private mutating func startAnew(because reason: String, toldBy teller: String?) {
         let source = teller.map { ", \($0) says" } ?? ""
-        let text =
-            "the state directory of \(name) is a copy or was put back from a backup: \(reason)\(source)"
+        let kind = reason == Self.givenUpText ? "is out of date" : "is a copy or was put back from a backup"
+        let text = "the state directory of \(name) \(kind): \(reason)\(source)"
         report(.trouble, name, "\(text); \(name) joins anew")
         stop(.startAnew(text))
     }
 }
 
 extension Node {
+    /// Stands for the agreed incarnation of a member that may never come back: no start has this number.
+    private static let givenUp = UInt64.max
+    private static let givenUpText =
+        "it was given up by an operator (recover-quorum), and others decided without it since"
+
     // MARK: - Told to operators
 
     func identityWarnings(at now: Instant) -> [String] {

@@ -201,7 +201,8 @@ final class EventSocketServer {
             .playbookScheduled,
             .playbookStarted, .playbookStep, .playbookFinished:
             5
-        case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
+        case .nodeSilent, .nodeFenced, .nodeRefused, .quorumRecovered, .leaseLost, .addressFailed,
+            .seatUncovered,
             .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble,
             .playbookRolledBack, .playbookSkipped:
             4

@@ -77,8 +77,7 @@ struct EventTranslation: Hashable, Sendable {
     static func topic(of kind: ClusterEvent.Kind) -> String {
         switch kind {
         case .nodeHeard, .nodeSilent, .nodeAdmitted, .nodeForgotten, .nodeFenced, .nodeRefused,
-            .clusterFormed,
-            .leaderChanged,
+            .clusterFormed, .quorumRecovered, .leaderChanged,
             .leaseLost, .leaseWon, .asleep, .trouble:
             "node"
         case .addressHeld, .addressReleased, .addressFailed, .seatGranted, .seatMoving, .seatUncovered: "seat"

@@ -201,7 +201,8 @@ final class EventLog: Sendable {
             .playbookScheduled,
             .playbookStarted, .playbookStep, .playbookFinished:
             .notice
-        case .nodeSilent, .nodeFenced, .nodeRefused, .leaseLost, .addressFailed, .seatUncovered,
+        case .nodeSilent, .nodeFenced, .nodeRefused, .quorumRecovered, .leaseLost, .addressFailed,
+            .seatUncovered,
             .takeoverWithheld, .drainAborted, .zoneTrouble, .asleep, .trouble,
             .playbookRolledBack, .playbookSkipped:
             .warning

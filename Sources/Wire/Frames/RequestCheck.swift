@@ -16,6 +16,9 @@ package enum RequestCheck {
             if let deadline = drain.deadline, !bounds.contains(deadline) { throw .malformed("deadline") }
             if let back = drain.returnAfter, !bounds.contains(back) { throw .malformed("return-after") }
         }
+        if case .recoverQuorum(let lost, _, _) = request, lost.count > Limits.nodes {
+            throw .malformed("lost (\(Limits.nodes) nodes are the limit)")
+        }
         for (field, text) in texts(of: request) {
             if text.utf8.count > longestText { throw .malformed("\(field) (is too long)") }
             if !VisibleText.isPlain(text) { throw .malformed("\(field) (has control characters)") }
@@ -34,6 +37,8 @@ package enum RequestCheck {
         switch request {
         case .drain(let drain): return who + [("reason", drain.reason), ("target", drain.target)]
         case .undrain(let node, _), .forget(let node, _): return who + [("node", node)]
+        case .recoverQuorum(let lost, _, _):
+            return who + lost.prefix(Limits.nodes + 1).map { ("node", $0) }
         case .switchover(let seat, let to, _, _): return who + [("seat", seat), ("node", to ?? "")]
         case .playbook(.run(let playbook, _, _, _)), .playbook(.schedule(let playbook, _)):
             return who + [("name of the playbook", playbook.name), ("summary", playbook.summary)]

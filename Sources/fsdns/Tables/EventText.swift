@@ -32,7 +32,7 @@ enum EventText {
     private static func style(_ kind: ClusterEvent.Kind) -> Paint.Style {
         switch kind {
         case .nodeFenced, .leaseLost, .seatUncovered, .takeoverWithheld, .trouble, .addressFailed,
-            .nodeRefused:
+            .nodeRefused, .quorumRecovered:
             .bad
         case .nodeSilent, .takeover, .callsEnded, .drainAborted, .zoneTrouble, .asleep, .seatMoving,
             .maintenance,

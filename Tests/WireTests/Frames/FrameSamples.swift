@@ -197,7 +197,8 @@ extension FrameSamples {
             .maintenance(node: name(), nil),
             .maintenance(node: name(), Maintenance(reason: name(), who: name(), since: clusterTime())),
             .configure(settings()), .playbook(playbookCommand()), .playbook(playbookCommand()),
-            .ttl(flag() ? .seconds(5) : nil), .ttlServed,
+            .ttl(flag() ? .seconds(5) : nil), .ttlServed, .forget(holder()),
+            .recoverQuorum(lost: list(0...3) { $0.holder() }),
             .asked(
                 AskedCommand(
                     who: name(), what: name(), why: name(), command: flag() ? .drain(.finish) : nil)),
@@ -259,6 +260,7 @@ extension FrameSamples {
         let requests: [OperatorRequest] = [
             .status, .abortDrain(who: name()), .undrain(node: name(), who: name()),
             .forget(node: name(), who: name()),
+            .recoverQuorum(lost: [name(), name()], dryRun: true, who: name()),
             .switchover(seat: name(), to: flag() ? name() : nil, dryRun: flag(), who: name()), .zone,
             .zoneApply(adopt: flag(), who: name()),
             .drain(

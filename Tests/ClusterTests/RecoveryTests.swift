@@ -1,0 +1,128 @@
+import Consensus
+import Testing
+
+@testable import Cluster
+
+/// `fsdns recover-quorum`: going on without a majority that is lost for good.
+@Suite struct RecoveryTests {
+    private func formed(_ count: Int, prefer: Int, seed: UInt64) -> Stage {
+        var stage = Stage(count, prefer: prefer, seed: seed)
+        check(stage.run(.seconds(6)) { $0.holders == [prefer] })
+        stage.run(.seconds(1))
+        return stage
+    }
+
+    private func refusal(_ reply: OperatorReply?) -> String? {
+        if case .refused(let reasons)? = reply { reasons.joined(separator: "; ") } else { nil }
+    }
+
+    private func recover(_ stage: inout Stage, at machine: Int, without lost: [Int]) -> OperatorReply? {
+        let names = lost.map { "fs\($0)" }
+        return stage.ask(machine, .recoverQuorum(lost: names, dryRun: false, who: "ops"))
+    }
+
+    @Test("the last of three, started anew as well, serves alone; who asked for it stands in the audit trail")
+    func alone() throws {
+        var stage = formed(3, prefer: 0, seed: 1)
+        for machine in 0..<3 { stage.crash(machine) }
+        stage.run(.seconds(1))
+        stage.start(2)
+        stage.run(.seconds(3))
+        #expect(refusal(recover(&stage, at: 2, without: [0, 1]))?.contains("listens only since") == true)
+        stage.run(.seconds(8))
+        #expect(stage.holders == [])
+        guard case .accepted? = recover(&stage, at: 2, without: [0, 1]) else {
+            Issue.record("not accepted")
+            return
+        }
+        check(stage.run(.seconds(3)) { $0.holders == [2] })
+        #expect(stage.voters(by: 2) == 1)
+        let trail = try #require(stage.state(2)?.audit.entries)
+        #expect(trail.contains { $0.who == "ops" && $0.what == "recover-quorum --lost fs0,fs1" })
+        #expect(stage.violations == [])
+    }
+
+    @Test(
+        "all that were given up come back at once with their old state: none takes part as what it was",
+        arguments: [1, 2])
+    func allBack(seed: UInt64) throws {
+        var stage = formed(5, prefer: 0, seed: seed)
+        for lost in 0..<3 { stage.crash(lost) }
+        stage.run(.seconds(11))
+        guard case .accepted? = recover(&stage, at: 3, without: [0, 1, 2]) else {
+            Issue.record("not accepted")
+            return
+        }
+        check(stage.run(.seconds(3)) { !$0.holders.isEmpty })
+        for lost in 0..<3 { stage.start(lost) }
+        stage.run(.seconds(5))
+        for lost in 0..<3 {
+            guard case .startAnew(let reason)? = stage.machines[lost].stopped else {
+                Issue.record("fs\(lost) goes on")
+                continue
+            }
+            #expect(reason.contains("it was given up by an operator"))
+        }
+        #expect(stage.holders.count == 1)
+        #expect(stage.violations == [])
+    }
+
+    @Test(
+        "where the operator was wrong and both sides lived, they are one cluster as soon as they hear each other"
+    )
+    func wrong() throws {
+        var stage = formed(5, prefer: 0, seed: 3)
+        let between = (0..<3).flatMap { a in (3..<5).map { (a, $0) } }
+        stage.cut(between)
+        stage.run(.seconds(11))
+        #expect(stage.holders == [0])
+        guard case .accepted? = recover(&stage, at: 3, without: [0, 1, 2]) else {
+            Issue.record("not accepted")
+            return
+        }
+        check(stage.run(.seconds(3)) { $0.holders.count == 2 })
+        stage.join(between)
+        stage.run(.seconds(1))
+        #expect(stage.holders.count == 1 && stage.holders != [0])
+        for lost in 0..<3 { #expect(stage.machines[lost].stopped != nil) }
+    }
+
+    @Test("whoever can decide, or may be able to, gives nobody up")
+    func refusals() throws {
+        var stage = formed(5, prefer: 0, seed: 4)
+        stage.run(.seconds(10))
+        let healthy = refusal(recover(&stage, at: 1, without: [3, 4])) ?? ""
+        #expect(healthy.contains("fs3 is not lost: it is heard"))
+        #expect(healthy.contains("a majority is here"))
+        func refused(_ lost: [Int]) -> String { refusal(recover(&stage, at: 1, without: lost)) ?? "" }
+        for lost in 2...4 { stage.crash(lost) }
+        stage.run(.seconds(3))
+        #expect(refused([2, 3, 4]).contains("fs2 was heard 3 s ago"))
+        stage.run(.seconds(9))
+        #expect(refused([2, 3]).contains("fs4 is not heard either"))
+        #expect(refused([1, 2, 3, 4]).contains("this is it"))
+        #expect(refused([2, 3, 4, 9]).contains("no node fs9"))
+        let report = try #require(stage.machines[1].node?.statusReport(at: stage.now))
+        #expect(report.warnings.contains { $0.hasSuffix("fsdns recover-quorum --lost fs2,fs3,fs4") })
+        let plan = stage.ask(1, .recoverQuorum(lost: ["fs2", "fs3", "fs4"], dryRun: true, who: "ops"))
+        guard case .plan? = plan else {
+            Issue.record("no plan: \(String(describing: plan))")
+            return
+        }
+        #expect(stage.voters(by: 1) == 5)
+    }
+
+    @Test("another node cannot ask for it")
+    func relayed() throws {
+        var stage = formed(3, prefer: 0, seed: 5)
+        stage.crash(0)
+        stage.crash(1)
+        stage.run(.seconds(12))
+        let now = stage.now
+        let request = OperatorRequest.recoverQuorum(lost: ["fs0", "fs1"], dryRun: false, who: "ops")
+        let peer = MemberID(name: "fs1", birth: 2)
+        let effects = stage.machines[2].node?.handle(.received(.request(id: 7, request), from: peer), at: now)
+        let reply = OperatorReply.refused(["this can only be asked on the machine itself"])
+        #expect(effects?.contains(.send(.response(id: 7, reply), to: peer)) == true)
+    }
+}
