@@ -21,6 +21,10 @@ struct Bench {
         case recovery
         case registrations
         case flood
+        case cable
+        case profileStop = "profile-stop"
+        case filtered
+        case roll
     }
 
     /// One line of the table.
@@ -79,6 +83,8 @@ struct Bench {
         case .recovery: try recovery()
         case .registrations: try registrations()
         case .flood: try floods()
+        case .cable, .profileStop, .filtered: try servedOutages(metric)
+        case .roll: try roll()
         }
     }
 

@@ -102,10 +102,13 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case interface = 8
         /// Nobody is heard in the network, though others should be.
         case alone = 9
+        /// The switch is not reached, or its events do not come back. Whether the node is chosen is decided by its health;
+        /// this only says why that is bad.
+        case health = 10
 
         package var readiness: Readiness {
             switch self {
-            case .media, .replica, .database: .degraded
+            case .media, .replica, .database, .health: .degraded
             case .unsettled, .alone: .unsettled
             case .link, .profile, .unanswered, .keeper: .unserving
             case .interface: .unable
@@ -115,7 +118,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
         var isOfNetwork: Bool {
             switch self {
             case .unsettled, .link, .interface, .alone: true
-            case .media, .replica, .database, .profile, .unanswered, .keeper: false
+            case .media, .replica, .database, .profile, .unanswered, .keeper, .health: false
             }
         }
     }

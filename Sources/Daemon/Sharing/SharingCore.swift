@@ -163,7 +163,8 @@ final class SharingCore {
         link?.owner = SwitchLink.Owner(
             up: { [weak self] in self?.up($0) },
             down: { [weak self] in self?.down($0) },
-            event: { [weak self] in self?.handle($0) })
+            event: { [weak self] in self?.handle($0) },
+            failed: { [weak self] in self?.watch?.linkChanged() })
         watch?.figures = { [weak self] in self?.figures() ?? SwitchReport(health: .unknown) }
         service?.access = serviceAccess
         outside.changed = { [weak self] in self?.watch?.serviceChanged() }

@@ -15,6 +15,8 @@ final class SwitchLink {
         /// Nothing asked before will be answered any more.
         var down: (String) -> Void
         var event: (SwitchEvent) -> Void
+        /// Why there is no connection changed.
+        var failed: () -> Void
     }
     typealias Answer = (Result<APIResponse, RequestFailure>) -> Void
     typealias Reply = (Result<CommandReply, RequestFailure>) -> Void
@@ -55,6 +57,9 @@ final class SwitchLink {
         configuration = ClientSession.Configuration(
             credentials: .password(password), format: .json, subscription: subscription)
     }
+
+    /// Why there is no connection; nil while there is one, and before the first attempt has ended.
+    var trouble: String? { isUp ? nil : lastReason }
 
     func start() { dial() }
 
@@ -116,7 +121,17 @@ final class SwitchLink {
             }
             .connect(host: "\(endpoint.ip)", port: Int(endpoint.port))
         made.assumeIsolated().whenFailure { [self] error in
-            if life == self.life { lose("nobody answers at \(endpoint): \(error)") }
+            if life == self.life { lose("nobody answers at \(endpoint): \(Self.text(of: error))") }
+        }
+    }
+
+    private static func text(of error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            error.connectionErrors.first.map { text(of: $0.error) } ?? "\(error)"
+        case let error as IOError: errorText(error.errnoCode)
+        case is ChannelError: "it takes too long"
+        default: "\(error)"
         }
     }
 
@@ -209,6 +224,7 @@ final class SwitchLink {
         if isUp || lastReason != text {
             lastReason = text
             if !isStopped { log.warning("switch", "\(endpoint)", text) }
+            if !isUp { owner?.failed() }
         }
         if isUp {
             isUp = false

@@ -3,6 +3,7 @@ import Consensus
 import EventSocket
 import NIOCore
 import Switch
+import Wire
 
 /// Whether this machine's FreeSWITCH lives, told to the node as soon as that changes.
 ///
@@ -69,6 +70,9 @@ final class SwitchWatch {
     /// Whether callers are served somewhere changed: told at once.
     func serviceChanged() { tell() }
 
+    /// Why the switch is not reached changed: told at once.
+    func linkChanged() { tell() }
+
     /// What a drain waits for changed: told at once.
     func drainChanged() { tell() }
 
@@ -119,6 +123,7 @@ final class SwitchWatch {
         let now = BootClock.now()
         var report = figures?() ?? SwitchReport(health: health)
         report.health = health
+        report.blockers = whyBad(health) + report.blockers
         guard report != told,
             report.health != told.health || report.isPressing(since: told) || now - toldAt >= Self.reportPause
         else { return }
@@ -137,6 +142,18 @@ final class SwitchWatch {
         told = report
         toldAt = now
         self.report(report)
+    }
+
+    /// For `status`, without figures, which would be told anew all the time.
+    private func whyBad(_ health: SwitchReport.Health) -> [Blocker] {
+        guard health == .unknown || health == .unhealthy else { return [] }
+        if let trouble = link.trouble {
+            return [
+                Blocker(.health, nil, "FreeSWITCH is not reached: \(VisibleText.of(trouble, longest: 70))")
+            ]
+        }
+        guard health == .unhealthy, case .unhealthy(let why) = pulse.verdict else { return [] }
+        return [Blocker(.health, nil, "FreeSWITCH is unhealthy: \(VisibleText.of(why.summary, longest: 70))")]
     }
 
     func stop() { timer?.cancel() }

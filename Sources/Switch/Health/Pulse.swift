@@ -46,6 +46,14 @@ package struct Pulse: Sendable {
             case .refused(let words): "it refuses commands: \(words)"
             }
         }
+        /// The same without figures.
+        package var summary: String {
+            if case .silent = self {
+                "an event sent through it does not come back in time"
+            } else {
+                description
+            }
+        }
     }
 
     package static let subclass = "fsdns::pulse"

@@ -36,7 +36,8 @@ struct OperatorDuration: Hashable, Sendable, ExpressibleByArgument {
 
     /// `1h30m`, `42m10s`, `250ms`; nothing smaller than a millisecond is shown.
     static func text(_ duration: Duration) -> String {
-        let (seconds, attoseconds) = duration.components
+        // What a node tells may be of any length: a century is told as one.
+        let (seconds, attoseconds) = min(max(duration, .zero), .seconds(100 * 366 * 86_400)).components
         var rest = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
         if rest <= 0 { return "0s" }
         var text = ""

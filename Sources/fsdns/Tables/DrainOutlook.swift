@@ -10,7 +10,7 @@ extension StatusReport.DrainLine {
         }
         guard let callsPerMinute else { return nil }
         // One decimal, without Foundation's formatting.
-        let tenths = Int((callsPerMinute * 10).rounded())
+        let tenths = Int(exactly: (callsPerMinute * 10).rounded()) ?? 0
         let pace = "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10) calls leave in a minute"
         guard let estimateSeconds else { return "\(pace): no end in sight yet" }
         return "\(pace): about \(OperatorDuration.text(.seconds(estimateSeconds))) to go"

@@ -113,7 +113,7 @@ struct PlaybookHistoryDocument: Encodable {
             return Run(
                 id: "\(run.id)", name: run.name, who: run.who, due: .init(run.due?.text),
                 ended: .init(run.wall?.text),
-                lastedMs: (run.ended.nanoseconds - run.began.nanoseconds) / 1_000_000, outcome: outcome,
+                lastedMs: (run.ended.nanoseconds &- run.began.nanoseconds) / 1_000_000, outcome: outcome,
                 reason: .init(reason),
                 steps: run.steps.enumerated().map { place, step in
                     Step(

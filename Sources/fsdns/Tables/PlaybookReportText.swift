@@ -88,7 +88,7 @@ struct PlaybookReportText {
     // MARK: - Finished runs
 
     private func lines(_ run: FinishedRun) -> [String] {
-        let length = (run.ended.nanoseconds - run.began.nanoseconds) / 1_000_000
+        let length = (run.ended.nanoseconds &- run.began.nanoseconds) / 1_000_000
         let style: Paint.Style =
             switch run.outcome {
             case .done: .good

@@ -73,7 +73,7 @@ struct RingsText {
 
     private func milliseconds(_ value: Double?) -> String {
         guard let value, value.isFinite, abs(value) < 1e9 else { return "-" }
-        let tenths = Int((value * 10).rounded())
+        let tenths = Int(exactly: (value * 10).rounded()) ?? 0
         return "\(tenths / 10).\(tenths % 10) ms"
     }
 }

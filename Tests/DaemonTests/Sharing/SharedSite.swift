@@ -30,7 +30,9 @@ final class SharedSite {
     private(set) var eventSocket: Endpoint
 
     /// - Parameter number: of the machine; it has an address of its own on the loopback network.
-    init(_ name: String, number: Int, failedAfter: Duration = .seconds(20)) throws {
+    init(
+        _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon"
+    ) throws {
         me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
         journal = EventJournal(node: name)
         let own = try #require(IPAddress("127.83.7.\(number)"))
@@ -59,7 +61,7 @@ final class SharedSite {
                     freeswitch: .eventSocket(
                         SwitchAccess(
                             endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
-                passwords: Sharing.Passwords(freeswitch: "ClueCon"), limitRules: LimitRules(),
+                passwords: Sharing.Passwords(freeswitch: password), limitRules: LimitRules(),
                 program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
                 log: EventLog.silent, journal: journal,
                 historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) }))

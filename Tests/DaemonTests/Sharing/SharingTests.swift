@@ -115,7 +115,19 @@ struct SharingTests {
     @Test("a switch whose event system is stuck is told to the node") func stuck() throws {
         let (one, _) = try pair(failedAfter: .seconds(1))
         #expect(try one.api("simulator events stuck").contains("+OK"))
-        #expect(one.reports.next { $0.health == .unhealthy } != nil)
+        let report = try #require(one.reports.next { $0.health == .unhealthy })
+        #expect(
+            report.blockers.first?.text
+                == "FreeSWITCH is unhealthy: an event sent through it does not come back in time")
+    }
+
+    @Test("why the switch is not reached is told to the node") func unreached() throws {
+        let one = try SharedSite("fs1", number: 1, password: "another")
+        let report = try #require(one.reports.next { !$0.blockers.isEmpty })
+        #expect(report.health == .unknown)
+        #expect(
+            report.blockers.map(\.text)
+                == ["FreeSWITCH is not reached: the event socket refused the password"])
     }
 
     @Test(
