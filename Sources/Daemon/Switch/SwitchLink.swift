@@ -16,7 +16,7 @@ final class SwitchLink {
         var down: (String) -> Void
         var event: (SwitchEvent) -> Void
         /// Why there is no connection changed.
-        var failed: () -> Void
+        var failed: () -> Void = {}
     }
     typealias Answer = (Result<APIResponse, RequestFailure>) -> Void
     typealias Reply = (Result<CommandReply, RequestFailure>) -> Void
