@@ -18,6 +18,8 @@ extension Node {
         case .appeared: report(.nodeHeard, sender.name, "\(sender) is heard (\(heartbeat.role.rawValue))")
         case .again: break
         }
+        yield(to: heartbeat)
+        if case .stopped = membershipPhase { return }
         leadership?.heard(sender.member)
         hearZoneTurn(heartbeat, at: now)
         if heartbeat.term == raft.term, let leader = raft.leader, heartbeat.leader == leader,

@@ -32,14 +32,11 @@ extension Node {
             answer(asker, .refused(obstacles))
             return
         }
-        let lost = raft.membership.voters.filter { names.contains($0.name) && !hasVote($0, at: now) }.map {
-            id in
-            state.flatMap { $0.member(id.name)?.holder }.flatMap { $0.member == id ? $0 : nil }
-                ?? Holder(member: id, incarnation: 0)
-        }
-        let left = raft.membership.voters.filter { id in !lost.contains { $0.member == id } }.map(\.name)
+        let lost = absent(at: now)
+        let all = lost.map(\.name)
+        let left = raft.membership.voters.filter { hasVote($0, at: now) }.map(\.name)
         var lines = [
-            "\(names.joined(separator: ", ")) \(names.count == 1 ? "is" : "are") given up; "
+            "\(all.joined(separator: ", ")) \(all.count == 1 ? "is" : "are") given up; "
                 + "decided from now on by \(left.joined(separator: ", "))"
         ]
         let seats = (state?.seats ?? []).filter { seat in
@@ -47,7 +44,7 @@ extension Node {
         }
         lines += seats.map { "\($0.name) goes to a slave, if there is one" }
         lines.append(
-            "started again, \(names.joined(separator: ", ")) set their state aside and join as new nodes")
+            "started again, \(all.joined(separator: ", ")) set their state aside and join as new nodes")
         if dryRun {
             answer(asker, .plan(lines))
             return
@@ -61,10 +58,24 @@ extension Node {
         tryRecovery(at: now)
     }
 
+    /// Everybody the cluster knows who is not here: also one that has no vote may have been one of the lost majority, and
+    /// may know of decisions that nobody else does.
+    private func absent(at now: Instant) -> [Holder] {
+        let members = (state?.members ?? []).map(\.holder)
+        let unadmitted = raft.membership.members.filter { id in !members.contains { $0.member == id } }
+        let all = members + unadmitted.map { Holder(member: $0, incarnation: 0) }
+        return all.filter { !hasVote($0.member, at: now) }.sorted()
+    }
+
     /// Why nobody may be given up; nil when they may.
     private func obstacles(toRecoveryWithout names: [String], at now: Instant) -> [String]? {
         guard state != nil, membershipPhase == .member else {
             return ["\(name) belongs to no cluster yet: there is nothing to recover here"]
+        }
+        if let agreed = state?.settings.cluster, agreed != settings.cluster {
+            return [
+                "the cluster file here is of \(settings.cluster), the state of \(agreed): correct the file first"
+            ]
         }
         guard recovering == nil else { return ["a recovery is under way already"] }
         let voters = raft.membership.voters
@@ -129,18 +140,16 @@ extension Node {
         guard here < raft.membership.majority else { return [] }
         let names = missing.map(\.name)
         var text =
-            "no majority: \(here) of \(raft.membership.voters.count) votes are here, nothing can be decided; start the "
-            + "node service on \(names.joined(separator: ", "))"
-        let anew = missing.map(\.name).filter { name in
+            "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided; start "
+            + "\(names.joined(separator: ", ")), or look at the rings"
+        let anew = names.filter { name in
             neighbours.all.contains { $0.holder.name == name && now - $0.received < timing.deadAfter }
         }
         if !anew.isEmpty {
             text +=
                 "; \(anew.joined(separator: ", ")) \(anew.count == 1 ? "is" : "are") back without former state"
         }
-        return [
-            "\(text); if they are lost for good: fsdns recover-quorum --lost \(names.joined(separator: ","))"
-        ]
+        return [text]
     }
 
     /// To be looked at with every beat.

@@ -169,11 +169,11 @@ extension Node {
         guard let state else { return warnings }
         if raft.leader == nil {
             warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
-            warnings += majorityWarnings(at: now)
         }
+        warnings += majorityWarnings(at: now)
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
-        if have <= raft.membership.majority {
+        if have == raft.membership.majority {
             warnings.append(
                 "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
         }

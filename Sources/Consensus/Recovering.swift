@@ -6,7 +6,8 @@ extension Raft {
     /// Then `commands` and, after them, `membership` stand in its log, in one write: who has the membership has the
     /// commands.
     ///
-    /// Nothing in here can know whether the others are really lost. If they are not, two clusters live on.
+    /// Nothing in here can know whether the others are really lost. If they are not, two clusters live on. Then at least
+    /// no term is used by both, for logs are compared by terms: the same place of two histories would be taken for one.
     mutating func recover(_ commands: [Command], as membership: Membership) {
         let voters = self.membership.voters
         guard role != .leader, leader == nil, !voters.isEmpty, voters.contains(me),
@@ -14,10 +15,14 @@ extension Raft {
             membership.voters.allSatisfy(voters.contains)
         else { return outputs.append(.refused(.cannotRecover)) }
         recovery = Recovery(commands: commands, membership: membership)
+        term += Self.leap + Term.random(in: 0..<(Self.leap / 10), using: &generator)
         campaign(transfer: false)
         // Every vote waits for a disk.
         electionDeadline = now + settings.electionTimeout.upperBound * 5
     }
+
+    /// Farther than elections lead in any cluster's life, and for two recoveries hardly ever the same.
+    package static var leap: Term { 1_000_000 }
 
     var hasAllThatAreLeft: Bool { recovery.map { $0.membership.voters.allSatisfy(votes.contains) } ?? false }
 

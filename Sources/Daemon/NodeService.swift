@@ -228,7 +228,9 @@ package enum NodeService {
                 let loop = NodeLoop(
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper,
                     network: setting.watchesNetwork
-                        ? NetworkWatch(setting.file.settings.addresses, at: BootClock.now(), log: doers.log)
+                        ? NetworkWatch(
+                            setting.file.settings.addresses, interval: setting.file.settings.timing.interval,
+                            at: BootClock.now(), log: doers.log)
                         : nil,
                     doers: doers, isSwitchWatched: setting.isSwitchWatched, warnings: warnings)
                 ending.put(.success(loop.run()))

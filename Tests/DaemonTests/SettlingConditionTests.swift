@@ -33,3 +33,28 @@ struct SettlingConditionTests {
         #expect(condition.settle(.noInterface, at: at(0)) == .noInterface)
     }
 }
+
+@Suite("Whether others are heard in a network")
+struct NetworkVoicesTests {
+    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
+
+    @Test("a network that is silent for a moment is trusted only when it was not for some seconds")
+    func quiet() {
+        var voices = NetworkVoices()
+        func company(_ time: Int64) -> NetworkSight.Company {
+            voices.company(at: at(time), interval: .milliseconds(25))
+        }
+        #expect(company(0) == .missing)
+        for time in stride(from: Int64(1000), through: 2000, by: 25) {
+            voices.heard(at: at(time), interval: .milliseconds(25))
+        }
+        #expect(company(2200) == .heard)
+        #expect(company(2201) == .quiet)
+        #expect(company(3999) == .quiet)
+        #expect(company(4000) == .missing)
+        for time in stride(from: Int64(4500), through: 7500, by: 25) {
+            voices.heard(at: at(time), interval: .milliseconds(25))
+            #expect(company(time) == (time < 7500 ? .quiet : .heard), "\(time) ms")
+        }
+    }
+}

@@ -67,7 +67,7 @@ import Testing
         #expect(directory.count == 1 && directory[0].contains("sofia/${global_getvar(fsdns_profile)}/%1"))
     }
 
-    @Test("each machine has RTP ports of its own, and never gives away one that is in use") func mediaPorts()
+    @Test("all machines have the same RTP ports, and none gives away one that is in use") func mediaPorts()
         throws
     {
         var ranges: [ClosedRange<Int>] = []
@@ -79,7 +79,7 @@ import Testing
             let numbers = lines.prefix(2).map { $0.filter(\.isNumber) }.compactMap { Int($0) }
             #expect(numbers.count == 2 && numbers.allSatisfy { $0 % 2 == 0 })
             let range = numbers[0]...numbers[1]
-            #expect(ranges.allSatisfy { !$0.overlaps(range) } && range.count > 1000)
+            #expect(ranges.allSatisfy { $0 == range } && range.count > 1000)
             ranges.append(range)
         }
         #expect(ranges.count >= 3)

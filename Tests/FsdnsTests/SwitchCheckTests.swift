@@ -67,7 +67,7 @@ import Testing
         "xml_locate dialplan": dialplan("public", fsdnsDrain),
         "xml_locate configuration configuration name switch.conf": """
         <configuration name="switch.conf"><settings>
-        <param name="rtp-start-port" value="16384"></param><param name="rtp-end-port" value="20478"></param>
+        <param name="rtp-start-port" value="16384"></param><param name="rtp-end-port" value="32766"></param>
         <param name="rtp-port-usage-robustness" value="true"></param>
         </settings></configuration>
         """,
@@ -135,7 +135,7 @@ import Testing
                 "xml_locate configuration configuration name switch.conf",
                 """
                 <configuration><settings><param name="rtp-start-port" value="16384"/>
-                <param name="rtp-end-port" value="20478"/></settings></configuration>
+                <param name="rtp-end-port" value="32766"/></settings></configuration>
                 """, "RTP ports", "switch.conf.xml"
             ),
             (

@@ -97,7 +97,8 @@ extension Node {
     private func contradiction(in word: IdentityWord, of heartbeat: Heartbeat) -> String? {
         // Starts are counted on the disk before they are used: no start of a true disk has the number of another.
         if word.agreedIncarnation == Self.givenUp {
-            return Self.givenUpText
+            // Who is heard by a majority and sure of itself was given up by mistake: see `yield`.
+            return leaseValidSince == nil || doubt != nil ? Self.givenUpText : nil
         }
         let (agreed, own) = (word.agreedIncarnation >> 32, me.incarnation >> 32)
         if word.agreedIncarnation != me.incarnation, agreed >= own, agreed > 0 {
@@ -173,10 +174,23 @@ extension Node {
         raft.beginListening(at: now)
     }
 
+    /// The machines that were given up live, and a majority hears them: the operator was wrong, and what was decided here
+    /// since gives way to them. Of two recoveries the one with the higher term stays.
+    mutating func yield(to heartbeat: Heartbeat) {
+        guard state?.givenUp?.contains(heartbeat.sender.member) == true, heartbeat.leaseValid,
+            heartbeat.identity?.isUnsure != true
+        else { return }
+        let isOriginal = heartbeat.term + ControlRaft.leap / 2 <= raft.term
+        guard isOriginal || heartbeat.term > raft.term else { return }
+        startAnew(because: Self.yieldText, toldBy: heartbeat.sender.name)
+    }
+
     /// Gives everything up; the service sets the state directory aside and starts as a new member.
     private mutating func startAnew(because reason: String, toldBy teller: String?) {
         let source = teller.map { ", \($0) says" } ?? ""
-        let kind = reason == Self.givenUpText ? "is out of date" : "is a copy or was put back from a backup"
+        let kind =
+            [Self.givenUpText, Self.yieldText].contains(reason)
+            ? "is out of date" : "is a copy or was put back from a backup"
         let text = "the state directory of \(name) \(kind): \(reason)\(source)"
         report(.trouble, name, "\(text); \(name) joins anew")
         stop(.startAnew(text))
@@ -186,6 +200,8 @@ extension Node {
 extension Node {
     /// Stands for the agreed incarnation of a member that may never come back: no start has this number.
     private static let givenUp = UInt64.max
+    private static let yieldText =
+        "the machines that were given up (recover-quorum) live, and a majority hears them"
     private static let givenUpText =
         "it was given up by an operator (recover-quorum), and others decided without it since"
 

@@ -16,6 +16,8 @@ package struct NetworkSight: Hashable, Sendable {
         /// No heartbeats are expected in that network.
         case unknown
         case heard
+        /// Nobody is heard at this moment, or nobody was a moment ago: silence there may be this node's own, or the network's.
+        case quiet
         case missing
     }
     package var address: String

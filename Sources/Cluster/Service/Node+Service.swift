@@ -11,7 +11,11 @@ extension Node {
         let stations = holdings.held.compactMap { held in
             network[held.address]?.hardware.map { Station(address: held.address, hardware: $0) }
         }
-        var sights = load.sights
+        // Where nobody at all is heard, that one address is silent says nothing about its holder.
+        var sights = load.sights.filter { sight in
+            let company = network[sight.address]?.company
+            return sight.verdict != .silent || (company != .quiet && company != .missing)
+        }
         for at in sights.indices { sights[at].isSure = network[sights[at].address]?.company == .heard }
         return ServiceView(
             blockers: load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),

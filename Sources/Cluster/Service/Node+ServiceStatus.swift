@@ -16,7 +16,10 @@ extension Node {
         var troubles = blockers(of: member.holder, at: now)
         if state.slaves.contains(member.name), let reason = unreadiness(of: member.holder, in: state, at: now)
         {
-            troubles.insert(reason, at: 0)
+            // Why a switch is not well says more than that it is not.
+            let isOfHealth =
+                view(of: member.holder, at: now)?.blockers.contains { $0.kind == .health } ?? false
+            if !isOfHealth || !reason.hasPrefix("FreeSWITCH on") { troubles.insert(reason, at: 0) }
         }
         return troubles
     }

@@ -14,6 +14,11 @@ final class Heartbeats {
         var local: Endpoint
         /// Whether no copy of it was opened before, over whatever network.
         var isNew: Bool
+        /// Whether it came from where its sender says that it speaks: the second copy, over another ring, is as good as
+        /// the first then.
+        var isFromSender: Bool {
+            heartbeat.endpoints.isEmpty ? isNew : heartbeat.endpoints.contains { $0.ip == from.ip }
+        }
     }
 
     struct Path {

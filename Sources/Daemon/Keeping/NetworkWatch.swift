@@ -6,24 +6,25 @@ import Keeper
 ///
 /// Used on the heart's thread only.
 final class NetworkWatch {
-    /// So long a network may be without a heartbeat of others.
-    private static let silence: Duration = .seconds(2)
     /// After the start everybody has this long to be heard.
     private static let grace: Duration = .seconds(5)
 
     private struct Network {
         var address: ServiceAddress
-        var heardAt: Instant?
+        var voices = NetworkVoices()
         var settling = SettlingCondition()
     }
 
     private let watch: LinkWatch
     private let startedAt: Instant
+    private let interval: Duration
     private var networks: [Network]
     private var told: [NetworkSight] = []
 
     /// Nil when the kernel does not tell; the log says so.
-    init?(_ addresses: [ServiceAddress], at now: Instant, log: EventLog) {
+    ///
+    /// - Parameter interval: of heartbeats.
+    init?(_ addresses: [ServiceAddress], interval: Duration, at now: Instant, log: EventLog) {
         let known = addresses.compactMap(KeeperAddress.init)
         guard known.count == addresses.count else { return nil }
         do throws(SystemFailure) {
@@ -34,6 +35,7 @@ final class NetworkWatch {
         }
         networks = addresses.map { Network(address: $0) }
         startedAt = now
+        self.interval = interval
     }
 
     var descriptor: Int32 { watch.descriptor }
@@ -43,7 +45,7 @@ final class NetworkWatch {
         for at in networks.indices {
             let address = networks[at].address
             if ip.isInNetwork(of: address.ip, prefixLength: address.prefixLength) {
-                networks[at].heardAt = now
+                networks[at].voices.heard(at: now, interval: interval)
             }
         }
     }
@@ -81,8 +83,35 @@ final class NetworkWatch {
         let isSpokenIn = locals.contains {
             $0.isInNetwork(of: address.ip, prefixLength: address.prefixLength)
         }
-        guard isSpokenIn, now - startedAt >= Self.grace else { return .unknown }
-        return network.heardAt.map { now - $0 < Self.silence } ?? false ? .heard : .missing
+        guard isSpokenIn else { return .unknown }
+        let company = network.voices.company(at: now, interval: interval)
+        return company == .missing && now - startedAt < Self.grace ? .unknown : company
+    }
+}
+
+/// Whether others are heard in a network: heartbeats come all the time, so that their absence is known long before callers
+/// could be said to be served by nobody.
+struct NetworkVoices {
+    /// So long a network may be without a heartbeat of others.
+    static let silence: Duration = .seconds(2)
+    /// After a pause, what was asked meanwhile and not answered is asked again within this time.
+    static let calm: Duration = .seconds(3)
+
+    private var heardAt: Instant?
+    private var pausedAt: Instant?
+
+    /// A pause that no loss of some packets explains.
+    private func pause(_ interval: Duration) -> Duration { max(.milliseconds(200), interval * 8) }
+
+    mutating func heard(at now: Instant, interval: Duration) {
+        if let heardAt, now - heardAt > pause(interval) { pausedAt = now }
+        heardAt = now
+    }
+
+    func company(at now: Instant, interval: Duration) -> NetworkSight.Company {
+        guard let heardAt, now - heardAt < max(Self.silence, interval * 16) else { return .missing }
+        if now - heardAt > pause(interval) { return .quiet }
+        return pausedAt.map { now - $0 < Self.calm } ?? false ? .quiet : .heard
     }
 }
 

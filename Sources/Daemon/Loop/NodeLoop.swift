@@ -128,6 +128,7 @@ final class NodeLoop {
     private func readHeartbeats() {
         for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
             heartbeats.receive(on: port, where: { readiness.isReady($0) }) { heard in
+                if heard.isFromSender { network?.heard(from: heard.from.ip, at: BootClock.now()) }
                 // A copy proves nothing but that somebody has one: it moves neither the node nor its links.
                 guard heard.isNew else { return }
                 tell(heard)
@@ -152,7 +153,6 @@ final class NodeLoop {
         // One that is not sure of its identity may be a copy: links stay with the one that is known.
         guard heard.heartbeat.identity?.isUnsure != true else { return }
         let now = BootClock.now()
-        network?.heard(from: heard.from.ip, at: now)
         let sighting = heartbeats.sighting(of: heard, at: now)
         if let place = told.firstIndex(where: { $0.sighting == sighting }) {
             guard now - told[place].at >= Self.tellInterval else { return }

@@ -108,9 +108,15 @@ extension CallSharing {
             let local = LocalSwitch(
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
                 isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
+            held[address]?.blindSince = nil
             step(address, .local(local))
         } catch {
             log.warning("recovery", address, "the switch cannot be looked at: \(error)")
+            if held[address]?.blindSince == nil { held[address]?.blindSince = BootClock.now() }
+            loop.assumeIsolated().scheduleTask(in: Self.blindPause) { [weak self] in
+                if self?.held[address]?.run != nil { self?.gather(address) }
+            }
+            return
         }
     }
 

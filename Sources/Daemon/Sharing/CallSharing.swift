@@ -15,12 +15,17 @@ final class CallSharing {
         /// Nil once its calls are revived, or there was nothing to revive.
         var run: RecoveryRun?
         var isGathering = false
+        /// Since when the switch does not let itself be looked at, which the run waits for.
+        var blindSince: Instant?
         /// The process that was brought to this address's calls last.
         var runtime: String?
     }
 
     /// Legs looked at in one turn: a dump takes the switch a fraction of a millisecond.
     static let lookLimit = 64
+    /// Between two attempts to look at a switch before its calls are revived.
+    static let blindPause: TimeAmount = .milliseconds(500)
+    static let blindPatience: Duration = .seconds(2)
     let link: SwitchLink
     let replica: ReplicaService
     let history: RecoveryHistory
@@ -84,7 +89,12 @@ final class CallSharing {
     /// How much of each limit of mod_hash the legs here can have in use.
     var limitAllowances: [String: LimitAllowance] { tracker.hashAllowances(at: BootClock.now()) }
     /// Whether calls of that address are being revived here.
-    func isReviving(_ address: String) -> Bool { held[address]?.run != nil || recovering[address] != nil }
+    /// A run that cannot begin, because the switch answers nothing of use, is no excuse for serving nobody.
+    func isReviving(_ address: String) -> Bool {
+        if recovering[address] != nil { return true }
+        guard let entry = held[address], entry.run != nil else { return false }
+        return entry.blindSince.map { BootClock.now() - $0 < Self.blindPatience } ?? true
+    }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
 

@@ -40,6 +40,7 @@ extension SharingCore {
     private func blockers(_ calls: CallSharing) -> [Blocker] {
         guard runtime != nil, areProfilesKnown else { return [] }
         var blockers: [Blocker] = []
+        if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
         blockers += mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
         let now = BootClock.now()

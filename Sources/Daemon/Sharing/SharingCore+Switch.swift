@@ -140,9 +140,15 @@ extension SharingCore {
     ///
     /// - Returns: those that run; nil when the switch could not say.
     private func read(_ result: Result<APIResponse, RequestFailure>) -> Set<String>? {
-        guard case .success(let answer) = result, let profiles = try? SofiaProfile.list(reading: answer.body)
-        else { return nil }
-        self.profiles = profiles
+        guard case .success(let answer) = result else { return nil }
+        if let found = try? SofiaProfile.list(reading: answer.body) {
+            profiles = found
+        } else if answer.text.hasPrefix("-ERR") {
+            // Without mod_sofia, and while it is unloaded, the command is unknown: then no profile runs.
+            profiles = []
+        } else {
+            return nil
+        }
         areProfilesKnown = true
         return Set(profiles.filter(\.isRunning).map(\.name))
     }
@@ -158,6 +164,16 @@ extension SharingCore {
 
     func lookAtProfiles() {
         guard let runtime else { return }
+        link?.api("fsctl pause_check inbound") { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            let was = pauseTrouble
+            switch try? LocalSwitch.isTrue(answer.body, of: "fsctl pause_check inbound") {
+            case true?: pauseTrouble = "FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)"
+            case false?: pauseTrouble = nil
+            case nil: pauseTrouble = "FreeSWITCH refuses commands: calls could not be revived there"
+            }
+            if was != pauseTrouble { watch?.serviceChanged() }
+        }
         link?.api(SofiaProfile.command) { [weak self] result in
             guard let self, self.runtime == runtime, let running = read(result) else { return }
             registrations?.profilesChanged(running)

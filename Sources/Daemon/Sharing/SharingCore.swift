@@ -51,6 +51,8 @@ final class SharingCore {
     var toldProfile: (runtime: String, profile: String)?
     /// Settings of the switch that would harm revived calls; empty while they are not known.
     var mediaProblems: [MediaPorts.Problem] = []
+    /// Why the switch would serve no new caller at any address.
+    var pauseTrouble: String?
     let outside: OutsideView
     /// Where the switch keeps its core database; nil before it was reached.
     var databasePath: String?

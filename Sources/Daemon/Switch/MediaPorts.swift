@@ -1,10 +1,12 @@
 import Switch
 
-/// The RTP ports of one machine's switch, and what goes wrong without a range of its own.
+/// The RTP ports of a machine's switch, and what goes wrong with other settings.
 ///
 /// A revived leg keeps the port it had on the other machine, which the switch's allocator here does not know. Without
 /// `rtp-port-usage-robustness` the switch binds such a port again for a new call, whose caller then hears another's call
-/// (switch_rtp.c binds with SO_REUSEADDR). With ranges that do not overlap this cannot even happen in the moment of a revival.
+/// (switch_rtp.c binds with SO_REUSEADDR). The range must be the same on all machines: when a revived leg ends, its port is
+/// given back, and one above the local end is written beyond the allocator's memory (switch_core_port_allocator.c,
+/// switch_core_port_allocator_free_port looks at the start of the range only). Then no new call gets a port any more.
 package struct MediaPorts: Hashable, Sendable {
     package var first: UInt16
     package var last: UInt16
@@ -14,31 +16,33 @@ package struct MediaPorts: Hashable, Sendable {
     package static let end = "rtp-end-port"
     package static let command = SwitchParameters.command("switch.conf")
 
-    /// Stock FreeSWITCH's range is divided while there are few machines; more machines need ports below it too.
-    /// The number of parts grows in powers of two, so that one more machine seldom moves the others.
-    ///
-    /// - Returns: nil for a node that is not among them.
-    package init?(of node: String, among nodes: [String]) {
+    /// Stock FreeSWITCH's range, for all machines.
+    package static let shared = MediaPorts(first: 16_384, last: 32_766)
+
+    /// What an earlier release gave a machine, which harms others; nil for a node that is not among them.
+    package static func former(of node: String, among nodes: [String]) -> MediaPorts? {
         let names = Set(nodes).sorted()
         guard let place = names.firstIndex(of: node), names.count <= 256 else { return nil }
         var parts = 4
         while parts < names.count { parts *= 2 }
         let (lowest, highest) = parts == 4 ? (16_384, 32_768) : (10_000, 32_768)
         let size = (highest - lowest) / parts / 2 * 2
-        first = UInt16(lowest + place * size)
-        last = UInt16(lowest + (place + 1) * size - 2)
+        return MediaPorts(
+            first: UInt16(lowest + place * size), last: UInt16(lowest + (place + 1) * size - 2))
     }
 
     package enum Problem: Hashable, Sendable, CustomStringConvertible {
         case notRobust
         case noRange
-        /// The switch has another range than this one; it may not overlap with any other machine's.
-        case otherRange(String, MediaPorts)
+        /// The range that an earlier release gave this machine alone.
+        case ownRange(String)
+        /// Another range than ours, which all machines may have.
+        case otherRange(String)
 
         /// Whether revived calls would be harmed.
         package var isBlocking: Bool {
             switch self {
-            case .notRobust, .noRange: true
+            case .notRobust, .noRange, .ownRange: true
             case .otherRange: false
             }
         }
@@ -48,10 +52,12 @@ package struct MediaPorts: Hashable, Sendable {
             case .notRobust:
                 "\(MediaPorts.robustness) is not true: new calls would take the RTP ports of revived ones"
             case .noRange:
-                "it has no RTP ports of its own (\(MediaPorts.start), \(MediaPorts.end)): while calls are revived, "
-                    + "new ones could take their ports"
-            case .otherRange(let range, let ours):
-                "its RTP ports are \(range), not \(ours.first)-\(ours.last): no other machine may use any of them"
+                "it has no RTP ports of fsdns (\(MediaPorts.start), \(MediaPorts.end)): all machines must have the same"
+            case .ownRange(let range):
+                "its RTP ports are \(range): all machines must have the same, or new calls get none after calls came back"
+            case .otherRange(let range):
+                "its RTP ports are \(range), not \(MediaPorts.shared.first)-\(MediaPorts.shared.last): see that all "
+                    + "machines have the same"
             }
         }
     }
@@ -65,8 +71,13 @@ package struct MediaPorts: Hashable, Sendable {
         guard let first = parameters[start].flatMap({ UInt16($0) }),
             let last = parameters[end].flatMap({ UInt16($0) })
         else { return problems + [.noRange] }
-        if let ours = MediaPorts(of: node, among: nodes), first != ours.first || last != ours.last {
-            problems.append(.otherRange("\(first)-\(last)", ours))
+        let found = MediaPorts(first: first, last: last)
+        // The allocator rounds an odd end down.
+        let even = MediaPorts(first: first, last: last & ~1)
+        if found == former(of: node, among: nodes) {
+            problems.append(.ownRange("\(first)-\(last)"))
+        } else if even != shared, !(first == shared.first && last == 32_768) {
+            problems.append(.otherRange("\(first)-\(last)"))
         }
         return problems
     }

@@ -210,7 +210,9 @@ struct SwitchCheck {
         let problems = MediaPorts.problems(
             answer: answer, node: node, nodes: file.settings.nodes.map(\.name))
         guard let problems else { return [] }
-        if problems.isEmpty { return [.fine("RTP ports", "are this machine's own, and none is used twice")] }
+        if problems.isEmpty {
+            return [.fine("RTP ports", "are those of all machines, and none is given away twice")]
+        }
         return problems.map { problem in
             problem.isBlocking
                 ? .wrong("RTP ports", problem.description, fix: fix)

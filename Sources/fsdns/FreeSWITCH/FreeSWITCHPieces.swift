@@ -51,14 +51,14 @@ struct FreeSWITCHPieces {
     }
 
     private var mediaPorts: [Piece] {
-        guard let ports = MediaPorts(of: node, among: file.settings.nodes.map(\.name)) else { return [] }
+        let ports = MediaPorts.shared
         return [
             Piece(
                 place:
                     "autoload_configs/switch.conf.xml, in <settings>, instead of the lines of the same names",
                 why:
-                    "A revived call keeps the RTP port it had on the other machine, so each machine has ports of its own, "
-                    + "and none is given away that is in use. Another range will do if no other machine uses any of it.",
+                    "A revived call keeps the RTP port it had on the other machine: none is given away that is in use, and "
+                    + "the range is the same on all machines, or FreeSWITCH loses its ports when such calls end.",
                 lines: [
                     #"<param name="\#(MediaPorts.start)" value="\#(ports.first)"/>"#,
                     #"<param name="\#(MediaPorts.end)" value="\#(ports.last)"/>"#,

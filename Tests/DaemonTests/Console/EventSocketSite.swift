@@ -112,7 +112,9 @@ final class RawClient {
     private(set) var received: [UInt8] = []
 
     /// - Parameter from: the address it comes from.
-    init(_ port: UInt16, from: String = "127.0.0.1", receiveBuffer: Int32? = nil) throws {
+    init(
+        _ port: UInt16, at host: String = "127.0.0.1", from: String = "127.0.0.1", receiveBuffer: Int32? = nil
+    ) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -120,7 +122,7 @@ final class RawClient {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
         _ = Self.with(from, 0) { Glibc.bind(descriptor, $0, $1) }
-        let code = Self.with("127.0.0.1", port) { Glibc.connect(descriptor, $0, $1) }
+        let code = Self.with(host, port) { Glibc.connect(descriptor, $0, $1) }
         try #require(code == 0)
     }
 

@@ -121,6 +121,38 @@ struct SharingTests {
                 == "FreeSWITCH is unhealthy: an event sent through it does not come back in time")
     }
 
+    @Test(
+        "a switch that cannot be looked at when an address comes is no excuse for long, and is looked at again"
+    )
+    func blind() throws {
+        let (one, two) = try pair()
+        #expect(try one.api("simulator load parked 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 3 })
+        // Whoever connects anew is refused as well.
+        let console = try RawClient(two.eventSocket.port, at: "\(two.eventSocket.ip)")
+        try console.logIn("ClueCon")
+        #expect(try console.ask("api simulator commands refuse").contains("+OK"))
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(two.reports.next { $0.reviving == [SharedSite.profile] } != nil)
+        #expect(
+            two.reports.next { report in
+                report.reviving.isEmpty && report.blockers.contains { $0.text.contains("refuses commands") }
+                    && report.blockers.contains { $0.text == "FreeSWITCH does not run profile alpha" }
+            } != nil)
+        #expect(try console.ask("api simulator commands accept").contains("+OK"))
+        #expect(try eventually { try two.recoveries().first?.recovered == 3 })
+        #expect(two.reports.next { $0.blockers.isEmpty } != nil)
+    }
+
+    @Test("a switch that is paused is told to the node") func paused() throws {
+        let (one, _) = try pair()
+        #expect(try one.api("fsctl pause").contains("+OK"))
+        #expect(
+            one.reports.next { $0.blockers.first?.text.hasPrefix("FreeSWITCH is paused") == true } != nil)
+        #expect(try one.api("fsctl resume").contains("+OK"))
+        #expect(one.reports.next { $0.blockers.isEmpty } != nil)
+    }
+
     @Test("why the switch is not reached is told to the node") func unreached() throws {
         let one = try SharedSite("fs1", number: 1, password: "another")
         let report = try #require(one.reports.next { !$0.blockers.isEmpty })

@@ -86,6 +86,26 @@ extension LabSuites {
             try site.cluster.checkNoOverlap()
         }
 
+        @Test("the callers' network is gone everywhere, for a moment and for longer: no seat moves")
+        func everywhere() throws {
+            let site = try site(nodes: 4)
+            defer { site.close() }
+            try waitUntilReady(site, 1)
+            pause(milliseconds: 1000)
+            let before = try site.lab.status().seats.map(\.holder)
+            let machines = site.lab.hosts.map(\.machine)
+            for milliseconds in [1500.0, 5000] {
+                for machine in machines {
+                    try site.lab.network.cut(from: [machine], to: machines.filter { $0 !== machine }, ring: 0)
+                }
+                pause(milliseconds: milliseconds)
+                try site.lab.network.heal()
+                pause(milliseconds: 2000)
+                #expect(try site.lab.status().seats.map(\.holder) == before)
+            }
+            try site.cluster.checkNoOverlap()
+        }
+
         @Test("a holder that the others cannot reach by SIP gives its seat up, and it does not come back")
         func outside() throws {
             let site = try site(nodes: 4)
