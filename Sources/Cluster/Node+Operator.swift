@@ -149,7 +149,8 @@ extension Node {
                 ]))
             return
         }
-        if let drain = state.drain, drain.from.name == node {
+        // After a handover the calls go on elsewhere, and the node is free.
+        if let drain = state.drain, drain.from.name == node, drain.phase != .lingering {
             answer(asker, .refused(["\(node) is still being drained; `fsdns abort` undoes the drain"]))
             return
         }

@@ -68,7 +68,8 @@ extension ControlState {
             enterMaintenance(drain)
         case .rotating:
             revoke(drain.oldAddress)
-            enterMaintenance(drain)
+            // After a handover it is there already, or an operator has brought it back since.
+            if from != .lingering { enterMaintenance(drain) }
         case .aborting: revoke(drain.newAddress)
         default: break
         }
@@ -128,7 +129,9 @@ extension ControlState {
                 ClusterEvent(
                     .drainFinished, drain.seat,
                     "\(drain.seat) is at \(drain.newAddress) on \(drain.to.name); \(drain.oldAddress) is the "
-                        + "maintenance address and \(drain.from.name) is in maintenance", epoch: epoch))
+                        + "maintenance address and \(drain.from.name) is "
+                        + (member(drain.from.name)?.maintenance == nil ? "back" : "in maintenance"),
+                    epoch: epoch))
         default: return .refused("the drain is not at its end")
         }
     }

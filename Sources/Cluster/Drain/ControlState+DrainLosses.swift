@@ -49,7 +49,7 @@ extension ControlState {
 
     /// The drained node is lost after its seat moved: it is down anyway, and its calls go on elsewhere or went with it.
     private mutating func loseDrained(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
-        enterMaintenance(lost)
+        if lost.phase != .lingering { enterMaintenance(lost) }
         switch lost.phase {
         case .handingOver, .lingering: return []
         case .rotating:
