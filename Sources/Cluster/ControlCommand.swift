@@ -35,7 +35,7 @@ extension ControlCommand {
     var fences: [Fence] {
         switch self {
         case .fence(let fence): [fence]
-        case .recoverQuorum(let lost): lost.map { Fence(holder: $0, basis: .silence, grants: []) }
+        case .recoverQuorum(let lost): lost.map(Fence.init(givingUp:))
         case .asked(let asked): asked.command?.fences ?? []
         default: []
         }
@@ -81,6 +81,12 @@ package struct Fence: Hashable, Sendable, Codable {
         self.holder = holder
         self.basis = basis
         self.grants = grants
+    }
+
+    /// Its silence is waited for like anybody's.
+    init(givingUp holder: Holder) {
+        self.init(holder: holder, basis: .silence, grants: [])
+        reason = "it was given up (recover-quorum)"
     }
 }
 

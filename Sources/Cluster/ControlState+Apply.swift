@@ -150,11 +150,7 @@ extension ControlState {
     private mutating func giveUp(_ lost: [Holder], at epoch: Epoch) -> Applied {
         guard lost.count <= Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
         var events: [ClusterEvent] = []
-        for holder in lost {
-            var fence = Fence(holder: holder, basis: .silence, grants: [])
-            fence.reason = "it was given up (recover-quorum)"
-            events += apply(fence, at: epoch).events
-        }
+        for holder in lost { events += apply(Fence(givingUp: holder), at: epoch).events }
         let members = lost.map(\.member)
         givenUp = Array(((givenUp ?? []).filter { !members.contains($0) } + members).suffix(Limits.nodes))
         let names = lost.map(\.name).joined(separator: ", ")

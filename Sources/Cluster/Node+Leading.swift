@@ -250,7 +250,7 @@ extension Node {
         }
         if holder == me {
             if leaving != nil { return "\(name) is stopping" }
-            if !load.isFit { return "FreeSWITCH on \(name) is \(load.health.rawValue)" }
+            if !load.isFit { return Self.unfitText(name, load) }
             if !mayHold, !holdings.isEmpty { return "the keeper on \(name) is not ready" }
             if leaseValidSince == nil { return "\(name) has no lease" }
             return nil
@@ -261,12 +261,14 @@ extension Node {
             return "\(holder.name) is silent"
         }
         if heartbeat.leaving { return "\(holder.name) is stopping" }
-        if !heartbeat.load.isFit {
-            return "FreeSWITCH on \(holder.name) is \(heartbeat.load.health.rawValue)"
-        }
+        if !heartbeat.load.isFit { return Self.unfitText(holder.name, heartbeat.load) }
         if !mayHold, !heartbeat.keeperEmpty { return "the keeper on \(holder.name) is not ready" }
         if !heartbeat.leaseValid { return "\(holder.name) has no lease" }
         return nil
+    }
+
+    static func unfitText(_ node: String, _ load: SwitchReport) -> String {
+        "FreeSWITCH on \(node) is \(load.health.rawValue)"
     }
 
     // MARK: - Admissions

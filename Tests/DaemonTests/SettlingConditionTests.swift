@@ -4,10 +4,10 @@ import Testing
 
 @testable import Daemon
 
+private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
+
 @Suite("What counts of a network's condition")
 struct SettlingConditionTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
-
     @Test("an address that is back after some milliseconds was never gone; one that stays away is")
     func renewed() {
         var condition = SettlingCondition()
@@ -36,8 +36,6 @@ struct SettlingConditionTests {
 
 @Suite("Whether others are heard in a network")
 struct NetworkVoicesTests {
-    private func at(_ milliseconds: Int64) -> Instant { .zero + .milliseconds(milliseconds) }
-
     @Test("a network that is silent for a moment is trusted only when it was not for some seconds")
     func quiet() {
         var voices = NetworkVoices()

@@ -16,7 +16,7 @@ import Testing
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
-        ("Cluster/Node+Leading.swift", ["unreadiness", "unheardText"]),
+        ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
         ("Cluster/ControlState+Apply.swift", ["unfitness"]),
         ("Cluster/Node+Configuration.swift", ["configurationWarnings", "text"]),
         ("Cluster/Node+ZoneTurns.swift", ["zoneWordText"]),

@@ -95,11 +95,11 @@ extension Node {
 
     /// Why this state directory cannot be the newest of its identity; nil when nothing speaks against it.
     private func contradiction(in word: IdentityWord, of heartbeat: Heartbeat) -> String? {
-        // Starts are counted on the disk before they are used: no start of a true disk has the number of another.
         if word.agreedIncarnation == Self.givenUp {
             // Who is heard by a majority and sure of itself was given up by mistake: see `yield`.
             return leaseValidSince == nil || doubt != nil ? Self.givenUpText : nil
         }
+        // Starts are counted on the disk before they are used: no start of a true disk has the number of another.
         let (agreed, own) = (word.agreedIncarnation >> 32, me.incarnation >> 32)
         if word.agreedIncarnation != me.incarnation, agreed >= own, agreed > 0 {
             return "a later start of it (\(agreed)) was taken in, this one is \(own)"

@@ -17,9 +17,10 @@ extension Node {
         if state.slaves.contains(member.name), let reason = unreadiness(of: member.holder, in: state, at: now)
         {
             // Why a switch is not well says more than that it is not.
-            let isOfHealth =
-                view(of: member.holder, at: now)?.blockers.contains { $0.kind == .health } ?? false
-            if !isOfHealth || !reason.hasPrefix("FreeSWITCH on") { troubles.insert(reason, at: 0) }
+            let isExplained =
+                load(of: member.holder).map { reason == Self.unfitText(member.name, $0) } ?? false
+                && view(of: member.holder, at: now)?.blockers.contains { $0.kind == .health } ?? false
+            if !isExplained { troubles.insert(reason, at: 0) }
         }
         return troubles
     }

@@ -86,7 +86,7 @@ extension CallSharing {
         else { return }
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
-            self?.link.api("fsctl pause_check inbound") { [weak self] paused in
+            self?.link.api(LocalSwitch.pauseCheck) { [weak self] paused in
                 // A drain's own pause ends soon, and until then no outbound leg comes to life (switch_core_session.c:
                 // switch_core_session_request_uuid).
                 self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
@@ -103,7 +103,7 @@ extension CallSharing {
         held[address]?.isGathering = false
         guard self.runtime == runtime else { return }
         do throws(SwitchFailure) {
-            let isPaused = try LocalSwitch.isTrue(try body(paused), of: "fsctl pause_check inbound")
+            let isPaused = try LocalSwitch.isTrue(try body(paused), of: LocalSwitch.pauseCheck)
             let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
             let local = LocalSwitch(
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
@@ -116,7 +116,6 @@ extension CallSharing {
             loop.assumeIsolated().scheduleTask(in: Self.blindPause) { [weak self] in
                 if self?.held[address]?.run != nil { self?.gather(address) }
             }
-            return
         }
     }
 

@@ -89,6 +89,7 @@ extension SharingCore {
             drains?.up()
             watchAddresses()
             askForCapacity()
+            askForPause()
             askForMediaPorts()
             tellProfile()
             rehearse()
@@ -106,6 +107,21 @@ extension SharingCore {
                 UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
                     answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
             calls?.admit(sessions: capacity)
+        }
+    }
+
+    /// Whether the switch would serve new callers at all.
+    private func askForPause() {
+        guard let runtime else { return }
+        link?.api(LocalSwitch.pauseCheck) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            let was = pauseTrouble
+            switch try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.pauseCheck) {
+            case true?: pauseTrouble = "FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)"
+            case false?: pauseTrouble = nil
+            case nil: pauseTrouble = "FreeSWITCH refuses commands: calls could not be revived there"
+            }
+            if was != pauseTrouble { watch?.serviceChanged() }
         }
     }
 
@@ -164,16 +180,7 @@ extension SharingCore {
 
     func lookAtProfiles() {
         guard let runtime else { return }
-        link?.api("fsctl pause_check inbound") { [weak self] result in
-            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
-            let was = pauseTrouble
-            switch try? LocalSwitch.isTrue(answer.body, of: "fsctl pause_check inbound") {
-            case true?: pauseTrouble = "FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)"
-            case false?: pauseTrouble = nil
-            case nil: pauseTrouble = "FreeSWITCH refuses commands: calls could not be revived there"
-            }
-            if was != pauseTrouble { watch?.serviceChanged() }
-        }
+        askForPause()
         link?.api(SofiaProfile.command) { [weak self] result in
             guard let self, self.runtime == runtime, let running = read(result) else { return }
             registrations?.profilesChanged(running)
@@ -221,6 +228,7 @@ extension SharingCore {
     }
 
     func down(_ why: String) {
+        pauseTrouble = nil
         watch?.down(why)
         calls?.down()
         registrations?.down()

@@ -16,7 +16,10 @@ package struct LocalSwitch: Hashable, Sendable {
         self.channels = channels
     }
 
-    /// The answer to `fsctl pause_check inbound`, and to other questions of yes or no.
+    /// Whether new calls are refused; answered with `true` or `false`.
+    package static let pauseCheck = "fsctl pause_check inbound"
+
+    /// The answer to `pauseCheck`, and to other questions of yes or no.
     ///
     /// - Throws: when it is neither `true` nor `false`.
     package static func isTrue(_ answer: [UInt8], of command: String) throws(SwitchFailure) -> Bool {
