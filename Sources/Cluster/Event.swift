@@ -17,13 +17,16 @@ package enum Event: Hashable, Sendable {
     case keeperHeld(address: String, epoch: Epoch)
     case keeperReleased(address: String, epoch: Epoch, cause: String)
     case keeperFailed(address: String, epoch: Epoch, reason: String)
-    /// The keeper died; its addresses are gone or going by their kernel lifetime.
-    case keeperLost
+    /// The keeper died, or stands still and is heard no more. `endsByItself`: what it held is gone `Holdings.afterlife` later,
+    /// and at the end of its hold, whatever becomes of that process.
+    case keeperLost(endsByItself: Bool)
     case switchReported(SwitchReport)
     /// What the kernel says about the networks of all service addresses.
     case networkSeen([NetworkSight])
     /// Ways to other nodes that carry nothing while others do.
     case pathsSeen([PathTrouble])
+    /// What is wrong with the disk that decisions are written to; nil when nothing is.
+    case diskSeen(Blocker?)
     case zoneRead(id: UInt64, [ServerReading])
     case zoneUpdated(id: UInt64, ZoneUpdateOutcome)
     case operatorAsked(id: UInt64, OperatorRequest)

@@ -20,7 +20,14 @@ struct Holdings: Hashable, Sendable {
         var troubleSince: Instant?
     }
 
+    /// After the loss of a keeper the kernel drops what it held (a lifetime of 1 to 1.5 s); the rest is allowance.
+    static let afterlife: Duration = .milliseconds(2500)
+
     private(set) var keeper: Keeper = .absent
+    /// Since when a keeper that was there is not any more.
+    private(set) var lostAt: Instant?
+    /// Whether what it held ends by itself.
+    private var endsByItself = false
     private(set) var all: [Holding] = []
 
     subscript(_ address: String) -> Holding? { all.first { $0.address.name == address } }
@@ -37,10 +44,21 @@ struct Holdings: Hashable, Sendable {
 
     mutating func keeperReady() {
         keeper = .ready
+        lostAt = nil
         all = []
     }
 
-    mutating func keeperLost() { keeper = .absent }
+    mutating func keeperLost(endsByItself: Bool, at now: Instant) {
+        keeper = .absent
+        lostAt = lostAt ?? now
+        self.endsByItself = endsByItself
+    }
+
+    /// What a lost keeper can hold no more, even if it stood still and goes on now.
+    func outlived(at now: Instant) -> [Holding] {
+        guard let lostAt, endsByItself, now - lostAt >= Self.afterlife else { return [] }
+        return all.filter { $0.until < now }
+    }
 
     /// Whether the keeper must be told: a new hold, or one that runs noticeably longer.
     mutating func want(_ address: ServiceAddress, epoch: Epoch, until: Instant, step: Duration) -> Bool {

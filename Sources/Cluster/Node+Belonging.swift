@@ -144,6 +144,7 @@ extension Node {
         }) {
             return "the keeper on \(name) cannot hold \(bad.address.name): \(bad.trouble ?? "")"
         }
+        if let lost = holdings.lostAt, now - lost > .seconds(1) { return "no keeper runs on \(name)" }
         return nil
     }
 

@@ -54,7 +54,7 @@ extension Node {
         switch member?.standing {
         case .fenced(let basis, let epoch):
             note = "out since \(epoch): \(member?.outBecause ?? basis.sentence)"
-        case .active, nil: note = member?.maintenance.map { "\($0.reason) (\($0.who))" } ?? member?.anew
+        case .active, nil: note = member?.maintenance.map { maintenanceText($0, at: now) } ?? member?.anew
         }
         let version = isMe ? settings.version : neighbour?.heartbeat.settingsVersion
         return StatusReport.NodeLine(
@@ -70,6 +70,13 @@ extension Node {
             configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
             note: note, ready: member.flatMap { isReady($0, at: now) },
             blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil })
+    }
+
+    private func maintenanceText(_ maintenance: Maintenance, at now: Instant) -> String {
+        let text = "\(maintenance.reason) (\(maintenance.who))"
+        guard let until = maintenance.until else { return text }
+        let left = max(0, Int((until - clusterTime(at: now)).components.seconds))
+        return text + "; comes back by itself in \(left) s"
     }
 
     private func seatLines(at now: Instant) -> [StatusReport.SeatLine] {
@@ -91,7 +98,9 @@ extension Node {
             return StatusReport.SeatLine(
                 name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
                 addressName: seat.address, holder: grant?.holder.name, state: condition,
-                published: isPublished(seat.address, in: state), epoch: grant.map { "\($0.epoch)" },
+                published: isPublished(seat.address, in: state),
+                isPublicationKnown: isLeader && zoneKeeper.readings.contains { $0.records != nil },
+                epoch: grant.map { "\($0.epoch)" },
                 trouble: trouble(at: seat, in: state, at: now),
                 seen: grant.map { sightLines(of: $0, at: now) })
         }
@@ -136,6 +145,7 @@ extension Node {
                 estimateSeconds: pace?.estimate(calls: calls).map { Int($0.components.seconds) },
                 standstillSeconds: pace?.standstill(at: now).map { Int($0.components.seconds) },
                 phaseSeconds: Int((clusterTime(at: now) - drain.phaseBegan).components.seconds),
+                returnAfterSeconds: drain.returnAfter.map { Int($0.components.seconds) },
                 drain: "\(drain.id)")
         }
         let addresses = state.maintenanceAddresses
@@ -168,7 +178,12 @@ extension Node {
         var warnings = PathTrouble.sentences(pathsTold(at: now)) + identityWarnings(at: now)
         guard let state else { return warnings }
         if raft.leader == nil {
-            warnings.append("there is no leader: \(have) of \(raft.membership.voters.count) votes")
+            let votes = raft.membership.voters.count
+            warnings.append(
+                have < raft.membership.majority
+                    ? "there is no leader: \(have) of \(votes) votes"
+                    : "there is no leader, although \(have) of \(votes) votes are heard: unless one is elected in a "
+                        + "moment, look at the links between the nodes with: fsdns rings")
         }
         warnings += majorityWarnings(at: now)
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)

@@ -34,6 +34,8 @@ package struct Node: Sendable, Equatable {
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()
     var pathTroubles: [PathTrouble] = []
+    /// What is wrong with the disk here.
+    var diskTrouble: Blocker?
     var strangers: [Stranger] = []
 
     let startedAt: Instant
@@ -177,12 +179,13 @@ package struct Node: Sendable, Equatable {
             keeperReleased(address, epoch, cause, at: now)
         case .keeperFailed(let address, let epoch, let reason):
             keeperFailed(address, epoch, reason, at: now)
-        case .keeperLost:
-            holdings.keeperLost()
+        case .keeperLost(let endsByItself):
+            holdings.keeperLost(endsByItself: endsByItself, at: now)
             report(.trouble, name, "the keeper died; its addresses are gone or going")
         case .switchReported(let report): switchReported(report, at: now)
         case .networkSeen(let sights): networkSeen(sights, at: now)
         case .pathsSeen(let troubles): pathsSeen(troubles)
+        case .diskSeen(let trouble): diskSeen(trouble, at: now)
         case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)
         case .operatorAsked(let id, let request): take(request, from: .terminal(id), at: now)

@@ -40,6 +40,8 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var holder: String?
         package var state: State
         package var published: Bool
+        /// False where nobody who could be asked knows what the servers say; nil from a node that does not tell.
+        package var isPublicationKnown: Bool?
         package var epoch: String?
         /// Why callers are served by nobody there, or nobody can take it; nil when nothing is wrong.
         package var trouble: String?
@@ -94,6 +96,8 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var standstillSeconds: Int?
         /// In this phase.
         package var phaseSeconds: Int?
+        /// How long after its end the node comes back by itself; nil for not at all.
+        package var returnAfterSeconds: Int?
         /// The decision that began the drain.
         package var drain: String?
     }
@@ -116,7 +120,7 @@ package struct StatusReport: Hashable, Sendable, Codable {
     package struct PathLine: Hashable, Sendable, Codable {
         /// Who notices it.
         package var node: String
-        /// `link`, `replica-link`, `multicast`, `unicast` or `ring`.
+        /// `link`, `replica-link`, `multicast`, `unicast`, `ring` or `loss`.
         package var kind: String
         /// Empty for links.
         package var ring: String

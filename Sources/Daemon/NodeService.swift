@@ -45,7 +45,10 @@ package enum NodeService {
             try? group.syncShutdownGracefully()
             withExtendedLifetime(shared) {}
         }
-        let storage = Storage(file: stateFile, answer: { inbox.put($0) })
+        if let reason = stateFile.reserveRoom() {
+            log.warning("storage", directory.path, "no room could be set aside for the state: \(reason)")
+        }
+        let storage = Storage(file: stateFile, directory: directory.path, answer: { inbox.put($0) })
         let journal = EventJournal(node: setting.name)
         shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
         let audit = AuditFile(path: directory.auditFile, log: log)

@@ -234,6 +234,7 @@ extension Replica {
                 copy, "the copy differs from \(copy.feed?.source ?? "its source")'s at \(copy.position)")
         }
         copy.isComplete = true
+        copy.confirmedAt = now
         copy.base = copy.position
         if copy.feed?.isSynced == false {
             copy.feed?.isSynced = true

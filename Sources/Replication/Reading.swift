@@ -17,6 +17,9 @@ package struct StreamStatus: Hashable, Sendable {
     package var position: Position
     package var isOwned: Bool
     package var isComplete: Bool
+    /// When the source said last that the copy has everything; nil when it never did. A source that is heard says so every
+    /// `digestInterval`, whatever it has to send.
+    package var confirmedAt: Instant?
     package var digest: UInt64
     /// Records that have not ended.
     package var count: Int
@@ -80,6 +83,7 @@ extension Replica {
         return StreamStatus(
             stream: stream, writer: copy.writer, epoch: copy.epoch, position: copy.position,
             isOwned: copy.isOwned, isComplete: copy.isComplete && !copy.isReplacing,
+            confirmedAt: copy.confirmedAt,
             digest: copy.store.digest, count: copy.store.count - copy.store.held,
             bytes: copy.store.bytes + copy.removals.bytes, source: copy.feed?.source, followers: followers)
     }

@@ -35,7 +35,7 @@ package final class Replica {
         package init(
             maxStreams: Int = 256, maxPeers: Int = 64, maxRecords: Int = 8_000_000,
             removalBytes: Int = 8 << 20, streamWindow: Int = 512 << 10, peerWindow: Int = 4 << 20,
-            frameBytes: Int = 64 << 10, digestInterval: Duration = .seconds(5),
+            frameBytes: Int = 64 << 10, digestInterval: Duration = .seconds(1),
             retryInterval: Duration = .seconds(1), clockInterval: Duration = .seconds(1),
             sweepCount: Int = 4096
         ) {

@@ -32,6 +32,8 @@ final class StreamCopy {
     var position = Position.zero
     /// Nothing of the source's was missing at the position.
     var isComplete = true
+    /// When that was compared with the source last.
+    var confirmedAt: Instant?
     /// Where it was complete last; nil when records of different origins are mixed.
     var base: Position? = .zero
     /// The copy is being compared as a whole: records of an older generation are to go at the end.

@@ -26,7 +26,7 @@ extension World {
         trace.add(now, machines[machine].name, "keeper is killed")
         machines[machine].keeper.die(lifetimesEnd: planLifetimesEnd(machine))
         updateHoldEnd(machine)
-        reply(.keeperLost, to: machine)
+        reply(.keeperLost(endsByItself: true), to: machine)
         startKeeper(of: machine, life: life, after: chance.machines.draw(2...80) * millisecond)
     }
 

@@ -29,4 +29,30 @@ import Testing
         check(holdings.released("alpha", epoch: newer))
         #expect(holdings.isEmpty)
     }
+
+    @Test("what a lost keeper held is over once the kernel has dropped it and its hold has ended, not before")
+    func outlived() {
+        var holdings = holding(newer)
+        holdings.keeperLost(endsByItself: true, at: at(90))
+        check(holdings.outlived(at: at(2589)).isEmpty)
+        check(holdings.outlived(at: at(2590)).map(\.address.name) == ["alpha"])
+
+        var long = Holdings()
+        long.keeperReady()
+        _ = long.want(alpha, epoch: newer, until: at(5000), step: .milliseconds(10))
+        long.keeperLost(endsByItself: true, at: at(90))
+        check(long.outlived(at: at(5000)).isEmpty)
+        check(!long.outlived(at: at(5001)).isEmpty)
+    }
+
+    @Test(
+        "what has no lifetime in the kernel is never over by itself, and nothing is once another keeper is there"
+    )
+    func noLifetime() {
+        var holdings = holding(newer)
+        holdings.keeperLost(endsByItself: false, at: at(90))
+        check(holdings.outlived(at: at(60_000)).isEmpty)
+        holdings.keeperReady()
+        #expect(holdings.lostAt == nil)
+    }
 }

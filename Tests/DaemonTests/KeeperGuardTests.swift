@@ -37,7 +37,8 @@ struct KeeperGuardTests {
         let end = BootClock.now() + .seconds(20)
         while BootClock.now() < end {
             let now = BootClock.now()
-            keeper.tend(at: now)
+            let news = keeper.tend(at: now)
+            if !news.isEmpty { return news }
             if let descriptor = keeper.descriptor {
                 var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
                 poll(&entry, 1, 100)
@@ -72,13 +73,34 @@ struct KeeperGuardTests {
         kill(pid, SIGSTOP)
         keeper.release(alpha, epoch: epoch)
         kill(pid, SIGKILL)
-        #expect(events(of: keeper) == [.keeperLost])
+        #expect(events(of: keeper) == [.keeperLost(endsByItself: true)])
         #expect(
             events(of: keeper)
                 == [
                     .keeperReady,
                     .keeperReleased(address: "alpha", epoch: epoch, cause: "the keeper began anew"),
                 ])
+    }
+
+    @Test("a keeper that stands still is noticed and killed, and its successor can be asked")
+    func standingStill() throws {
+        let file = try file(port: UInt16(20_000 + (getpid() + 4) % 20_000))
+        let keeper = try KeeperGuard(.program(executable), file: file, node: "fs1", log: .silent)
+        defer { keeper.finish() }
+        let alpha = file.settings.addresses[0]
+        let epoch = Epoch(term: 3, index: 4)
+        #expect(events(of: keeper) == [.keeperReady])
+        func hold() -> Event? { keeper.hold(alpha, until: BootClock.now() + .seconds(30), epoch: epoch) }
+        #expect(hold() == nil)
+        #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
+        let pid = try #require(keeper.pid)
+        kill(pid, SIGSTOP)
+        #expect(hold() == nil)
+        #expect(events(of: keeper) == [.keeperLost(endsByItself: true)])
+        #expect(events(of: keeper) == [.keeperReady])
+        #expect(keeper.pid != pid)
+        #expect(hold() == nil)
+        #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
     }
 
     @Test("a hold that is not renewed ends by itself and is reported")
@@ -106,7 +128,7 @@ struct KeeperGuardTests {
         #expect(events(of: keeper) == [.keeperReady])
         let first = try #require(keeper.pid)
         kill(first, SIGKILL)
-        #expect(events(of: keeper) == [.keeperLost])
+        #expect(events(of: keeper) == [.keeperLost(endsByItself: true)])
         #expect(events(of: keeper) == [.keeperReady])
         #expect(keeper.pid != first && keeper.end == nil)
         let name = FileText.read("/proc/\(try #require(keeper.pid))/comm", limit: 64) ?? []
@@ -127,9 +149,9 @@ struct KeeperGuardTests {
         keeper.release(file.settings.addresses[0], epoch: Epoch(term: 1, index: 1))
         #expect(events(of: keeper).count == 1 && keeper.end == nil)
         kill(try #require(keeper.pid), SIGKILL)
-        #expect(events(of: keeper) == [.keeperLost])
+        #expect(events(of: keeper) == [.keeperLost(endsByItself: true)])
         let limit = BootClock.now() + .seconds(20)
-        while keeper.end == nil, BootClock.now() < limit { keeper.tend(at: BootClock.now()) }
+        while keeper.end == nil, BootClock.now() < limit { _ = keeper.tend(at: BootClock.now()) }
         #expect(keeper.end == "the process that starts keepers is gone")
     }
 }

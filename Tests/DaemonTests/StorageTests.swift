@@ -71,7 +71,7 @@ struct StorageTests {
     @Test("answers come in the order of the requests, one for each, once durable")
     func answers() throws {
         let mailbox = Mailbox<Event>()
-        let storage = Storage(file: try open(), answer: { mailbox.put($0) })
+        let storage = Storage(file: try open(), directory: directory.path, answer: { mailbox.put($0) })
         storage.enqueue(.store(Request(sequence: 1, hardState: HardState(term: 1, vote: nil))))
         for sequence in UInt64(2)...100 {
             storage.enqueue(.store(Request(sequence: sequence, entries: [entry(sequence - 1)])))
@@ -85,7 +85,7 @@ struct StorageTests {
     @Test("a write that cannot be made is answered as failed, and nothing of it is kept")
     func failure() throws {
         let mailbox = Mailbox<Event>()
-        let storage = Storage(file: try open(), answer: { mailbox.put($0) })
+        let storage = Storage(file: try open(), directory: directory.path, answer: { mailbox.put($0) })
         storage.enqueue(
             .store(
                 Request(
@@ -97,6 +97,62 @@ struct StorageTests {
         #expect(sequence == 1)
         #expect(reason.contains(path))
         #expect(try open().contents().restored.hardState.term == 0)
+    }
+
+    @Test("what a full disk does not take is written once there is room, in order, and told of meanwhile")
+    func fullDisk() throws {
+        let mailbox = Mailbox<Event>()
+        let file = try open()
+        let storage = Storage(file: file, directory: directory.path, answer: { mailbox.put($0) })
+        #expect(storage.trouble(at: BootClock.now()) == nil)
+        // SQLite's own limit gives the same error as a full disk.
+        try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 1") }
+        for sequence in UInt64(1)...2 {
+            let entries = (1...500).map { entry(Index($0) + (sequence - 1) * 500) }
+            let vote = HardState(term: 1, vote: nil)
+            storage.enqueue(.store(Request(sequence: sequence, hardState: vote, entries: entries)))
+        }
+        var trouble: Blocker?
+        repeat { trouble = storage.trouble(at: BootClock.now()) } while trouble == nil
+        #expect(trouble?.kind == .disk)
+        #expect(trouble?.text.contains("the disk is full: make room in \(directory.path)") == true)
+        try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 100000") }
+        for sequence in UInt64(1)...2 { #expect(mailbox.next() == .stored(sequence: sequence)) }
+        storage.finish()
+        #expect(storage.trouble(at: BootClock.now()) == nil)
+        #expect(try open().contents().restored.entries.count == 1000)
+    }
+
+    @Test("a node that ends does not wait for room")
+    func endsWhileFull() throws {
+        let mailbox = Mailbox<Event>()
+        let file = try open()
+        let storage = Storage(file: file, directory: directory.path, answer: { mailbox.put($0) })
+        try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 1") }
+        storage.enqueue(.store(Request(sequence: 1, entries: (1...500).map { entry($0) })))
+        storage.finish()
+        guard case .storeFailed(1, let reason) = mailbox.next() else {
+            Issue.record("a failure expected")
+            return
+        }
+        #expect(reason.contains("is full"))
+    }
+
+    @Test("room set aside at the start is enough for thousands of decisions on a disk that filled up since")
+    func reserve() throws {
+        let file = try open()
+        #expect(file.reserveRoom() == nil)
+        #expect(file.reserveRoom() == nil)
+        let size = read(path).count
+        #expect(size >= 4 << 20)
+        #expect(size < 5 << 20, "asked twice, set aside once")
+        try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 1") }
+        for sequence in UInt64(0)..<20 {
+            let entries = (1...200).map { entry(Index($0) + sequence * 200) }
+            try file.write([.store(Request(sequence: sequence + 1, entries: entries))])
+        }
+        #expect(read(path).count == size)
+        #expect(read(path + "-wal").count < 5 << 20)
     }
 
     @Test("a corrupt file is refused with its name, and not a byte of it changes")

@@ -13,7 +13,7 @@ import Testing
         ("Cluster/Node+Recovery.swift", ["majorityWarnings"]),
         ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
         ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
-        ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings"]),
+        ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings", "diskWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
         ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
@@ -29,6 +29,7 @@ import Testing
             ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
         ),
         ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
+        ("Daemon/Storage/Storage.swift", ["trouble"]), ("Daemon/Storage/StateFile.swift", ["obstacle"]),
         ("Daemon/Switch/ProfileService.swift", ["trouble"]),
         ("Daemon/Switch/MediaPorts.swift", ["description"]),
         ("Daemon/Switch/CoreDatabase.swift", ["problem"]),

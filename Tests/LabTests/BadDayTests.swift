@@ -73,6 +73,37 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
+        @Test("when all disks are full every node says so, goes on, and covers a machine that is lost")
+        func fullDisks() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let disks = lab.hosts.map { $0.machine.directory + "/state" }
+            for disk in disks {
+                try Launch.check(["mkdir", "-p", disk])
+                try Launch.check(["mount", "-t", "tmpfs", "-o", "size=80m,mode=700", "tmpfs", disk])
+            }
+            defer { for disk in disks { _ = try? Launch.check(["umount", "-l", disk]) } }
+            let cluster = try RunningCluster(lab)
+            for disk in disks { try Launch.check(["sh", "-c", "cat /dev/zero >\(disk)/log 2>&1 || true"]) }
+            try wait(for: "every node's disk in status", atMost: 15, every: 200) {
+                let warnings = try lab.status().warnings ?? []
+                return lab.hosts.allSatisfy { host in
+                    warnings.contains { $0.hasPrefix("\(host.name): less than 64 MiB are left") }
+                }
+            }
+            let lost = try cluster.holder(of: "master2")
+            try lost.cutPower()
+            try wait(for: "another holder of master2", atMost: 10) {
+                let seat = try? lab.status().seats.first { $0.name == "master2" }
+                return seat?.state == "active" && seat?.holder != lost.name
+            }
+            for disk in disks { try Launch.check(["rm", disk + "/log"]) }
+            try wait(for: "no word about disks", atMost: 15, every: 200) {
+                try !(lab.status().warnings ?? []).contains { $0.contains("MiB are left") }
+            }
+            try cluster.checkNoOverlap()
+        }
+
         enum Trouble: CaseIterable { case refusing, dead, frozen }
 
         @Test("a name server in trouble changes nothing and is made true later", arguments: Trouble.allCases)

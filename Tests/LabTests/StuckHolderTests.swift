@@ -76,6 +76,27 @@ extension LabSuites {
             #expect(changes.isEmpty == (holder == victim.name) || victim.keeperPid != nil)
         }
 
+        @Test("a keeper that stands still alone is killed, and its successor has the address back at once")
+        func frozenKeeper() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let victim = try cluster.holder(of: "master2")
+            let address = try cluster.address(of: "master2")
+            let pid = victim.keeperPid
+            let moment = try victim.freeze(.keeper)
+            try wait(for: "another keeper", atMost: 5) { victim.keeperPid != nil && victim.keeperPid != pid }
+            try wait(for: "\(address) on a machine", atMost: 5) { try lab.holder(of: address) != nil }
+            pause(milliseconds: 1000)
+            try lab.waitUntilSettled()
+            let history = try lab.addressHistory()
+            let back = history.firstAdd(of: address, after: moment)?.at
+            let outage = back.map { $0.milliseconds(since: moment) } ?? 0
+            print("keeper frozen: \(address) back after \(Int(outage)) ms")
+            #expect(outage < 2000)
+            try cluster.checkNoOverlap()
+        }
+
         @Test("the node service itself may not touch the network")
         func capabilities() throws {
             let lab = try Lab()

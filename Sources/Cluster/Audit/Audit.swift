@@ -108,9 +108,10 @@ extension OperatorRequest {
         case .drain(let request) where request.dryRun: return nil
         case .drain(let request):
             let deadline = request.deadline.map { " --deadline \($0.milliseconds / 1000)s" } ?? ""
+            let back = request.returnAfter.map { " --return-after \($0.milliseconds / 1000)s" } ?? ""
             return deed(
                 request.who,
-                "drain \(request.target)\(deadline) --on-deadline \(request.onDeadline.rawValue)",
+                "drain \(request.target)\(deadline) --on-deadline \(request.onDeadline.rawValue)\(back)",
                 why: request.reason)
         case .abortDrain(let who): return deed(who, "abort")
         case .undrain(let node, let who): return deed(who, "undrain \(node)")

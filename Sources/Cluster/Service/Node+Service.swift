@@ -7,7 +7,8 @@ extension Node {
 
     /// As the heartbeat carries it.
     func serviceView(at now: Instant) -> ServiceView {
-        guard kind == .full else { return ServiceView() }
+        let disk = diskTrouble.map { [$0] } ?? []
+        guard kind == .full else { return ServiceView(blockers: disk) }
         let stations = holdings.held.compactMap { held in
             network[held.address]?.hardware.map { Station(address: held.address, hardware: $0) }
         }
@@ -18,9 +19,17 @@ extension Node {
         }
         for at in sights.indices { sights[at].isSure = network[sights[at].address]?.company == .heard }
         return ServiceView(
-            blockers: load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
+            blockers: disk + load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
             sights: sights, stations: stations, reviving: load.reviving
         ).abridged
+    }
+
+    /// A node that holds an address needs no disk to go on holding it; it is only chosen last for another one.
+    mutating func diskSeen(_ trouble: Blocker?, at now: Instant) {
+        guard trouble != diskTrouble else { return }
+        diskTrouble = trouble
+        report(.trouble, name, trouble?.text ?? "the disk takes decisions again, and has room")
+        nextBeat = min(nextBeat, now)
     }
 
     mutating func networkSeen(_ sights: [NetworkSight], at now: Instant) {
@@ -36,6 +45,10 @@ extension Node {
 
     /// What the keeper fails to hold for a while is asked of others.
     mutating func watchKeeper(at now: Instant) {
+        for gone in holdings.outlived(at: now) {
+            keeperReleased(
+                gone.address.name, gone.epoch, "its keeper is gone, and the kernel dropped it", at: now)
+        }
         for holding in holdings.all {
             guard let since = holding.troubleSince, now - since > KeeperTroubles.patience else { continue }
             keeperTroubles.failed(holding.address.name, holding.trouble ?? "", at: now)
@@ -53,6 +66,8 @@ extension Node {
             }
             guard let at = strangers.firstIndex(where: { $0.address == held.address }) else {
                 strangers.append(Stranger(address: held.address, hardware: other, asker: asker, since: now))
+                // At once: what others remember of a former holder ends with it.
+                effects.append(.announce(address))
                 continue
             }
             strangers[at].hardware = other

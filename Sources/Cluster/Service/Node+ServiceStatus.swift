@@ -12,15 +12,23 @@ extension Node {
 
     /// Everything that is wrong with a node's readiness, in words.
     func troubles(of member: Member, at now: Instant) -> [String] {
-        guard let state, member.isActive, isHeard(member.holder, at: now) else { return [] }
+        guard let state, member.isActive else { return [] }
+        let unreadiness =
+            state.slaves.contains(member.name) ? unreadiness(of: member.holder, in: state, at: now) : nil
+        guard isHeard(member.holder, at: now) else { return unreadiness.map { [$0] } ?? [] }
         var troubles = blockers(of: member.holder, at: now)
-        if state.slaves.contains(member.name), let reason = unreadiness(of: member.holder, in: state, at: now)
-        {
+        if let unreadiness {
             // Why a switch is not well says more than that it is not.
             let isExplained =
-                load(of: member.holder).map { reason == Self.unfitText(member.name, $0) } ?? false
+                load(of: member.holder).map { unreadiness == Self.unfitText(member.name, $0) } ?? false
                 && view(of: member.holder, at: now)?.blockers.contains { $0.kind == .health } ?? false
-            if !isExplained { troubles.insert(reason, at: 0) }
+            if !isExplained { troubles.insert(unreadiness, at: 0) }
+        }
+        // What only the leader knows of it.
+        if troubles.isEmpty, state.slaves.contains(member.name),
+            let reason = blocker(of: member.holder, for: nil, in: state, at: now)
+        {
+            troubles.append(reason)
         }
         return troubles
     }
@@ -32,6 +40,7 @@ extension Node {
                 unreadiness(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
             }
+            if state.slaves.isEmpty { return "nobody can take \(seat.address): no slave is left" }
             return why.isEmpty ? nil : "nobody can take \(seat.address): " + why.joined(separator: "; ")
         }
         return isHeard(grant.holder, at: now)
@@ -72,6 +81,7 @@ extension Node {
             else { continue }
             warnings.append("slave \(name) is not ready and is chosen last: \(reason)")
         }
+        warnings += diskWarnings(in: state, at: now)
         for (holder, view) in askers(at: now) {
             for sight in view.sights {
                 guard let station = sight.station, let grant = state.grant(of: sight.address),
@@ -87,5 +97,16 @@ extension Node {
             }
         }
         return warnings
+    }
+
+    private func diskWarnings(in state: ControlState, at now: Instant) -> [String] {
+        state.members.filter { $0.isActive && isHeard($0.holder, at: now) }.compactMap { member in
+            let trouble = view(of: member.holder, at: now)?.blockers.first {
+                $0.kind == .disk || $0.kind == .room
+            }
+            // A slave that cannot write is told of as not ready.
+            if trouble?.kind == .disk, state.slaves.contains(member.name) { return nil }
+            return trouble.map { "\(member.name): \($0.text)" }
+        }
     }
 }

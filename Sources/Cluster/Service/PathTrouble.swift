@@ -17,6 +17,8 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
         case unicast = 4
         /// Another ring carries heartbeats, this one carries none.
         case ring = 5
+        /// Every tenth heartbeat or more does not arrive.
+        case loss = 6
 
         /// As programs read it.
         var word: String {
@@ -26,6 +28,7 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
             case .multicast: "multicast"
             case .unicast: "unicast"
             case .ring: "ring"
+            case .loss: "loss"
             }
         }
 
@@ -117,6 +120,10 @@ extension PathTrouble {
             return
                 "ring \(ring) carries nothing\(detail), another one does: \(deafness(told)); look for a cable, "
                 + "a VLAN or a filter of that network"
+        case .loss:
+            return
+                "ring \(ring) loses every tenth heartbeat or more: \(gaps(told)); look for a bad cable, a duplex "
+                + "mismatch or a link that is full"
         }
     }
 
@@ -134,6 +141,21 @@ extension PathTrouble {
 
     /// `fs1 does not hear fs2 and fs3, fs2 does not hear fs1`, or `fs1, fs2 and fs3 do not hear each other`.
     private static func deafness(_ told: [Told]) -> String {
+        let views = views(told)
+        let all = views.map(\.node)
+        if all.count > 1, views.allSatisfy({ view in all.filter { $0 != view.node } == view.peers }) {
+            return "\(list(all)) do not hear each other"
+        }
+        return some(views.map { "\($0.node) does not hear \(list($0.peers))" })
+    }
+
+    /// `fs1 misses some of fs2 and fs3`
+    private static func gaps(_ told: [Told]) -> String {
+        some(views(told).map { "\($0.node) misses some of \(list($0.peers))" })
+    }
+
+    /// What each observer says of its peers.
+    private static func views(_ told: [Told]) -> [(node: String, peers: [String])] {
         var views: [(node: String, peers: [String])] = []
         for one in told.sorted(by: { $0.node < $1.node }) {
             if let at = views.firstIndex(where: { $0.node == one.node }) {
@@ -142,11 +164,7 @@ extension PathTrouble {
                 views.append((one.node, one.trouble.peers.sorted()))
             }
         }
-        let all = views.map(\.node)
-        if all.count > 1, views.allSatisfy({ view in all.filter { $0 != view.node } == view.peers }) {
-            return "\(list(all)) do not hear each other"
-        }
-        return some(views.map { "\($0.node) does not hear \(list($0.peers))" })
+        return views
     }
 
     private static func some(_ texts: [String]) -> String {

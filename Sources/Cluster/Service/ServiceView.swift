@@ -46,7 +46,7 @@ package struct ServiceView: Hashable, Sendable {
 
     /// How well the node could serve callers at an address, by its own words, and what is gravest.
     func readiness(for address: String) -> (readiness: Readiness, blocker: Blocker?) {
-        let found = blockers.filter { $0.concerns(address) }
+        let found = blockers.filter { $0.concerns(address) && $0.kind.readiness > .ready }
         guard let gravest = found.max(by: { $0.kind.readiness < $1.kind.readiness }) else {
             return (.ready, nil)
         }
@@ -105,10 +105,15 @@ package struct Blocker: Hashable, Comparable, Sendable {
         /// The switch is not reached, or its events do not come back. Whether the node is chosen is decided by its health;
         /// this only says why that is bad.
         case health = 10
+        /// Decisions cannot be written.
+        case disk = 11
+        /// Soon decisions cannot be written; until then the node is as ready as any.
+        case room = 12
 
         package var readiness: Readiness {
             switch self {
-            case .media, .replica, .database, .health: .degraded
+            case .room: .ready
+            case .media, .replica, .database, .health, .disk: .degraded
             case .unsettled, .alone: .unsettled
             case .link, .profile, .unanswered, .keeper: .unserving
             case .interface: .unable
@@ -118,7 +123,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
         var isOfNetwork: Bool {
             switch self {
             case .unsettled, .link, .interface, .alone: true
-            case .media, .replica, .database, .profile, .unanswered, .keeper, .health: false
+            case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room: false
             }
         }
     }

@@ -23,14 +23,18 @@ extension Heartbeats {
         watch.hear(sender, from: from, on: port.plan.name, by: way, age: age, at: now)
     }
 
-    /// Rings and ways that carry nothing while others do.
+    /// Rings and ways that carry nothing while others do, or lose much. To be asked about once a second.
     func troubles(at now: Instant) -> [PathTrouble] {
+        lossWatch.look(
+            paths.filter { now - $0.statistics.lastHeard < timing.deadAfter }.map {
+                (peer: $0.peer, ring: $0.network, perMille: $0.statistics.lossPerMille)
+            })
         let rings = ports.map { port in
             RingWatch.Ring(
                 name: port.plan.name, group: port.plan.network?.group,
                 closed: port.local == nil ? port.trouble : nil)
         }
-        return watch.troubles(on: rings, at: now)
+        return watch.troubles(on: rings, at: now) + lossWatch.troubles
     }
 
     /// - Parameters:

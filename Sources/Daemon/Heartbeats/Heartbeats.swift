@@ -68,6 +68,7 @@ final class Heartbeats {
     private var opener: HeartbeatOpener
     private var sieve: HeartbeatSieve
     var watch: RingWatch
+    var lossWatch = LossWatch()
     /// As whom this node speaks.
     private(set) var speaker: Holder?
     private(set) var paths: [Path] = []

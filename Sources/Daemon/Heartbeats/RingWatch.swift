@@ -175,7 +175,7 @@ struct RingWatch {
                     switch kind {
                     case .multicast: ring.group.map { "\($0)" } ?? ""
                     case .ring: ring.closed ?? ""
-                    case .unicast, .link, .replicaLink: ""
+                    case .unicast, .link, .replicaLink, .loss: ""
                     }
                 return PathTrouble(kind, ring: ring.name, detail: detail, peers: peers.sorted())
             }

@@ -14,6 +14,8 @@ final class KeeperGuard {
     private static let burst = 1024
     /// A keeper that leaves so many requests unread is not alive.
     private static let waitingLimit = 1024
+    /// So many looks in a row, 50 ms apart, at a keeper that reads nothing: it stands still. It runs at real-time priority.
+    private static let unreadLooks = 6
 
     /// Where a keeper comes from.
     enum Source: Hashable, Sendable, CustomStringConvertible {
@@ -50,6 +52,10 @@ final class KeeperGuard {
     private var tokens: [Token] = []
     private var nextToken: UInt64 = 1
     private var waiting: [KeeperRequest] = []
+    /// Looks in a row at which something that was sent was not read.
+    private var unread = 0
+    /// Whether what a keeper holds ends by itself when it dies or stands still.
+    private var endsByItself = false
     /// Releases asked for and not answered yet; a new keeper answers those its predecessor did not, because it
     /// begins by removing everything.
     private var releases: [(address: String, epoch: Epoch)] = []
@@ -92,11 +98,14 @@ final class KeeperGuard {
     var pid: pid_t? { peer?.process?.pid }
 
     /// Starts the keeper, or connects to it, when there is none and it is time to.
-    func tend(at now: Instant) {
+    ///
+    /// - Returns: that the keeper stands still, or nothing.
+    func tend(at now: Instant) -> [Event] {
         flush()
         ended.removeAll { (try? $0.reap()) != nil }
         spawner?.reap()
-        guard peer == nil, now >= nextStart else { return }
+        if let peer, isStandingStill(peer) { return giveUp(peer, at: now) }
+        guard peer == nil, now >= nextStart else { return [] }
         do throws(KeeperSpawner.Failure) {
             peer = try reach()
             waiting = []
@@ -106,6 +115,25 @@ final class KeeperGuard {
             log.warning("keeper", "\(source)", "cannot be reached: \(error.text)")
             postpone(at: now)
         }
+        return []
+    }
+
+    private func isStandingStill(_ peer: Peer) -> Bool {
+        var bytes: Int32 = 0
+        // What the other end has not read yet (unix(7), SIOCOUTQ).
+        let isRead = ioctl(peer.descriptor, UInt(TIOCOUTQ), &bytes) != 0 || bytes == 0
+        unread = isRead && waiting.isEmpty ? 0 : unread + 1
+        return unread >= Self.unreadLooks
+    }
+
+    /// A keeper of ours is killed, and followed by another, which begins by removing everything. Another one hears at its next
+    /// read that its node is gone, and what it was told before has ended by then, or ends with that.
+    private func giveUp(_ peer: Peer, at now: Instant) -> [Event] {
+        log.warning("keeper", "\(source)", "does not read what it is told, and is given up")
+        unread = 0
+        if let process = peer.process { kill(process.pid, SIGKILL) }
+        shutdown(peer.descriptor, Int32(SHUT_RDWR))
+        return lose(peer, at: now)
     }
 
     private func reach() throws(KeeperSpawner.Failure) -> Peer {
@@ -185,16 +213,8 @@ final class KeeperGuard {
             guard Glibc.send(peer.descriptor, bytes, bytes.count, flags) == bytes.count else { break }
             waiting.removeFirst()
         }
-        if waiting.count > Self.waitingLimit {
-            log.warning("keeper", "\(source)", "does not read what it is told, and is given up")
-            // The other end hears of it at its next read: a keeper that is no child of ours then lets go of everything.
-            if let process = peer.process {
-                kill(process.pid, SIGKILL)
-            } else {
-                shutdown(peer.descriptor, Int32(SHUT_RDWR))
-            }
-            waiting = []
-        }
+        // It is given up at the next look.
+        if waiting.count > Self.waitingLimit { unread = Self.unreadLooks }
     }
 
     // MARK: - Hearing
@@ -223,7 +243,7 @@ final class KeeperGuard {
         peer = nil
         log.warning("keeper", "\(source)", "has ended; it is started again")
         postpone(at: now)
-        return [.keeperLost]
+        return [.keeperLost(endsByItself: endsByItself)]
     }
 
     private func events(of report: KeeperReport) -> [Event] {
@@ -231,6 +251,9 @@ final class KeeperGuard {
         case .ready(let holding, let armed, _):
             warnings = Self.warnings(of: armed, configuration.mode)
             backOff = Self.firstBackOff
+            // Sockets on loopback go with the process, which is killed where it is ours and stands still.
+            endsByItself =
+                configuration.mode == .kernel ? armed.contains(.kernelLifetime) : peer?.process != nil
             guard holding == 0 else {
                 log.warning("keeper", "\(source)", "starts with \(holding) addresses on the machine")
                 return []

@@ -47,6 +47,8 @@ final class NodeLoop {
     private var listening: [Endpoint] = []
     /// What was told last of ways that carry nothing while others do.
     private var pathTroubles: [PathTrouble] = []
+    /// What was told last of the disk.
+    private var diskTrouble: Blocker?
     private var nextTend = Instant.zero
     private var nextKeeperTend = Instant.zero
     private var warnings: [String]
@@ -105,7 +107,7 @@ final class NodeLoop {
     private func tend(at now: Instant) {
         if now >= nextKeeperTend {
             nextKeeperTend = now + Self.keeperTendInterval
-            keeper.tend(at: now)
+            for event in keeper.tend(at: now) { feed(event) }
             if let end = keeper.end { reason = reason ?? .fatal(end) }
             tellNetwork(at: now)
         } else if network?.isSettling == true {
@@ -115,6 +117,7 @@ final class NodeLoop {
         nextTend = now + Self.tendInterval
         heartbeats.tend(at: now)
         tellPaths(at: now)
+        tellDisk(at: now)
         let locals = heartbeats.ports.compactMap(\.local)
         if locals != listening {
             listening = locals
@@ -187,6 +190,13 @@ final class NodeLoop {
         guard troubles != pathTroubles else { return }
         pathTroubles = troubles
         feed(.pathsSeen(troubles))
+    }
+
+    private func tellDisk(at now: Instant) {
+        let trouble = doers.storage.trouble(at: now)
+        guard trouble != diskTrouble else { return }
+        diskTrouble = trouble
+        feed(.diskSeen(trouble))
     }
 
     private func rings() -> RingsReport {

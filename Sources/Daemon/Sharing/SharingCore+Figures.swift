@@ -55,7 +55,8 @@ extension SharingCore {
                 blockers.append(
                     Blocker(
                         .replica, name,
-                        "its copy of the calls of \(name) is not in step with \(holder(placement))"))
+                        "its copy of the calls of \(name) is not in step with \(holder(placement)); do large packets "
+                            + "pass (MTU)?"))
             }
         }
         return blockers
@@ -63,22 +64,26 @@ extension SharingCore {
 
     private func holder(_ placement: Placement) -> String { placement.holder?.name ?? "its writer" }
 
-    /// Since when the copy of an address that is elsewhere is not complete, or comes from nobody.
+    /// Since when the copy of an address that is elsewhere is not complete, comes from nobody, or may lack what its writer wrote
+    /// since: small messages may pass where large ones do not.
     private func outOfStep(_ placement: Placement, at now: Instant) -> Instant? {
         let name = placement.address.name
         let status = replica.status(of: .address(name))
-        let isInStep = status.map { $0.isOwned || ($0.isComplete && $0.source != nil) } ?? false
-        guard !isInStep, !placement.isHere, let holder = placement.holder, holder.name != me.name,
-            survey.heard.contains(holder.name)
+        let isOwned = status?.isOwned ?? false
+        let isInStep = status.map { $0.isComplete && $0.source != nil } ?? false
+        let isConfirmed = status?.confirmedAt.map { now - $0 < Self.stepPatience } ?? false
+        guard !isOwned, !isInStep || !isConfirmed, !placement.isHere, let holder = placement.holder,
+            holder.name != me.name, survey.heard.contains(holder.name)
         else {
             outOfStep[name] = nil
             return nil
         }
-        if outOfStep[name] == nil { outOfStep[name] = now }
+        let since = isInStep ? status?.confirmedAt ?? now : now
+        if outOfStep[name] == nil { outOfStep[name] = since }
         return outOfStep[name]
     }
 
-    private static let stepPatience: Duration = .seconds(5)
+    private static let stepPatience: Duration = .seconds(4)
 
     /// Writes what a recovery would write and takes it back; opens the table when it could not be opened before.
     func rehearse() {

@@ -12,6 +12,8 @@ final class AuditFile: Sendable {
     private struct State {
         /// The newest last.
         var lines: [AuditLine]
+        /// What a full disk did not take comes with the next entries.
+        var isFileBehind = false
     }
 
     /// So many lines are kept; the first of them still names the digest of the one before.
@@ -86,7 +88,7 @@ final class AuditFile: Sendable {
     func append(_ entries: [AuditEntry]) {
         queue.async { [self] in
             var fresh: [UInt8] = []
-            var isWhole = false
+            var isWhole = state.withLock(\.isFileBehind)
             state.withLock { state in
                 for entry in entries where entry.number > state.lines.last?.entry.number ?? 0 {
                     let line = AuditLine(entry, after: state.lines.last)
@@ -98,9 +100,10 @@ final class AuditFile: Sendable {
                     isWhole = true
                 }
             }
-            guard !fresh.isEmpty else { return }
+            guard !fresh.isEmpty || isWhole else { return }
             let why =
                 isWhole ? FileText.replace(path, with: lines.flatMap(encode)) : FileText.append(path, fresh)
+            state.withLock { $0.isFileBehind = why != nil }
             if let why { log.warning("audit", path, "cannot be written: \(why)") }
         }
     }

@@ -16,6 +16,8 @@ enum FileText {
         return bytes
     }
 
+    /// All of it or nothing: half of what a full disk took is cut off again.
+    ///
     /// - Returns: why it could not be done.
     static func append(_ path: String, _ bytes: [UInt8]) -> String? {
         put(bytes, open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600))
@@ -24,10 +26,15 @@ enum FileText {
     private static func put(_ bytes: [UInt8], _ descriptor: Int32) -> String? {
         guard descriptor >= 0 else { return errorText(errno) }
         defer { close(descriptor) }
+        let before = lseek(descriptor, 0, SEEK_END)
         var written = 0
         while written < bytes.count {
             let count = bytes[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 { return errorText(errno) }
+            if count < 0 {
+                let why = errorText(errno)
+                if before >= 0 { _ = ftruncate(descriptor, before) }
+                return why
+            }
             written += count
         }
         return nil

@@ -22,8 +22,10 @@ final class StateFile: Sendable {
     private static let format = 1
     /// "fsdn": tells our files from any other SQLite file.
     private static let applicationID = 0x6673_646E
+    /// Bytes of `reserveRoom`: far more than what is agreed in a usual cluster, and its log.
+    private static let room = 4 << 20
     private let path: String
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
 
     /// Opens the file or makes a new one.
     ///
@@ -63,6 +65,46 @@ final class StateFile: Sendable {
     }
 
     func close() throws { try database.close() }
+
+    /// Takes the room that later writes need while there is some: free pages of the file, and as much of the write-ahead log.
+    /// SQLite uses both again and never gives them back, so a disk that fills up later stops no decision.
+    ///
+    /// - Returns: why there is none.
+    func reserveRoom() -> String? {
+        do {
+            try database.writeWithoutTransaction { database in
+                let page = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
+                let free = (try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0)
+                    .multipliedReportingOverflow(by: page)
+                if !free.overflow, free.partialValue >= Self.room, Self.size(of: path + "-wal") >= Self.room {
+                    return
+                }
+                try database.execute(sql: "CREATE TABLE IF NOT EXISTS room (bytes BLOB NOT NULL)")
+                try database.execute(sql: "INSERT INTO room VALUES (zeroblob(?))", arguments: [Self.room])
+                try database.execute(sql: "DELETE FROM room")
+                // The next writes begin at the log's start again.
+                try database.execute(sql: "PRAGMA wal_checkpoint(RESTART)")
+            }
+            return nil
+        } catch {
+            return explain(error)
+        }
+    }
+
+    private static func size(of path: String) -> Int {
+        var facts = stat()
+        return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
+    }
+
+    /// Why a write that left everything as it was may be tried again; nil when it may not.
+    static func obstacle(_ error: any Error) -> String? {
+        switch (error as? DatabaseError)?.extendedResultCode {
+        case .SQLITE_FULL: "the disk is full"
+        // What a quota refuses is no SQLITE_FULL (os_unix.c, unixWrite).
+        case .SQLITE_IOERR_WRITE: "the disk takes no write (a quota?)"
+        default: nil
+        }
+    }
 
     func explain(_ error: any Error) -> String { Self.explain(error, path: path) }
 

@@ -1,12 +1,14 @@
 import Cluster
 import Consensus
 import GRDB
+@preconcurrency import Glibc
 import Synchronization
 
 /// Makes the node's log and votes durable, in order, on a thread of its own.
 ///
 /// What is asked while a write is under way is written together in the next transaction, so that a slow disk sees
-/// few synchronous writes.
+/// few synchronous writes. What a full disk does not take is kept and tried again: a node that holds an address needs no disk to
+/// go on holding it, and other machines' disks are likely to be as full.
 final class Storage: Sendable {
     /// Also used to record a new incarnation.
     enum Job: Sendable {
@@ -17,16 +19,32 @@ final class Storage: Sendable {
     private struct State {
         var waiting: [Job] = []
         var isWriting = false
+        /// Since when the write under way has not ended.
+        var since: Instant?
+        /// Why the write under way is tried again and again.
+        var obstacle: String?
+        var isFinishing = false
+        var room = DiskRoom.enough
+        var nextLook = Instant.zero
     }
+
+    private static let pause: Duration = .milliseconds(250)
+    private static let lookInterval: Duration = .seconds(5)
+    /// A write that takes longer is told of.
+    private static let patience: Duration = .seconds(2)
 
     private let file: StateFile
     private let queue = WorkQueue("storage")
     private let state = Mutex(State())
+    private let directory: String
     private let answer: @Sendable (Event) -> Void
 
-    /// - Parameter answer: gets `.stored`, `.storeFailed` and `.incarnationRecorded`, in the order of the jobs.
-    init(file: StateFile, answer: @escaping @Sendable (Event) -> Void) {
+    /// - Parameters:
+    ///   - directory: where the file is, whose disk is watched.
+    ///   - answer: gets `.stored`, `.storeFailed` and `.incarnationRecorded`, in the order of the jobs.
+    init(file: StateFile, directory: String, answer: @escaping @Sendable (Event) -> Void) {
         self.file = file
+        self.directory = directory
         self.answer = answer
     }
 
@@ -39,19 +57,46 @@ final class Storage: Sendable {
         if begin { queue.async { self.writeAll() } }
     }
 
-    /// Waits until everything asked for is written.
-    func finish() { queue.flush() }
+    /// Waits until everything asked for is written, or the disk is found full.
+    func finish() {
+        state.withLock { $0.isFinishing = true }
+        queue.flush()
+    }
+
+    /// What is wrong with the disk, in words; nil when nothing is. To be asked about once a second; does not wait for the disk.
+    func trouble(at now: Instant) -> Blocker? {
+        let (state, isDue) = state.withLock { state in
+            let isDue = now >= state.nextLook && !state.isWriting
+            if isDue { state.nextLook = now + Self.lookInterval }
+            return (state, isDue)
+        }
+        if isDue {
+            queue.async { [self] in
+                let room = DiskRoom(of: directory)
+                self.state.withLock { $0.room = room }
+            }
+        }
+        if let obstacle = state.obstacle {
+            return Blocker(.disk, nil, "no decision can be written, \(obstacle): make room in \(directory)")
+        }
+        if let since = state.since, now - since > Self.patience {
+            return Blocker(
+                .disk, nil, "no decision was written for 2 s, the disk hangs: that of \(directory)")
+        }
+        return state.room.trouble.map { Blocker(.room, nil, "\($0): make room in \(directory)") }
+    }
 
     private func writeAll() {
         while true {
             let jobs: [Job] = state.withLock { state in
                 if state.waiting.isEmpty { state.isWriting = false }
+                state.since = state.isWriting ? BootClock.now() : nil
                 defer { state.waiting = [] }
                 return state.waiting
             }
             if jobs.isEmpty { return }
             do {
-                try file.write(jobs)
+                try write(jobs)
                 for job in jobs {
                     switch job {
                     case .store(let request): answer(.stored(sequence: request.sequence))
@@ -65,6 +110,65 @@ final class Storage: Sendable {
                     answer(.storeFailed(sequence: sequence, reason: file.explain(error)))
                 }
             }
+        }
+    }
+
+    /// Tries again for as long as the disk is full. What waits meanwhile is a vote, the entries of a leader that goes on, or
+    /// nothing: without an answer of this disk no decision counts it in.
+    private func write(_ jobs: [Job]) throws {
+        defer { state.withLock { $0.obstacle = nil } }
+        while true {
+            do {
+                return try file.write(jobs)
+            } catch {
+                guard let obstacle = StateFile.obstacle(error), !state.withLock(\.isFinishing) else {
+                    throw error
+                }
+                state.withLock { $0.obstacle = obstacle }
+                usleep(UInt32(Self.pause.nanoseconds / 1000))
+            }
+        }
+    }
+}
+
+/// How much is left of a disk.
+enum DiskRoom: Hashable, Sendable {
+    case enough
+    /// Less than `least` bytes.
+    case little
+    /// Less than `leastFiles` more files can be made.
+    case fewFiles
+
+    /// What a log of a busy machine writes in minutes.
+    static let least: UInt64 = 64 << 20
+    static let leastFiles: UInt64 = 64
+
+    /// What cannot be found out counts as enough: writing tells.
+    init(of directory: String) {
+        var facts = statvfs()
+        guard statvfs(directory, &facts) == 0 else {
+            self = .enough
+            return
+        }
+        self.init(
+            free: UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize)),
+            files: facts.f_files == 0 ? nil : UInt64(facts.f_favail))
+    }
+
+    /// - Parameter files: nil where files are not counted.
+    private init(free: (partialValue: UInt64, overflow: Bool), files: UInt64?) {
+        if !free.overflow, free.partialValue < Self.least {
+            self = .little
+        } else {
+            self = files.map { $0 < Self.leastFiles } ?? false ? .fewFiles : .enough
+        }
+    }
+
+    var trouble: String? {
+        switch self {
+        case .enough: nil
+        case .little: "less than \(Self.least >> 20) MiB are left on the disk"
+        case .fewFiles: "almost no more files can be made on the disk"
         }
     }
 }

@@ -6,6 +6,8 @@ struct MachineCheck {
 
     /// A term or a vote is on disk before it is told to others; slower disks delay takeovers.
     private static let slowSync = Duration.milliseconds(20)
+    /// MiB; below that `status` warns too.
+    private static let leastRoom: UInt64 = 64
     private static let syncs = 20
     /// What the node service and its keeper lock, roughly, in bytes.
     private static let lockedMemory: rlim_t = 64 << 20
@@ -90,14 +92,24 @@ struct MachineCheck {
                 ]
             }
             path = parent
-            return [sync(in: path)]
+            return [room(in: path), sync(in: path)]
         }
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
             return [
                 .wrong("state", "\(path) is not writable for this user", fix: "chown it to the node's user")
             ]
         }
-        return [sync(in: path)]
+        return [room(in: path), sync(in: path)]
+    }
+
+    private func room(in directory: String) -> Finding {
+        var facts = statvfs()
+        guard statvfs(directory, &facts) == 0 else { return .fine("state", "\(directory) is there") }
+        let free = (UInt64(facts.f_bavail) >> 10).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        let mebibytes = free.overflow ? UInt64.max : free.partialValue >> 10
+        let text = "\(mebibytes) MiB are free on the disk of \(directory)"
+        if mebibytes >= Self.leastRoom { return .fine("state", text) }
+        return .notice("state", text, fix: "free some space: a full disk stops decisions")
     }
 
     private func sync(in directory: String) -> Finding {

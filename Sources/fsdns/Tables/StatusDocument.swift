@@ -41,6 +41,8 @@ struct StatusDocument: Encodable {
         var holder: Nullable<String>
         var state: StatusReport.SeatLine.State
         var published: Bool
+        /// False where no server could be read by the node that answers.
+        var publicationKnown: Bool
         var epoch: Nullable<String>
         /// Why nobody is served there, or nobody can take it.
         var trouble: Nullable<String>
@@ -73,6 +75,8 @@ struct StatusDocument: Encodable {
         var owner: String
         var reason: String
         var waitingFor: Nullable<String>
+        /// How long after the drain's end its node comes back by itself.
+        var returnAfterSeconds: Nullable<Int>
     }
 
     struct DNS: Encodable {
@@ -171,6 +175,7 @@ extension StatusDocument.Seat {
         holder = .init(line.holder)
         state = line.state
         published = line.published
+        publicationKnown = line.isPublicationKnown ?? true
         epoch = .init(line.epoch)
         trouble = .init(line.trouble)
         seen = (line.seen ?? []).map {
@@ -195,6 +200,7 @@ extension StatusDocument.Move {
         owner = line.owner
         reason = line.reason
         waitingFor = .init(line.waitingFor)
+        returnAfterSeconds = .init(line.returnAfterSeconds)
     }
 }
 

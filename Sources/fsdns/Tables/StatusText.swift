@@ -51,7 +51,7 @@ struct StatusText {
                 .init(node.addresses.isEmpty ? "-" : node.addresses.joined(separator: ",")),
                 .init(node.lease, node.lease == "expired" ? .bad : .plain),
                 .init(node.freeswitch.rawValue, node.freeswitch == .unhealthy ? .bad : .plain),
-                .init(node.calls), .init(node.registrations),
+                figure(node.calls, of: node), figure(node.registrations, of: node),
                 .init(heard(node, reporter: report.node)),
             ]
             if hasReadiness { row.append(readiness(node)) }
@@ -69,6 +69,12 @@ struct StatusText {
         }
         if ready { return .init("yes", .good) }
         return .init("no" + (blocker.map { ": \($0)" } ?? ""), .warn)
+    }
+
+    /// What a switch that is not well said before may be no longer true.
+    private func figure(_ number: Int, of node: StatusReport.NodeLine) -> Table.Cell {
+        let isOld = node.freeswitch == .unhealthy || node.freeswitch == .unknown
+        return number > 0 && isOld ? .init("\(number)?", .warn) : .init(number)
     }
 
     private func style(_ role: Role) -> Paint.Style {
@@ -115,13 +121,18 @@ struct StatusText {
                 .init(seat.name, .bold), .init(seat.address), .init(seat.addressName),
                 .init(seat.holder ?? "-"),
                 .init(seat.trouble == nil || seat.state != .active ? seat.state.rawValue : "unserved", style),
-                .init(seat.published ? "published" : "not published", seat.published ? .plain : .warn),
+                publication(seat),
                 .init(seat.epoch ?? "-"),
             ]
             if isSeen { row.append(seen(seat)) }
             table.add(row)
         }
         return table
+    }
+
+    private func publication(_ seat: StatusReport.SeatLine) -> Table.Cell {
+        if seat.published { return .init("published") }
+        return .init(seat.isPublicationKnown == false ? "unknown" : "not published", .warn)
     }
 
     /// Who asks the seat's address by SIP, and what came back.
@@ -149,6 +160,11 @@ struct StatusText {
             "  \(left); by \(drain.owner)" + (drain.reason.isEmpty ? "" : ": \(drain.reason)"),
         ]
         if let waitingFor = drain.waitingFor { texts.append("  waits for \(waitingFor)") }
+        if let seconds = drain.returnAfterSeconds {
+            texts.append(
+                "  \(drain.from) comes back by itself \(OperatorDuration.text(.seconds(seconds))) after the end"
+            )
+        }
         if let outlook = drain.outlook { texts.append("  \(outlook)") }
         return lines + texts.map { paint(cut($0, to: width), .warn) }
     }

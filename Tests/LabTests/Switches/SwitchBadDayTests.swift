@@ -56,6 +56,35 @@ extension LabSuites {
             try site.cluster.checkNoOverlap()
         }
 
+        @Test("a slave that only small packets reach is not ready, says so, and is not chosen")
+        func blackHole() throws {
+            let site = try SwitchCluster()
+            defer { site.close() }
+            let deaf = try slave(of: site)
+            try deaf.machine.check(
+                ["nft", "-f", "-"],
+                input: "table inet hole {\n chain in {\n type filter hook input priority 0\n"
+                    + " meta l4proto tcp meta length > 1000 drop\n }\n}\n")
+            let calls = try site.place(60, unknownTo: deaf)
+            try wait(for: "the slave's blocker", atMost: 20, every: 200) {
+                let line = try site.lab.status().node(deaf.name)
+                return line?.ready == false && line?.blockers.contains { $0.contains("(MTU)") } == true
+            }
+            let old = try site.host(of: "beta")
+            let moment = try old.cutPower()
+            let new = try site.waitForMove(of: "beta", from: old, missing: 1)
+            #expect(new !== deaf)
+            let back = try site.waitUntilBack(calls, "beta", on: new)
+            try site.tell(
+                "power loss, a slave behind a narrow path", "beta", since: moment, on: new, back: back)
+            try deaf.machine.check(["nft", "delete", "table", "inet", "hole"])
+            try wait(for: "the slave to be ready again", atMost: 60, every: 200) {
+                try site.lab.status().node(deaf.name)?.ready == true
+            }
+            try site.check(calls)
+            try site.cluster.checkNoOverlap()
+        }
+
         @Test("a core.db that another process locks for five seconds delays the recovery and loses nothing")
         func lockedDatabase() throws {
             let site = try SwitchCluster(nodes: 4)
