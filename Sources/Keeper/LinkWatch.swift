@@ -10,6 +10,8 @@ package final class LinkWatch {
         case noInterface
         case noCarrier(interface: String)
         case noRoute(interface: String)
+        /// A table that had a default route by this interface has none any more.
+        case noGateway(interface: String)
     }
     package struct State: Hashable, Sendable {
         package var address: KeeperAddress
@@ -18,6 +20,7 @@ package final class LinkWatch {
         package var hardware: UInt64?
     }
 
+    private static let mostKnown = 1024
     private let addresses: [KeeperAddress]
     private let monitor: NetlinkSocket
     private let control: NetlinkSocket
@@ -25,6 +28,8 @@ package final class LinkWatch {
     private var routes: RouteTable
     /// Addresses for which a route was there: only such a one can be missed.
     private var routed: Set<KeeperAddress> = []
+    /// Default routes that were there: only such a one can be missed.
+    private var known: Set<RouteTable.Gateway> = []
     package private(set) var states: [State] = []
 
     package init(addresses: [KeeperAddress]) throws(SystemFailure) {
@@ -79,7 +84,18 @@ package final class LinkWatch {
         routes = fresh
     }
 
+    /// Whether a table that led to everybody else by an interface leads nowhere now. Where the way goes by another interface,
+    /// nothing is missed.
+    private func misses(_ family: KeeperAddress.Family, by interface: Int32) -> Bool {
+        known.contains {
+            $0.family == family && $0.interface == interface && !routes.hasGateway(family, in: $0.table)
+        }
+    }
+
     private func judge() {
+        // A table whose way is another now is known by that one.
+        known = known.filter { old in !routes.hasGateway(old.family, in: old.table) }.union(routes.gateways)
+        if known.count > Self.mostKnown { known = routes.gateways }
         states = addresses.map { address in
             guard let interface = interfaces.interface(for: address, managed: addresses) else {
                 return State(address: address, condition: .noInterface)
@@ -92,6 +108,9 @@ package final class LinkWatch {
                 condition = .noCarrier(interface: interface.name)
             } else if routes.hasRoute(to: address, by: interface.index) {
                 routed.insert(address)
+                if misses(address.family, by: interface.index) {
+                    condition = .noGateway(interface: interface.name)
+                }
             } else if routed.contains(address) {
                 condition = .noRoute(interface: interface.name)
             }

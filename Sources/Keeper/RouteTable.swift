@@ -2,8 +2,8 @@ import CLinux
 
 /// Routes into the networks of some addresses, kept up to date by what the kernel announces.
 ///
-/// Only routes that lead out of an interface to one of those addresses are kept, never a default route: however many
-/// routes a machine has, these are few.
+/// Only routes that lead out of an interface to one of those addresses are kept, and default routes: however many routes a
+/// machine has, these are few.
 struct RouteTable: Equatable, Sendable {
     struct Route: Equatable, Sendable {
         let destination: KeeperAddress
@@ -12,12 +12,22 @@ struct RouteTable: Equatable, Sendable {
         let priority: UInt32
     }
 
+    /// A way to everybody else. Routes with several next hops count as by interface 0.
+    struct Gateway: Hashable, Sendable {
+        let family: KeeperAddress.Family
+        let interface: Int32
+        let table: UInt32
+        let priority: UInt32
+    }
+
     let wanted: [KeeperAddress]
+    private(set) var gateways: Set<Gateway> = []
     private(set) var routes: [Route] = []
 
     /// struct rtmsg
     private static let headerBytes = 12
     private static let most = 1024
+    private static let mostGateways = 256
 
     init(wanted: [KeeperAddress]) { self.wanted = wanted }
 
@@ -29,12 +39,36 @@ struct RouteTable: Equatable, Sendable {
     ///
     /// - Returns: whether it was about one of the routes kept.
     mutating func apply(_ message: NetlinkMessage) -> Bool {
-        guard message.type == Int(RTM_NEWROUTE) || message.type == Int(RTM_DELROUTE),
-            let route = route(message)
-        else { return false }
+        guard message.type == Int(RTM_NEWROUTE) || message.type == Int(RTM_DELROUTE) else { return false }
+        if let gateway = gateway(message) {
+            if message.type == Int(RTM_DELROUTE) {
+                gateways.remove(gateway)
+            } else if gateways.count < Self.mostGateways {
+                gateways.insert(gateway)
+            }
+            return true
+        }
+        guard let route = route(message) else { return false }
         routes.removeAll { $0 == route }
         if message.type == Int(RTM_NEWROUTE), routes.count < Self.most { routes.append(route) }
         return true
+    }
+
+    /// Whether a table leads to everybody else, by whatever interface.
+    func hasGateway(_ family: KeeperAddress.Family, in table: UInt32) -> Bool {
+        gateways.contains { $0.family == family && $0.table == table }
+    }
+
+    private func gateway(_ message: NetlinkMessage) -> Gateway? {
+        guard let familyNumber: UInt8 = message.field(at: 0),
+            let family = KeeperAddress.Family(number: familyNumber), let length: UInt8 = message.field(at: 1),
+            let table: UInt8 = message.field(at: 4), let kind: UInt8 = message.field(at: 7), length == 0,
+            kind == UInt8(RTN_UNICAST)
+        else { return nil }
+        return Gateway(
+            family: family, interface: Int32(truncatingIfNeeded: number(message, Int(RTA_OIF.rawValue)) ?? 0),
+            table: number(message, Int(RTA_TABLE.rawValue)) ?? UInt32(table),
+            priority: number(message, Int(RTA_PRIORITY.rawValue)) ?? 0)
     }
 
     private func route(_ message: NetlinkMessage) -> Route? {

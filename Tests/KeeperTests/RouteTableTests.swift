@@ -31,11 +31,22 @@ import Testing
         #expect(isGone && !table.hasRoute(to: text("10.0.0.11/24"), by: 2))
     }
 
-    @Test("routes elsewhere, default routes and local ones are nobody's matter") func others() {
+    @Test("a default route is known by its table and interface, and leads to no network of its own")
+    func defaultRoute() {
+        var table = RouteTable(wanted: [text("10.0.0.11/24")])
+        let isKept = table.apply(route("0.0.0.0/0", by: 2))
+        #expect(isKept && table.routes.isEmpty && table.gateways.map(\.interface) == [2])
+        #expect(
+            table.hasGateway(.v4, in: 254) && !table.hasGateway(.v6, in: 254) && !table.hasGateway(.v4, in: 1)
+        )
+        let isGone = table.apply(route("0.0.0.0/0", by: 2, type: Int(RTM_DELROUTE)))
+        #expect(isGone && table.gateways.isEmpty)
+    }
+
+    @Test("routes elsewhere and local ones are nobody's matter") func others() {
         var table = RouteTable(wanted: [text("10.0.0.11/24")])
         for message in [
-            route("192.0.2.0/24", by: 2), route("0.0.0.0/0", by: 2),
-            route("10.0.0.11/32", by: 2, kind: Int(RTN_LOCAL)),
+            route("192.0.2.0/24", by: 2), route("10.0.0.11/32", by: 2, kind: Int(RTN_LOCAL)),
         ] {
             let isKept = table.apply(message)
             #expect(!isKept)

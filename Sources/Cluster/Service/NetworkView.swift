@@ -10,6 +10,8 @@ package struct NetworkSight: Hashable, Sendable {
         case noCarrier(interface: String)
         /// The route into the network is gone, although the interface is up.
         case noRoute(interface: String)
+        /// The route to everybody outside that network is gone.
+        case noGateway(interface: String)
     }
     /// Whether other nodes are heard there.
     package enum Company: Hashable, Sendable {
@@ -94,6 +96,8 @@ struct NetworkView: Hashable, Sendable {
                 guard now - entry.since >= Self.routePatience else { return nil }
                 return Blocker(
                     .link, address, "the route to the network of \(address) on \(interface) is gone")
+            case .noGateway(let interface):
+                return Blocker(.gateway, address, "the default route by \(interface) is gone")
             case .well: break
             }
             if entry.sight.company == .missing {

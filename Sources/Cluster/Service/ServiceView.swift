@@ -109,13 +109,15 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case disk = 11
         /// Soon decisions cannot be written; until then the node is as ready as any.
         case room = 12
+        /// The default route by the address's interface is gone: callers of other networks get no answer.
+        case gateway = 13
 
         package var readiness: Readiness {
             switch self {
             case .room: .ready
             case .media, .replica, .database, .health, .disk: .degraded
             case .unsettled, .alone: .unsettled
-            case .link, .profile, .unanswered, .keeper: .unserving
+            case .link, .profile, .unanswered, .keeper, .gateway: .unserving
             case .interface: .unable
             }
         }
@@ -123,7 +125,8 @@ package struct Blocker: Hashable, Comparable, Sendable {
         var isOfNetwork: Bool {
             switch self {
             case .unsettled, .link, .interface, .alone: true
-            case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room: false
+            case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room, .gateway:
+                false
             }
         }
     }

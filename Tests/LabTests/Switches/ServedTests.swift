@@ -106,6 +106,39 @@ extension LabSuites {
             try site.cluster.checkNoOverlap()
         }
 
+        @Test("a default route that one machine loses moves its seat, one that all lose moves none")
+        func defaultRoute() throws {
+            let site = try site(nodes: 4)
+            defer { site.close() }
+            try waitUntilReady(site, 1)
+            func gateway(_ verb: String, _ hosts: [Host]) throws {
+                for host in hosts {
+                    try host.machine.check([
+                        "ip", "route", verb, "default", "via", "10.77.0.254", "dev", "eth0",
+                    ])
+                }
+            }
+            try gateway("add", site.lab.hosts)
+            let before = try site.lab.status().seats.map(\.holder)
+            try gateway("del", site.lab.hosts)
+            pause(milliseconds: 4000)
+            #expect(try site.lab.status().seats.map(\.holder) == before)
+            try gateway("add", site.lab.hosts)
+            try waitUntilReady(site, 1)
+
+            let old = try site.host(of: "alpha")
+            let moment = BootTime.now
+            try gateway("del", [old])
+            _ = try site.waitForMove(of: "alpha", from: old, missing: 0)
+            let outage = try downtime(of: "alpha", since: moment, site)
+            print("default route lost: alpha elsewhere after \(Int(outage)) ms")
+            #expect(outage > 1900 && outage < 6000)
+            #expect(
+                try site.lab.status().node(old.name)?.blockers.contains("the default route by eth0 is gone")
+                    == true)
+            try site.cluster.checkNoOverlap()
+        }
+
         @Test("a holder that the others cannot reach by SIP gives its seat up, and it does not come back")
         func outside() throws {
             let site = try site(nodes: 4)
