@@ -75,7 +75,7 @@ extension Node {
     private func maintenanceText(_ maintenance: Maintenance, at now: Instant) -> String {
         let text = "\(maintenance.reason) (\(maintenance.who))"
         guard let until = maintenance.until else { return text }
-        let left = max(0, Int((until - clusterTime(at: now)).components.seconds))
+        let left = max(0, Int((until - clusterTime(at: now)).wholeSeconds))
         return text + "; comes back by itself in \(left) s"
     }
 
@@ -138,14 +138,14 @@ extension Node {
                 oldAddress: text(drain.oldAddress), newAddress: text(drain.newAddress),
                 callsLeft: calls, registrationsLeft: Int(report?.registrations ?? 0),
                 deadlineSeconds: drain.deadline.map {
-                    Int(($0 - clusterTime(at: now)).components.seconds)
+                    Int(($0 - clusterTime(at: now)).wholeSeconds)
                 }, onDeadline: drain.onDeadline, owner: drain.owner, reason: drain.reason,
                 waitingFor: drainObstacle(drain, in: state, at: now),
                 recoverable: Int(report?.recoverable ?? 0), callsPerMinute: pace?.perMinute,
-                estimateSeconds: pace?.estimate(calls: calls).map { Int($0.components.seconds) },
-                standstillSeconds: pace?.standstill(at: now).map { Int($0.components.seconds) },
-                phaseSeconds: Int((clusterTime(at: now) - drain.phaseBegan).components.seconds),
-                returnAfterSeconds: drain.returnAfter.map { Int($0.components.seconds) },
+                estimateSeconds: pace?.estimate(calls: calls).map { Int($0.wholeSeconds) },
+                standstillSeconds: pace?.standstill(at: now).map { Int($0.wholeSeconds) },
+                phaseSeconds: Int((clusterTime(at: now) - drain.phaseBegan).wholeSeconds),
+                returnAfterSeconds: drain.returnAfter.map { Int($0.wholeSeconds) },
                 drain: "\(drain.id)")
         }
         let addresses = state.maintenanceAddresses
@@ -171,7 +171,7 @@ extension Node {
             converged: servers.allSatisfy(\.converged) && zoneKeeper.converged != nil,
             epoch: epochs.first, servers: servers,
             problem: zoneKeeper.told.first { !$0.isNotice }?.text,
-            ttl: state.settings.dns.map { Int($0.ttl.components.seconds) })
+            ttl: state.settings.dns.map { Int($0.ttl.wholeSeconds) })
     }
 
     private func warnings(at now: Instant, have: Int) -> [String] {

@@ -19,7 +19,7 @@ extension Node {
         guard let problem = serverProblem(reading, desired) else { return nil }
         let since = zoneKeeper.behind.first { $0.server == reading.endpoint }?.since
         guard let since, now - since >= .seconds(1) else { return problem }
-        return "\(problem), for \((now - since).components.seconds) s"
+        return "\(problem), for \((now - since).wholeSeconds) s"
     }
 
     /// The largest TTL any server serves now for the records fsdns keeps.

@@ -26,6 +26,8 @@ package struct Instant: Hashable, Comparable, Sendable, Codable {
 extension Duration {
     /// The whole nanoseconds of this duration, at most 292 years either way: fsdns never measures anything longer.
     package var nanoseconds: Int64 { Int64(clamping: attoseconds / 1_000_000_000) }
+    /// Towards zero; ends at the far ends of the range, where `components` would end the process.
+    package var wholeSeconds: Int64 { Int64(clamping: attoseconds / 1_000_000_000_000_000_000) }
 }
 
 extension Int64 {

@@ -2,6 +2,9 @@ import Consensus
 
 /// Getting what this node lacks.
 extension Replica {
+    /// Records for which room is made on a peer's word alone.
+    private static let mostReserved = 100_000
+
     func note(_ haves: [ReplicaMessage.Have], of peer: ReplicaPeer) {
         for have in haves {
             guard peer.haves[have.stream] != nil || peer.haves.count < settings.maxStreams else {
@@ -99,7 +102,7 @@ extension Replica {
             copy.base = nil
             copy.removals.clear(floor: start.sequence)
             copy.needsWhole = false
-            copy.store.reserve(min(start.count, settings.maxRecords))
+            copy.store.reserve(min(start.count, Self.mostReserved))
         } else if start.after != start.sequence || start.after != copy.position.sequence {
             copy.isComplete = false
         }

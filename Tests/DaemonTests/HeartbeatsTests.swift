@@ -139,6 +139,27 @@ struct HeartbeatsTests {
         #expect(counts.first { $0.reason == "over-budget" }.map { $0.count > 500 } == true)
     }
 
+    @Test("who is faster with a heartbeat than its sender is no path to it")
+    func relayed() throws {
+        let other = paths(2)
+        other.tend(at: .zero)
+        let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
+        var sealer = HeartbeatSealer(key: key, session: HeartbeatSession(high: 5, low: 7))
+        let relay = try DatagramSocket(
+            boundTo: Endpoint(ip: try #require(IPAddress("127.9.7.66")), port: 0), group: nil)
+        var told = heartbeat(1, 1)
+        told.endpoints = [peers[0]]
+        #expect(relay.send(sealer.seal(told), to: peers[1]) == 0)
+        #expect(receive(other).map(\.isNew) == [true])
+        #expect(other.paths.isEmpty)
+        // An earlier release does not say from where it speaks.
+        told.endpoints = []
+        told.sequence = 2
+        #expect(relay.send(sealer.seal(told), to: peers[1]) == 0)
+        #expect(receive(other).count == 1)
+        #expect(other.paths.count == 1)
+    }
+
     @Test("the kernel drops what does not begin as ours, except for a sample")
     func filter() throws {
         let filter = DatagramFilter(prefix: Array(1...13), lengths: 53...1000)
@@ -230,6 +251,37 @@ struct HeartbeatsTests {
         #expect(port.local == nil)
         #expect(port.taken == nil)
         #expect(port.trouble?.contains("192.0.2.77") == true)
+    }
+}
+
+@Suite("Lasting loss")
+struct LossWatchTests {
+    private func look(_ watch: inout LossWatch, _ perMille: Int, times: Int) {
+        for _ in 0..<times { watch.look([(peer: "fs2", ring: "lan", perMille: perMille)]) }
+    }
+
+    @Test(
+        "every tenth heartbeat lost for five seconds is told, until hardly any is; some that are lost once are not"
+    )
+    func lasting() {
+        var watch = LossWatch()
+        look(&watch, 300, times: 4)
+        look(&watch, 50, times: 1)
+        look(&watch, 300, times: 4)
+        #expect(watch.troubles.isEmpty)
+        look(&watch, 100, times: 1)
+        #expect(watch.troubles == [PathTrouble(.loss, ring: "lan", peers: ["fs2"])])
+        look(&watch, 50, times: 60)
+        #expect(!watch.troubles.isEmpty)
+        look(&watch, 0, times: 5)
+        #expect(watch.troubles.isEmpty)
+    }
+
+    @Test("who is heard no more is no matter of loss") func gone() {
+        var watch = LossWatch()
+        look(&watch, 300, times: 5)
+        watch.look([])
+        #expect(watch.troubles.isEmpty)
     }
 }
 

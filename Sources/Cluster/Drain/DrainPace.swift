@@ -39,7 +39,8 @@ package struct DrainPace: Hashable, Sendable {
             return nil
         }
         let minutes = Double((last.at - first.at).milliseconds) / 60_000
-        return Double(first.calls - last.calls) / minutes
+        // More than at first: calls of a taker that died came here.
+        return max(0, Double(first.calls - last.calls) / minutes)
     }
 
     /// How long the rest takes at this pace; nil when none left lately.

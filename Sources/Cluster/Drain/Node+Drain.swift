@@ -175,7 +175,7 @@ extension Node {
         case .raising, .publishing, .withdrawing:
             guard isLate, let timeout = drain.phase.timeout else { return }
             let text =
-                "\(drain.phase.rawValue) took longer than \(timeout.components.seconds) s: it waited for "
+                "\(drain.phase.rawValue) took longer than \(timeout.wholeSeconds) s: it waited for "
             propose(.drain(.abort(reason: text + obstacle)), &scratch, at: now)
         // Whoever still remembers the old address finds it at its new holder.
         case .forgetting where isOver && drain.onDeadline == .handover:

@@ -72,7 +72,7 @@ extension Node {
         }
         let time = clusterTime(at: now)
         let reason = request.reason.isEmpty ? "drained by \(request.who)" : request.reason
-        let back = request.returnAfter.map { "; it comes back by itself after \($0.components.seconds) s" }
+        let back = request.returnAfter.map { "; it comes back by itself after \($0.wholeSeconds) s" }
         let lines =
             ["\(member.name) holds no seat: it is in maintenance at once: \(reason)\(back ?? "")"] + warnings
         if request.dryRun {
@@ -198,7 +198,7 @@ extension Node {
             "DNS adds \(new) on every server: callers must find \(drain.seat) there first",
             "DNS withdraws \(old) on every server: new calls go to \(new)",
         ]
-        let ttl = drain.ttl.components.seconds
+        let ttl = drain.ttl.wholeSeconds
         if drain.onDeadline == .handover, drain.deadline.map({ $0 <= drain.began }) == true {
             lines.append(
                 "\(old) moves to \(drain.to.name) with \(calls) calls, \(load?.recoverable ?? 0) of which can be "
@@ -213,7 +213,7 @@ extension Node {
                 "tell \(load?.registrations ?? 0) phones at \(old), some a second, to register by DNS again")
             lines.append("\(drain.from.name) refuses new calls with 503: calls that are up go on")
             let limit = drain.deadline.map {
-                "at most \(($0 - drain.began).components.seconds) s from the beginning, then "
+                "at most \(($0 - drain.began).wholeSeconds) s from the beginning, then "
                     + drain.onDeadline.rawValue
             }
             lines.append(
@@ -221,7 +221,7 @@ extension Node {
                     + "elsewhere now: \(limit ?? "as long as they last")")
             lines.append("\(drain.from.name) lets go of \(old): it becomes the maintenance address")
         }
-        let back = drain.returnAfter.map { "; it comes back by itself after \($0.components.seconds) s" }
+        let back = drain.returnAfter.map { "; it comes back by itself after \($0.wholeSeconds) s" }
         lines.append("\(drain.from.name) is in maintenance: \(drain.reason)\(back ?? "")")
         return lines
     }

@@ -257,8 +257,8 @@ extension String {
 extension Duration {
     /// `1h30m`, `250ms`.
     package var timelineText: String {
-        let (seconds, attoseconds) = components
-        let milliseconds = attoseconds / 1_000_000_000_000_000
+        let seconds = wholeSeconds
+        let milliseconds = nanoseconds / 1_000_000 % 1000
         let parts = [
             (seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"),
             (seconds % 60, "s"),

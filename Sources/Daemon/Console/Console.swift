@@ -101,7 +101,7 @@ final class Console {
             if !output.isEmpty { return Array("-ERR ".utf8) + output }
             trouble = "the command ended with code \(code)"
         case .signalled(let signal): trouble = "the command was ended by signal \(signal)"
-        case .timedOut: trouble = "the command did not end within \(deadline.components.seconds) s"
+        case .timedOut: trouble = "the command did not end within \(deadline.wholeSeconds) s"
         case .cancelled: trouble = "the service is stopping"
         case .notStarted(let why): trouble = why
         }

@@ -189,8 +189,8 @@ final class Heartbeats {
                 let opened = try opener.open(batch[place], network: network)
                 guard let from = batch.sender(place) else { return }
                 let told = opened.heartbeat.endpoints
-                // Anybody may send a copy on by another way: from elsewhere it is no sign of its sender.
-                if opened.isNew || told.isEmpty || told.contains(where: { $0.ip == from.ip }) {
+                // Anybody may send a copy on, and be faster with it: from elsewhere it is no sign of its sender.
+                if told.isEmpty || told.contains(where: { $0.ip == from.ip }) {
                     sieve.trust(source)
                     note(opened.heartbeat.sender, opened.counter, port.plan.name, from, at: now)
                 }

@@ -51,7 +51,7 @@ extension CallLine {
         self.init(
             uuid: leg.uuid, otherUUID: leg.partner, address: placement.address.name,
             node: placement.holder?.name, from: caller("Caller-ID-Number"), to: caller("Destination-Number"),
-            phase: "\(leg.phase)", seconds: lasting.map { Int($0.components.seconds) } ?? 0,
+            phase: "\(leg.phase)", seconds: lasting.map { Int($0.wholeSeconds) } ?? 0,
             isRecoverable: isRecoverable, reason: reason)
     }
 }

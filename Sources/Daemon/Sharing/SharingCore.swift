@@ -310,7 +310,7 @@ final class SharingCore {
                 RegistrationLine(
                     user: "\(it.user)@\(it.host)", contact: it.contact, address: placement.address.name,
                     node: placement.holder?.name,
-                    expiresSeconds: Int((it.expires - now).components.seconds),
+                    expiresSeconds: Int((it.expires - now).wholeSeconds),
                     transport: it.transport.lowercased(), survivesTakeover: it.isReachableElsewhere,
                     userAgent: it.userAgent))
         }

@@ -24,7 +24,7 @@ package enum RegistrationInjection {
     package static func register(
         _ registration: Registration, at now: Instant, origin: Origin, lateMargin: Duration
     ) -> SwitchEvent? {
-        let left = (registration.expires - now).components.seconds
+        let left = (registration.expires - now).wholeSeconds
         if left <= 0 { return nil }
         func or(_ value: String, _ other: String) -> String { value.isEmpty ? other : value }
         let account = "\(registration.user)@\(registration.host)"
@@ -36,7 +36,7 @@ package enum RegistrationInjection {
         add(&headers, "call-id", registration.callID)
         add(&headers, "rpid", or(registration.rpid, "unknown"))
         add(&headers, "status", or(registration.status, "Registered"))
-        add(&headers, "expires", "\(left + lateMargin.components.seconds)")
+        add(&headers, "expires", "\(left + lateMargin.wholeSeconds)")
         add(&headers, "to-user", or(registration.toUser, registration.user))
         add(&headers, "to-host", or(registration.toHost, registration.host))
         add(&headers, "network-ip", registration.networkIP)

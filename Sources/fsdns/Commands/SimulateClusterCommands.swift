@@ -89,7 +89,7 @@ extension SimulatedCluster {
             let talk: Duration = site.sites.contains { $0.calls > 0 } ? .seconds(PlannedMoment.reach) : .zero
             longest = max(longest, request.deadline ?? talk)
         }
-        return longest.components.seconds + 1
+        return longest.wholeSeconds + 1
     }
 }
 

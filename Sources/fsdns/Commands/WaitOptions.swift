@@ -64,7 +64,7 @@ struct WaitOptions: ParsableArguments {
 
     static func elapsed(_ duration: Duration) -> String {
         let tenths =
-            duration.components.seconds * 10 + duration.components.attoseconds / 100_000_000_000_000_000
+            duration.wholeSeconds * 10 + duration.components.attoseconds / 100_000_000_000_000_000
         return "\(tenths / 10).\(tenths % 10)s"
     }
 }

@@ -137,7 +137,7 @@ struct MachineCheck {
         }
         times.sort()
         let median = times[times.count / 2]
-        let tenths = median.components.seconds * 10_000 + median.components.attoseconds / 100_000_000_000_000
+        let tenths = median.wholeSeconds * 10_000 + median.components.attoseconds / 100_000_000_000_000
         let text = "fsync in \(directory) takes \(tenths / 10).\(tenths % 10) ms median"
         if median <= Self.slowSync { return .fine("state", text) }
         return .notice("state", text, fix: "put the state on a local disk that syncs faster")

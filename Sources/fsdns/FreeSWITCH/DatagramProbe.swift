@@ -79,7 +79,7 @@ struct DatagramProbe: ~Copyable {
             if left <= .zero { return nil }
             // Rounded up: a wait of nothing would be a busy loop.
             let milliseconds =
-                left.components.seconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000
+                left.wholeSeconds * 1_000 + left.components.attoseconds / 1_000_000_000_000_000
             var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             _ = Glibc.poll(&poll, 1, Int32(clamping: milliseconds + 1))
         }

@@ -82,7 +82,7 @@ struct PlaybookText {
     }
 
     private static func milliseconds(_ duration: Duration) -> Int64 {
-        duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+        duration.nanoseconds / 1_000_000
     }
 
     /// The next ones; none for a playbook that runs only when somebody says so.
