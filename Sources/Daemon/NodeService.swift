@@ -181,8 +181,10 @@ package enum NodeService {
     private static func start(
         _ name: String, _ directory: StateDirectory, _ log: EventLog
     ) throws(ServiceFailure) -> (StateFile, Start) {
-        let machine = MachineIdentity.read()
-        if let reason = StateOwner.read(directory.stateFile)?.foreignness(to: name, on: machine) {
+        let (machine, cards) = (MachineIdentity.read(), MachineIdentity.cards())
+        if let reason = StateOwner.read(directory.stateFile)?
+            .foreignness(to: name, on: machine, cards: cards)
+        {
             let place = try directory.setAside(because: reason)
             log.warning("anew", name, "\(reason); the former state is in \(place)")
         }
@@ -192,7 +194,7 @@ package enum NodeService {
         let incarnation = count << 32 | UInt64(UInt32.random(in: .min ... .max))
         do {
             // Before anything is said under it: a start that is not remembered would be repeated.
-            try file.recordStart(incarnation, on: machine)
+            try file.recordStart(incarnation, on: machine, cards: cards)
         } catch {
             throw ServiceFailure(file.explain(error))
         }

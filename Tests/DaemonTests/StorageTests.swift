@@ -226,6 +226,9 @@ struct StorageTests {
             StateOwner.read(path) == StateOwner(node: "fs1", machine: .unknown), "as from an earlier release")
         try file.recordStart(5 << 32, on: here)
         #expect(StateOwner.read(path) == StateOwner(node: "fs1", machine: here))
+        try file.recordStart(5 << 32, on: here, cards: [7, .max])
+        try file.recordStart(5 << 32, on: here, cards: [8])
+        #expect(StateOwner.read(path) == StateOwner(node: "fs1", machine: here, cards: [7, 8, .max]))
         #expect(try open().contents().machine == here)
         #expect(try open().contents().incarnation == 5 << 32)
         write([1, 2, 3], to: "\(directory.path)/nonsense")
@@ -246,6 +249,21 @@ struct StorageTests {
                 == "fs2 was started from a copy of the state directory of fs1; it has joined anew")
         #expect(why("fs1", here) == nil, "a mistaken --state-dir: refused when the file is opened")
         #expect(why("fs1", .unknown) == nil)
+    }
+
+    @Test(
+        "a clone with the original's machine number is known by its network cards, one card in common is enough"
+    )
+    func cards() {
+        let later = MachineID(host: 11, boot: 99)
+        func why(_ cards: Set<UInt64>, _ known: Set<UInt64>, _ machine: MachineID) -> String? {
+            StateOwner(node: "fs2", machine: machine, cards: known).foreignness(
+                to: "fs2", on: here, cards: cards)
+        }
+        #expect(why([1, 2], [3, 4], later)?.contains("made on another machine") == true)
+        #expect(why([1, 2], [2, 3], later) == nil)
+        #expect(why([], [3], later) == nil && why([1], [], later) == nil, "nothing is known")
+        #expect(why([1], [3], here) == nil, "a card was changed while the machine runs")
     }
 
     @Test(

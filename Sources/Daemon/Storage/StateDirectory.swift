@@ -100,7 +100,7 @@ final class StateDirectory: Sendable {
 
     /// `aside-1`, `aside-2`, …: the next number; makes room for it.
     private func placeAside() throws(ServiceFailure) -> String {
-        let numbers = Self.entries(of: path).compactMap { name in
+        let numbers = FileText.entries(of: path).compactMap { name in
             name.hasPrefix("aside-") ? Int(name.dropFirst(6)) : nil
         }.filter { $0 > 0 && $0 < 1_000_000 }.sorted()
         for number in numbers.dropLast(Self.keptAside - 1) { Self.remove("\(path)/aside-\(number)") }
@@ -111,22 +111,9 @@ final class StateDirectory: Sendable {
         return place
     }
 
-    private static func entries(of path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while names.count < 10_000, let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-
     /// A directory of files, with nothing deeper in it.
     private static func remove(_ place: String) {
-        for name in entries(of: place) { unlink("\(place)/\(name)") }
+        for name in FileText.entries(of: place) { unlink("\(place)/\(name)") }
         rmdir(place)
     }
 }

@@ -47,6 +47,7 @@ final class StateFile: Sendable {
                 // Earlier releases pass it over.
                 try $0.execute(
                     sql: "CREATE TABLE IF NOT EXISTS machine (host INTEGER NOT NULL, boot INTEGER NOT NULL)")
+                try $0.execute(sql: "CREATE TABLE IF NOT EXISTS card (hardware INTEGER PRIMARY KEY)")
             }
         } catch let failure as ServiceFailure {
             throw failure
@@ -209,6 +210,12 @@ extension StateFile {
             boot: UInt64(bitPattern: try row.decode(Int64.self, forColumn: "boot")))
     }
 
+    static func cards(_ database: Database) throws -> Set<UInt64> {
+        guard try database.tableExists("card") else { return [] }
+        return Set(
+            try Int64.fetchAll(database, sql: "SELECT hardware FROM card").map(UInt64.init(bitPattern:)))
+    }
+
     /// A row's subscript would end the process where a column is not what was written; `decode` throws.
     private static func hardState(_ row: Row) throws -> HardState {
         let name = try row.decode(String?.self, forColumn: "name")
@@ -235,7 +242,9 @@ extension StateFile {
 
 extension StateFile {
     /// Remembers a start and where it was; durable on return.
-    func recordStart(_ incarnation: UInt64, on machine: MachineID) throws {
+    ///
+    /// - Parameter cards: added to those known; one that is not there at this start may be at the next.
+    func recordStart(_ incarnation: UInt64, on machine: MachineID, cards: Set<UInt64> = []) throws {
         try database.write { database in
             try database.execute(
                 sql: "UPDATE identity SET incarnation = ?", arguments: [Int64(bitPattern: incarnation)])
@@ -243,6 +252,10 @@ extension StateFile {
             try database.execute(
                 sql: "INSERT INTO machine VALUES (?, ?)",
                 arguments: [Int64(bitPattern: machine.host), Int64(bitPattern: machine.boot)])
+            for card in cards {
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO card VALUES (?)", arguments: [Int64(bitPattern: card)])
+            }
         }
     }
 

@@ -7,6 +7,8 @@ struct StateOwner: Hashable, Sendable {
     var node: String
     /// Unknown where an earlier release wrote it last.
     var machine: MachineID
+    /// Network cards of the machine; empty where none was known.
+    var cards: Set<UInt64> = []
 
     /// Nil when there is no file, or none that says so: opening it tells what is wrong with it.
     static func read(_ path: String) -> StateOwner? {
@@ -18,7 +20,8 @@ struct StateOwner: Hashable, Sendable {
             guard let node = try String.fetchOne(database, sql: "SELECT node FROM identity") else {
                 return nil
             }
-            return StateOwner(node: node, machine: try StateFile.machine(database))
+            return StateOwner(
+                node: node, machine: try StateFile.machine(database), cards: try StateFile.cards(database))
         }
     }
 
@@ -26,14 +29,18 @@ struct StateOwner: Hashable, Sendable {
     ///
     /// A file of another name that was used since this machine's last start is a mistake in a `--state-dir`, which is told
     /// and not repaired.
-    func foreignness(to name: String, on here: MachineID) -> String? {
-        let isElsewhere = machine.host != 0 && here.host != 0 && machine.host != here.host
+    ///
+    /// - Parameter cards: of this machine. One card in common makes it the same.
+    func foreignness(to name: String, on here: MachineID, cards: Set<UInt64> = []) -> String? {
+        let isElsewhere =
+            machine.host != 0 && here.host != 0 && machine.host != here.host
+            || !cards.isEmpty && !self.cards.isEmpty && cards.isDisjoint(with: self.cards)
         let isSameStart = machine.boot != 0 && machine.boot == here.boot
         if node != name {
             guard machine != .unknown, !isSameStart else { return nil }
             return "\(name) was started from a copy of the state directory of \(node); it has joined anew"
         }
-        guard isElsewhere else { return nil }
+        guard isElsewhere, !isSameStart else { return nil }
         return
             "\(name) was started from a copy of its state directory, made on another machine; it has joined anew"
     }
