@@ -20,6 +20,8 @@ package struct StreamStatus: Hashable, Sendable {
     /// When the source said last that the copy has everything; nil when it never did. A source that is heard says so every
     /// `digestInterval`, whatever it has to send.
     package var confirmedAt: Instant?
+    /// What this node writes began with a whole copy of what somebody wrote.
+    package var isInherited: Bool
     package var digest: UInt64
     /// Records that have not ended.
     package var count: Int
@@ -84,6 +86,7 @@ extension Replica {
             stream: stream, writer: copy.writer, epoch: copy.epoch, position: copy.position,
             isOwned: copy.isOwned, isComplete: copy.isComplete && !copy.isReplacing,
             confirmedAt: copy.confirmedAt,
+            isInherited: copy.isOwned && copy.isInherited,
             digest: copy.store.digest, count: copy.store.count - copy.store.held,
             bytes: copy.store.bytes + copy.removals.bytes, source: copy.feed?.source, followers: followers)
     }

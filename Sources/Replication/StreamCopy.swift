@@ -27,6 +27,8 @@ final class StreamCopy {
     /// This node writes, at the epoch of `position`.
     var isOwned = false
     var isReleased = false
+    /// What was written from here on began with a whole copy of what somebody wrote.
+    var isInherited = false
 
     /// What the copy has, perhaps of a transfer under way.
     var position = Position.zero

@@ -39,6 +39,7 @@ extension Replica {
         copy.isTold = true
         copy.feed = nil
         copy.forgetReported()
+        copy.isInherited = copy.isComplete && !copy.isReplacing && copy.position.sequence > 0
         if copy.isReplacing || !copy.isComplete {
             copy.settle()
         } else if copy.position.sequence > 0, copy.position.epoch != epoch {

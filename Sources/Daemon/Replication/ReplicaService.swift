@@ -19,6 +19,8 @@ final class ReplicaService {
     private var flushIsDue = false
     /// What another node's writes changed here, or what expired.
     var changed: ((StreamID, Changes) -> Void)?
+    /// The copy of a stream is as its writer's.
+    var synced: ((StreamID) -> Void)?
 
     init(links: ReplicaLinks, log: EventLog) {
         self.links = links
@@ -155,6 +157,7 @@ final class ReplicaService {
             case .reset: break
             case .synced(let stream, let position):
                 log.notice("replica", stream.name, "in step with its writer at \(position.epoch)")
+                synced?(stream)
             case .report(let text): log.warning("replica", me, text)
             }
         }

@@ -158,6 +158,7 @@ final class SharingCore {
 
     private func wire() {
         replica.changed = { [weak self] in self?.changed($0, $1) }
+        replica.synced = { [weak self] _ in self?.registrations?.tend() }
         history.write = { [weak self] writes in
             guard let self else { return }
             replica.write(.node(me.name), writes)

@@ -87,8 +87,10 @@ extension RegistrationSharing {
     private func retire(_ retired: RetiredRegistration, at now: Instant) {
         let changes = books[retired.address]?.book.supersede(by: retired.name, at: now) ?? []
         guard !changes.isEmpty else { return }
-        for change in changes { queue.withdraw(change.key, of: retired.address) }
+        for change in changes { books[retired.address]?.corrected[change.key] = now }
         write(changes, to: retired.address)
-        link.command(.sendevent(RegistrationInjection.unregister(retired.name))) { _ in }
+        // By the queue, which outlasts a connection.
+        _ = queue.offer(.absent(retired.name), mode: mode)
+        tend()
     }
 }

@@ -11,7 +11,7 @@ import Switch
 
 extension RegistrationSharing {
     /// Registrations looked at in one slice: about half a millisecond.
-    private static let sliceSize = 128
+    static let sliceSize = 128
     /// Between two slices; without a pause the loop would not look at its sockets.
     private static let slicePause: TimeAmount = .microseconds(200)
     /// Between two listings of one profile that nothing but doubt asks for, at least and at most.
@@ -43,6 +43,7 @@ extension RegistrationSharing {
                 return true
             }
         }
+        if auditSome(at: now) { return true }
         return offerSome(at: now)
     }
 
@@ -91,6 +92,13 @@ extension RegistrationSharing {
     }
 
     private func read(_ body: [UInt8], _ profile: String, _ number: UInt64, asked: Instant) {
+        read(body, profile) { [weak self] listing in
+            guard let self, books[profile]?.listing == number else { return }
+            listed(listing, profile, asked: asked)
+        }
+    }
+
+    func read(_ body: [UInt8], _ profile: String, _ then: @escaping (ListedRegistrations?) -> Void) {
         let (mode, now) = (mode, BootClock.now())
         let reading = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
             let listing = try RegistrationListing(
@@ -98,9 +106,10 @@ extension RegistrationSharing {
             return ListedRegistrations(listing, mode: mode)
         }
         reading.assumeIsolated().whenComplete { [weak self] result in
-            guard let self, books[profile]?.listing == number else { return }
-            if case .failure(let failure) = result { log.warning("registration", profile, "\(failure)") }
-            listed(try? result.get(), profile, asked: asked)
+            if case .failure(let failure) = result {
+                self?.log.warning("registration", profile, "\(failure)")
+            }
+            then(try? result.get())
         }
     }
 
@@ -110,6 +119,8 @@ extension RegistrationSharing {
         books[profile]?.nextListing = now + max(Self.listingPause, pause)
         if let listed {
             books[profile]?.book.finishListing(listed)
+            books[profile]?.isWitness = true
+            audited.insert(profile)
         } else {
             books[profile]?.book.failListing()
         }

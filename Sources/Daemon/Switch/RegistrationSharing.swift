@@ -26,10 +26,17 @@ final class RegistrationSharing {
     var seen: Set<UInt64> = []
     /// Listings asked for; each has its own number.
     var listings: UInt64 = 0
+    /// What profiles have of their own from another time is held against what is known.
+    var audits: [String: Audit] = [:]
+    /// Profiles of which nothing of the kind is left.
+    var audited: Set<String> = []
+    /// Copies whose end a profile in standby would not see, in the order they are due.
+    var endings = Endings()
     /// Profiles that run in the switch, or nil while they are not known.
-    private var profiles: Set<String>?
+    private(set) var profiles: Set<String>?
     private var timer: (due: Instant, task: Scheduled<Void>)?
     private(set) var isUp = false
+    private var wasUp = false
     private(set) var isStopped = false
 
     struct Book {
@@ -40,6 +47,10 @@ final class RegistrationSharing {
         var nextListing: Instant
         /// While the replica's registrations are taken over.
         var adoption: Adoption?
+        /// The book knows better than what the switch has from another time: others wrote it, or a listing.
+        var isWitness: Bool
+        /// Rows that were corrected a moment ago, and when.
+        var corrected: [RegistrationKey: Instant] = [:]
 
         /// Whether a listing is wanted that may be asked for.
         var wantsListing: Bool { book.wantsListing && listing == nil && adoption == nil }
@@ -103,6 +114,7 @@ final class RegistrationSharing {
             let name = placement.address.name
             let known = books[name]
             if !placement.isHere {
+                if known != nil { unaudit(name) }
                 books[name] = nil
             } else if known?.epoch != placement.epoch {
                 var book =
@@ -110,9 +122,12 @@ final class RegistrationSharing {
                     ?? RegistrationBook(
                         profile: name, settings: RegistrationBook.Settings(mode: mode))
                 book.beginAdoption(at: now)
+                let isInherited = replica.status(of: .address(name))?.isInherited == true
+                if known == nil { unaudit(name) }
                 books[name] = Book(
                     book: book, epoch: placement.epoch, listing: known?.listing, nextListing: now,
-                    adoption: Adoption(isInjected: pass?.streams.contains(.address(name)) == true))
+                    adoption: Adoption(isInjected: pass?.streams.contains(.address(name)) == true),
+                    isWitness: known?.isWitness ?? isInherited, corrected: known?.corrected ?? [:])
                 sliceSoon()
             }
         }
@@ -128,18 +143,23 @@ final class RegistrationSharing {
                 guard let registration = try? record.registration() else { continue }
                 _ = queue.offer(.present(registration), mode: mode)
             case .removed(.registration, let key):
-                guard let parts = Record.registrationName(ofKey: key) else { continue }
-                _ = queue.offer(
-                    .absent(
-                        RegistrationName(
-                            profile: name, user: parts.user, host: parts.host,
-                            contact: identity == .contact ? parts.discriminator : "",
-                            callID: identity == .callID ? parts.discriminator : "")), mode: mode)
-            // The switch ends its own copy by itself.
+                takeOut(key, of: name)
+            case .expired(.registration, let key):
+                if !endings.add(key, of: name, at: BootClock.now()) { unaudit(name) }
             case .put, .removed, .expired: break
             }
         }
-        pump()
+        if audited.contains(name) { pump() } else { tend() }
+    }
+
+    /// A registration of an address that is elsewhere is over.
+    func takeOut(_ key: [UInt8], of name: String) {
+        guard let parts = Record.registrationName(ofKey: key) else { return }
+        let gone = RegistrationName(
+            profile: name, user: parts.user, host: parts.host,
+            contact: identity == .contact ? parts.discriminator : "",
+            callID: identity == .callID ? parts.discriminator : "")
+        if !queue.offer(.absent(gone), mode: mode) { unaudit(name) }
     }
 
     func isWanted(_ profile: String) -> Bool { profiles?.contains(profile) ?? true }
@@ -149,16 +169,22 @@ final class RegistrationSharing {
     /// Another process than before keeps nothing of what it was told.
     func up(isRestarted: Bool, profiles: Set<String>) {
         isUp = true
+        let now = BootClock.now()
+        for name in books.keys {
+            // What waits takes rows out that a listing would still have.
+            books[name]?.nextListing = queue.isIdle ? now : now + Self.tableLag
+        }
+        if isRestarted || !wasUp { for name in audited.union(audits.keys) { unaudit(name) } }
+        wasUp = true
         self.profiles = profiles
         if isRestarted { queue.restarted() }
-        let now = BootClock.now()
-        for name in books.keys { books[name]?.nextListing = now }
         tend()
     }
 
     func down() {
         isUp = false
         queue.disconnected()
+        interruptAudits()
         for name in books.keys.sorted() where books[name]?.listing != nil {
             books[name]?.listing = nil
             books[name]?.book.failListing()
@@ -167,9 +193,10 @@ final class RegistrationSharing {
 
     /// A profile began: what it should know has to be told again.
     func profilesChanged(_ profiles: Set<String>) {
-        let isMore = !profiles.subtracting(self.profiles ?? []).isEmpty
+        let more = profiles.subtracting(self.profiles ?? [])
         self.profiles = profiles
-        if isMore { queue.restarted() }
+        for name in more { unaudit(name) }
+        if !more.isEmpty { queue.restarted() }
         tend()
     }
 
@@ -180,6 +207,7 @@ final class RegistrationSharing {
             // Of before the address came here: the switch knows better by now.
             for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
+            keep(changes, at: profile)
             for case .put(_, let registration, _) in changes { supersede(registration) }
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")
@@ -223,8 +251,10 @@ final class RegistrationSharing {
         let now = BootClock.now()
         for profile in books.keys.sorted() {
             write(books[profile]?.book.sweep(at: now) ?? [], to: profile)
-            if isUp, let held = books[profile], held.wantsListing, now >= held.nextListing { list(profile) }
+            if mayList(profile), let held = books[profile], now >= held.nextListing { list(profile) }
         }
+        tendAudits(at: now)
+        takeOutEnded(at: now)
         if isUp, queue.wantsEverything { beginPass() }
         pump()
         wake()
@@ -254,8 +284,11 @@ final class RegistrationSharing {
 
     private func wake() {
         var due = books.values.compactMap(\.book.nextDeadline).min()
-        for held in books.values where isUp && held.wantsListing {
+        for (profile, held) in books where mayList(profile) {
             due = min(due ?? held.nextListing, held.nextListing)
+        }
+        for next in [auditDeadline, endings.nextDeadline] {
+            if let next { due = min(due ?? next, next) }
         }
         if isUp, let slot = queue.nextDeadline { due = min(due ?? slot, slot) }
         guard let due else { return }

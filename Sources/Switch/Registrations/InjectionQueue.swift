@@ -119,6 +119,13 @@ package struct InjectionQueue: Sendable {
         if busy.contains(key) { blocked -= 1 }
     }
 
+    /// By contact only: the switch has a registration of this contact under another Call-ID.
+    package mutating func note(callID: String, for registration: Registration, mode: RegistrationMode) {
+        guard mode == .contact else { return }
+        let key = Key(profile: registration.profile, key: RegistrationKey(registration, mode: mode))
+        callIDs[key] = callID
+    }
+
     /// From now on everything there is will be offered; what asks for it later asks for another pass.
     package mutating func beginPass() {
         wantsEverything = false

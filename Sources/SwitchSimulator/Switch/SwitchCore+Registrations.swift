@@ -114,11 +114,11 @@ extension SwitchCore {
         }
     }
 
-    /// Every profile's expired rows; a standby of the whole module stops it (freeswitch-integration §6).
+    /// Expired rows of each profile that is not in standby (sofia.c: sofia_profile_worker_thread_run).
     mutating func sweepRegistrations() {
         agenda.note(.sweep, at: now + settings.sweep)
         let time = now.seconds
-        for profile in profiles {
+        for profile in profiles where !profile.isStandby {
             let name = profile.settings.name
             for row in registrations[name]?.remove(where: { $0.expires > 0 && $0.expires <= time }) ?? [] {
                 fireCustom(

@@ -6,6 +6,8 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import Replication
+import Switch
 import SwitchSimulator
 import Testing
 import Wire
@@ -146,6 +148,10 @@ final class SharedSite {
             ] { headers.append(name, value) }
             return SwitchEvent(headers: headers)
         }
+        try send(events)
+    }
+
+    private func send(_ events: [SwitchEvent]) throws {
         let done = Mailbox<Bool>()
         converse { link, end in
             for (place, event) in events.enumerated() {
@@ -157,6 +163,24 @@ final class SharedSite {
             }
         }
         _ = try #require(done.next { $0 })
+    }
+
+    /// The switch has these of its own, from another time: neither this node nor another knows of them.
+    func remembered(_ users: Range<Int>, host: String = "192.0.2.66") throws {
+        try send(
+            users.map { user in
+                RegistrationInjection.register(
+                    Registration(
+                        profile: Self.profile, user: "\(user)", host: "h",
+                        contact: "<sip:\(user)@\(host)>", callID: "old\(user)",
+                        expires: BootClock.now() + .seconds(3600)),
+                    at: BootClock.now(), origin: .init(address: "127.0.0.1", switchname: me.name),
+                    lateMargin: .seconds(60))
+            }.compactMap { $0 })
+        let seen = try eventually {
+            try users.allSatisfy { try api("sofia_contact alpha/\($0)@h").contains(host) }
+        }
+        try #require(seen)
     }
 
     /// How many registrations the switch lists.
