@@ -111,11 +111,13 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case room = 12
         /// The default route by the address's interface is gone: callers of other networks get no answer.
         case gateway = 13
+        /// The switch gives the limit service a wrong password, or does not reach it: its limited calls are refused.
+        case limits = 14
 
         package var readiness: Readiness {
             switch self {
             case .room: .ready
-            case .media, .replica, .database, .health, .disk: .degraded
+            case .media, .replica, .database, .health, .disk, .limits: .degraded
             case .unsettled, .alone: .unsettled
             case .link, .profile, .unanswered, .keeper, .gateway: .unserving
             case .interface: .unable
@@ -125,7 +127,8 @@ package struct Blocker: Hashable, Comparable, Sendable {
         var isOfNetwork: Bool {
             switch self {
             case .unsettled, .link, .interface, .alone: true
-            case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room, .gateway:
+            case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room, .gateway,
+                .limits:
                 false
             }
         }

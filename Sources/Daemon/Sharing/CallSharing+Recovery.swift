@@ -41,11 +41,17 @@ extension CallSharing {
             return
         }
         log.notice("recovery", address, "\(legs.count) legs are to be revived")
-        let settings = RecoveryRun.Settings(
+        var settings = RecoveryRun.Settings(
             plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
-        entry.run = RecoveryRun(legs: legs, profile: address, settings: settings, at: BootClock.now())
+        settings.patience = patience
+        let now = BootClock.now()
+        entry.run = RecoveryRun(
+            legs: legs, profile: address, settings: settings,
+            silence: forsaken[address].map { now - $0 } ?? .zero, at: now)
         held[address] = entry
         gather(address)
+        // The run asks again as long as it waits.
+        wake()
     }
 
     /// Says `recover` once more for an address held here whose calls are not being revived: no row is staged, so no call
@@ -109,13 +115,14 @@ extension CallSharing {
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
                 isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
             held[address]?.blindSince = nil
+            let waited = held[address]?.run?.waitsFor
             step(address, .local(local))
+            if let waits = held[address]?.run?.waitsFor, waits != waited { unable?() }
         } catch {
+            guard held[address]?.blindSince == nil else { return }
             log.warning("recovery", address, "the switch cannot be looked at: \(error)")
-            if held[address]?.blindSince == nil { held[address]?.blindSince = BootClock.now() }
-            loop.assumeIsolated().scheduleTask(in: Self.blindPause) { [weak self] in
-                if self?.held[address]?.run != nil { self?.gather(address) }
-            }
+            held[address]?.blindSince = BootClock.now()
+            unable?()
         }
     }
 

@@ -23,9 +23,8 @@ final class CallSharing {
 
     /// Legs looked at in one turn: a dump takes the switch a fraction of a millisecond.
     static let lookLimit = 64
-    /// Between two attempts to look at a switch before its calls are revived.
-    static let blindPause: TimeAmount = .milliseconds(500)
-    static let blindPatience: Duration = .seconds(2)
+    /// How long a switch that does not let itself be looked at is excused.
+    static let blindPatience: Duration = .seconds(1)
     let link: SwitchLink
     let replica: ReplicaService
     let history: RecoveryHistory
@@ -35,10 +34,14 @@ final class CallSharing {
     var held: [String: Held] = [:]
     /// Who has the addresses that are not here.
     var elsewhere: [String: String] = [:]
+    /// Since when nobody has an address, or nobody who is heard.
+    var forsaken: [String: Instant] = [:]
     /// Whether the switch told of all its channels since it was reached.
     private var isListed = false
     private var isListing = false
     let me: String
+    /// How long it is tried to bring calls back.
+    let patience: Duration
     var table: RecoveryTable?
     var runtime: String?
     var timer: (due: Instant, task: Scheduled<Void>)?
@@ -56,11 +59,15 @@ final class CallSharing {
     var partings: [String: Parting] = [:]
     /// One of them may go.
     var partingDone: (() -> Void)?
+    /// The switch was found unable to bring calls back now: whoever tells the node should look at it.
+    var unable: (() -> Void)?
 
     init(
-        me: String, link: SwitchLink, replica: ReplicaService, history: RecoveryHistory, log: EventLog
+        me: String, patience: Duration, link: SwitchLink, replica: ReplicaService,
+        history: RecoveryHistory, log: EventLog
     ) {
         self.me = me
+        self.patience = patience
         self.link = link
         self.replica = replica
         self.history = history
@@ -92,7 +99,7 @@ final class CallSharing {
     /// A run that cannot begin, because the switch answers nothing of use, is no excuse for serving nobody.
     func isReviving(_ address: String) -> Bool {
         if recovering[address] != nil { return true }
-        guard let entry = held[address], entry.run != nil else { return false }
+        guard let entry = held[address], let run = entry.run, run.waitsFor == nil else { return false }
         return entry.blindSince.map { BootClock.now() - $0 < Self.blindPatience } ?? true
     }
     /// Every leg with the limits it counts for.
@@ -103,6 +110,7 @@ final class CallSharing {
     func surveyed(_ survey: Survey) {
         for placement in survey.placements {
             let name = placement.address.name
+            defer { noteHolder(placement, heard: survey.heard) }
             if !placement.isHere {
                 withdraw(name, "the address went to another node")
                 if let holder = placement.holder, holder.name != me {
@@ -143,6 +151,34 @@ final class CallSharing {
         }
         replica.write(
             .address(address), ended.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
+    }
+
+    private func noteHolder(_ placement: Placement, heard: [String]) {
+        let name = placement.address.name
+        if let holder = placement.holder, holder.name == me || heard.contains(holder.name) {
+            forsaken[name] = nil
+        } else if forsaken[name] == nil {
+            forsaken[name] = BootClock.now()
+        }
+    }
+
+    /// What was to be revived here and is not in the switch a minute later is over, whatever kept it from coming back: nobody
+    /// may be told to revive it when the address moves next.
+    func dropGivenUp() {
+        guard let runtime, isListed else { return }
+        let now = BootClock.now()
+        for (name, entry) in held.sorted(by: { $0.key < $1.key })
+        where entry.run == nil && entry.runtime == runtime && recovering[name] == nil
+            && now - entry.since >= patience
+        {
+            let over = replicated(name).filter {
+                tracker.leg($0.uuid) == nil && !forgotten.contains($0.uuid, of: name)
+            }
+            guard !over.isEmpty else { continue }
+            log.notice("recovery", name, "\(over.count) legs that did not come back are given up")
+            replica.write(
+                .address(name), over.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
+        }
     }
 
     private func withdraw(_ address: String, _ why: String) {
@@ -305,7 +341,7 @@ extension RecoveryLoss {
     var isFinal: Bool {
         switch self {
         case .refused, .notStaged, .abandoned, .exists, .unanswered: false
-        case .impossible, .notRevived, .stuck, .ended, .vanished: true
+        case .impossible, .notRevived, .stuck, .ended, .vanished, .tooLate: true
         }
     }
 }

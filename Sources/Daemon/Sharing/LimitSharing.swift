@@ -20,8 +20,19 @@ final class LimitSharing {
     private var book: LimitBook
     private var departed: DepartedUsage
     private var passwordTold: Instant?
+    /// When the switch was asked because of a wrong password.
+    private var askedFor = Instant.zero
+    private static let askPause: Duration = .seconds(2)
     /// Told to operators.
     var trouble: ((String) -> Void)?
+    /// Somebody gave a wrong password: it may be our switch.
+    var refused: (() -> Void)?
+    static let moduleCheck = "module_exists mod_hiredis"
+    /// By the profile that `fsdns freeswitch config` prints.
+    static let ping = "hiredis_raw default ping"
+    static let unreached =
+        "FreeSWITCH does not reach the limit service with its password: calls with `limit hiredis` are refused (603); "
+        + "see hiredis.conf.xml in: fsdns freeswitch config"
     /// What our switch's mod_hash is told when it asks.
     private(set) var hashAnswer: [UInt8] = Array("-ERR no reply\n".utf8)
 
@@ -47,13 +58,16 @@ final class LimitSharing {
         }
     }
 
-    /// With `ignore-connect-fail` the switch lets every call pass while its password is wrong.
     private func refusedPassword(_ from: String) {
         let now = BootClock.now()
+        if now - askedFor >= Self.askPause {
+            askedFor = now
+            refused?()
+        }
         if let told = passwordTold, now - told < Self.passwordPause { return }
         passwordTold = now
         trouble?(
-            "the limit service refuses the password \(from) gives: limits by mod_hiredis are not kept there; see "
+            "the limit service refuses the password \(from) gives: calls with `limit hiredis` are refused there (603); see "
                 + "autoload_configs/hiredis.conf.xml and: fsdns doctor")
     }
 

@@ -34,6 +34,8 @@ final class Sharing: Sendable {
         var historyPath: String
         /// What the node must know of the switch.
         var report: @Sendable (SwitchReport) -> Void
+        /// How long calls nobody could revive are waited for.
+        var recoveryPatience = RecoveryRun.Settings().patience
         /// What operators should read: a link that is missing.
         var tell: @Sendable (ClusterEvent) -> Void = { _ in }
     }

@@ -41,6 +41,7 @@ extension SharingCore {
         guard runtime != nil, areProfilesKnown else { return [] }
         var blockers: [Blocker] = []
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
+        if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
         blockers += mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
         let now = BootClock.now()

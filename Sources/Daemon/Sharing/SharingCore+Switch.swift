@@ -90,6 +90,7 @@ extension SharingCore {
             watchAddresses()
             askForCapacity()
             askForPause()
+            askForLimits()
             askForMediaPorts()
             tellProfile()
             rehearse()
@@ -111,7 +112,7 @@ extension SharingCore {
     }
 
     /// Whether the switch would serve new callers at all.
-    private func askForPause() {
+    func askForPause() {
         guard let runtime else { return }
         link?.api(LocalSwitch.pauseCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
@@ -134,6 +135,28 @@ extension SharingCore {
         link.api("global_setvar fsdns_profile=\(profile)") { [weak self] result in
             if case .failure = result { self?.toldProfile = nil }
         }
+    }
+
+    /// Whether mod_hiredis reaches our limit service. With a wrong password it goes on with connections that are refused every
+    /// command, and refuses every call that has a limit.
+    func askForLimits() {
+        guard let runtime, parts.section.limitService != nil else { return }
+        // It may wait for a connection; meanwhile other commands are answered.
+        link?.bgapi(LimitSharing.moduleCheck) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            guard answer.text.hasPrefix("true") else { return tellLimits(nil) }
+            link?.bgapi(LimitSharing.ping) { [weak self] result in
+                guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+                tellLimits(answer.text.uppercased().contains("PONG") ? nil : LimitSharing.unreached)
+            }
+        }
+    }
+
+    private func tellLimits(_ why: String?) {
+        guard why != limitTrouble else { return }
+        limitTrouble = why
+        trouble(why ?? "FreeSWITCH's mod_hiredis reaches the limit service again")
+        watch?.serviceChanged()
     }
 
     /// Whether this switch's ports would collide with those of calls that are revived here.
@@ -193,7 +216,7 @@ extension SharingCore {
 
     /// Profiles come, go, or read their configuration again: looked at closely for some seconds, by `sofia status`, which
     /// tells of a profile that ends, and by OPTIONS, which tells of standby.
-    private func suspectProfiles() {
+    func suspectProfiles() {
         suspectUntil = BootClock.now() + Self.suspicion
         service?.probe.suspect()
         guard !isSuspecting else { return }
@@ -229,6 +252,7 @@ extension SharingCore {
 
     func down(_ why: String) {
         pauseTrouble = nil
+        limitTrouble = nil
         watch?.down(why)
         calls?.down()
         registrations?.down()
@@ -241,8 +265,10 @@ extension SharingCore {
         case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
         case "CUSTOM" where event.subclass == Self.profileStart: suspectProfiles()
         case "CUSTOM": registrations?.handle(event)
-        // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these.
-        case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML": suspectProfiles()
+        // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these. A module goes interface
+        // by interface, and a switch that is told to end says so once.
+        case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML", "MODULE_UNLOAD", "MODULE_LOAD", "SHUTDOWN":
+            suspectProfiles()
         default: calls?.handle(event)
         }
         watch?.numbersChanged()

@@ -11,6 +11,8 @@ import Wire
 /// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
 final class SharingCore {
     private static let profileInterval: TimeAmount = .seconds(5)
+    /// Nothing tells of `fsctl pause`, and a slave that is chosen must serve. The answer is a flag: some 50 µs.
+    private static let pauseInterval: TimeAmount = .milliseconds(500)
     /// Operators may tell the switch another number of sessions while it runs.
     private static let capacityInterval: TimeAmount = .seconds(15)
     private static let rehearsalInterval: TimeAmount = .seconds(10)
@@ -51,6 +53,8 @@ final class SharingCore {
     var toldProfile: (runtime: String, profile: String)?
     /// Settings of the switch that would harm revived calls; empty while they are not known.
     var mediaProblems: [MediaPorts.Problem] = []
+    /// Why calls with a limit of the limit service are refused.
+    var limitTrouble: String?
     /// Why the switch would serve no new caller at any address.
     var pauseTrouble: String?
     let outside: OutsideView
@@ -91,7 +95,8 @@ final class SharingCore {
                 interval: access.check, deadline: access.failedAfter, token: "\(parts.me)", link: link,
                 log: parts.log, report: parts.report)
             calls = CallSharing(
-                me: name, link: link, replica: replica, history: history, log: parts.log)
+                me: name, patience: parts.recoveryPatience, link: link, replica: replica,
+                history: history, log: parts.log)
             registrations = RegistrationSharing(
                 me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
@@ -150,7 +155,9 @@ final class SharingCore {
 
     private static var subscription: Subscription {
         Subscription(
-            names: CallTracker.eventNames + ["PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML"],
+            names: CallTracker.eventNames + [
+                "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML", "MODULE_UNLOAD", "MODULE_LOAD", "SHUTDOWN",
+            ],
             subclasses: RegistrationEvent.subclasses + [
                 Pulse.subclass, "fsdns::request", Self.profileStart,
             ])
@@ -180,8 +187,10 @@ final class SharingCore {
             publish(event)
             if event.kind == .recovered { limits.recovered(event.subject) }
         }
+        calls?.unable = { [weak self] in self?.suspectProfiles() }
         calls?.partingDone = { [weak self] in self?.watch?.serviceChanged() }
         limits.trouble = { [weak self] in self?.trouble($0) }
+        limits.refused = { [weak self] in self?.askForLimits() }
         calls?.revived = { [weak self] in self?.limits.adopt($0) }
         calls?.ended = { [weak self] in self?.limits.ended($0) }
     }
@@ -192,8 +201,15 @@ final class SharingCore {
         link?.start()
         console?.start()
         every(Self.profileInterval) { $0.lookAtProfiles() }
-        every(Self.capacityInterval) { $0.askForCapacity() }
-        every(Self.rowInterval) { $0.calls?.readRows() }
+        every(Self.pauseInterval) { $0.askForPause() }
+        every(Self.capacityInterval) {
+            $0.askForCapacity()
+            $0.askForLimits()
+        }
+        every(Self.rowInterval) {
+            $0.calls?.readRows()
+            $0.calls?.dropGivenUp()
+        }
         every(Self.dumpInterval) { $0.askForDump() }
         every(Self.settingsInterval) { $0.askForMediaPorts() }
         every(Self.lookInterval) { $0.calls?.lookCloser() }

@@ -96,7 +96,8 @@ package enum Recoverability: Hashable, Sendable, CustomStringConvertible {
         return leg.phase == .held ? .held : nil
     }
 
-    private static func obstacle(of leg: CallLeg, serviceAddress: String?) -> Obstacle? {
+    /// What keeps the leg itself from being taken over, whatever its partner is.
+    static func obstacle(of leg: CallLeg, serviceAddress: String?) -> Obstacle? {
         if leg.phase == .ringing { return .ringing }
         if leg.profile.isEmpty { return .notSIP }
         if leg.variables.isEmpty { return .notKnownYet }

@@ -37,6 +37,8 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
     case unanswered
     /// The recovery was given up: why.
     case abandoned(String)
+    /// Nobody had it for so long that whoever talked there has hung up.
+    case tooLate
 
     package var description: String {
         switch self {
@@ -50,6 +52,7 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
         case .vanished: "it came back and was gone"
         case .unanswered: "its peer has not answered the new switch yet"
         case .abandoned(let reason): "the recovery was given up: \(reason)"
+        case .tooLate: "no switch could revive it in time"
         }
     }
 }
@@ -76,22 +79,42 @@ package struct RecoveryPlan: Hashable, Sendable {
     package var batches: [[RecoverableCall]]
     /// Sorted by uuid.
     package var left: [Left]
+    /// Of those the ones whose peers can be told, one leg each.
+    package var farewells: [[RecoverableCall]]
 
     /// - Parameters:
     ///   - legs: of the address whose profile this is.
     ///   - local: facts about the switch, fresh.
+    ///   - isTooLate: nobody talks in these calls any more; their legs are only told that they are over.
     /// - Throws: when the switch must not be asked to revive anything now.
     package init(
-        legs: [CallLeg], profile: String, local: LocalSwitch, settings: Settings
+        legs: [CallLeg], profile: String, local: LocalSwitch, settings: Settings, isTooLate: Bool = false
     ) throws(RecoveryRefusal) {
         guard let known = local.profiles.first(where: { $0.name == profile }) else {
             throw .profileMissing(profile)
         }
         guard known.isRunning else { throw .profileNotRunning(profile, state: known.state) }
         if local.isPaused { throw .paused }
-        let (calls, left) = Self.sort(legs, profile: profile, local: local, settings: settings)
+        var (calls, left) = Self.sort(legs, profile: profile, local: local, settings: settings)
+        if isTooLate {
+            left += calls.flatMap(\.legs).map { Left(uuid: $0.uuid, reason: .tooLate) }
+            calls = []
+        }
         self.left = left.sorted { $0.uuid < $1.uuid }
         batches = Self.batches(calls.sorted(by: RecoverableCall.isMoreImportant), settings)
+        let lost = Set(left.map(\.uuid))
+        farewells = Self.batches(
+            legs.filter { lost.contains($0.uuid) && Self.canBeTold($0, profile, local, settings) }
+                .sorted { $0.uuid < $1.uuid }.map { RecoverableCall(legs: [$0], isFarewell: true) }, settings)
+    }
+
+    /// Whether the leg's peer can be told that its call is over: there is a dialog, and nothing of the call is in the switch.
+    private static func canBeTold(
+        _ leg: CallLeg, _ profile: String, _ local: LocalSwitch, _ settings: Settings
+    ) -> Bool {
+        let there = [leg.uuid, leg.partner ?? leg.uuid].contains { local.channels.contains($0) }
+        return !there && leg.profile == profile && SIPTag.repaired(leg) != nil
+            && Recoverability.obstacle(of: leg, serviceAddress: settings.serviceAddress) == nil
     }
 
     private static func sort(

@@ -25,6 +25,7 @@ extension RecoveryRun {
     private mutating func recovered(_ output: [UInt8]?, at now: Instant, _ effects: inout [Effect]) {
         lastRecover = now
         let line = output.map { LocalSwitch.line($0) } ?? ""
+        isTableClean = line.hasPrefix("Recovered ") || line.hasPrefix("No sessions")
         if line.hasPrefix("Invalid Profile") {
             let loss = RecoveryLoss.refused(.profileMissing(profile))
             for (uuid, fate) in fates where fate == .waiting || fate == .staged { fates[uuid] = .lost(loss) }

@@ -10,8 +10,9 @@ import Replication
 package struct RecoveryRun: Sendable {
     package struct Settings: Hashable, Sendable {
         package var plan: RecoveryPlan.Settings
-        /// How long a refusal (profile not running yet, switch paused) or a restart is waited out.
-        package var patience: Duration = .seconds(10)
+        /// How long a refusal (profile not running yet, switch paused) or a restart is waited out, counted from when nobody had
+        /// the calls any more: whoever can, has hung up by then.
+        package var patience: Duration = .seconds(60)
         /// How often facts are asked for meanwhile.
         package var inspectInterval: Duration = .milliseconds(250)
         /// How long the rows may take to be written.
@@ -110,6 +111,10 @@ package struct RecoveryRun: Sendable {
     var phase: Phase = .waiting
     /// Until when facts are waited for.
     var patienceEnds: Instant
+    /// Nothing is revived: there was nobody for too long.
+    let isTooLate: Bool
+    /// What was staged has been read by the switch, which deletes it.
+    var isTableClean = true
     /// When the phase is over without an answer.
     var deadline: Instant?
     var refusal: RecoveryRefusal?
@@ -130,18 +135,25 @@ package struct RecoveryRun: Sendable {
     var restarts = 0
     var number = 0
 
-    /// - Parameter legs: newest state of every leg of the address, from the replica.
-    package init(legs: [CallLeg], profile: String, settings: Settings, at now: Instant) {
+    /// - Parameters:
+    ///   - legs: newest state of every leg of the address, from the replica.
+    ///   - silence: how long nobody had them before.
+    package init(
+        legs: [CallLeg], profile: String, settings: Settings, silence: Duration = .zero, at now: Instant
+    ) {
+        isTooLate = silence >= settings.patience
         self.legs = legs
         self.profile = profile
         self.settings = settings
         began = now
-        patienceEnds = now + settings.patience
+        patienceEnds = now + (isTooLate ? settings.patience : settings.patience - max(.zero, silence))
         deadline = now
         for leg in legs { fates[leg.uuid] = .waiting }
     }
 
     package var isFinished: Bool { phase == .finished }
+    /// Why the switch cannot begin, when it was asked and that was the answer.
+    package var waitsFor: RecoveryRefusal? { phase == .waiting ? refusal : nil }
     /// When to give `.tick`; nil when the run is over.
     package var nextDeadline: Instant? { isFinished ? nil : deadline }
     /// Core-UUID of the switch the run works with.
@@ -178,14 +190,16 @@ package struct RecoveryRun: Sendable {
         // What came and ended, or cannot come, stays so in whichever process.
         let open = legs.filter { fates[$0.uuid] == .waiting }
         do {
-            let plan = try RecoveryPlan(legs: open, profile: profile, local: local, settings: settings.plan)
+            let plan = try RecoveryPlan(
+                legs: open, profile: profile, local: local, settings: settings.plan, isTooLate: isTooLate)
             refusal = nil
-            batches = plan.batches
+            // The living first.
+            batches = plan.batches + plan.farewells
             for left in plan.left {
                 fates[left.uuid] = left.reason == .exists ? .existed : .lost(left.reason)
             }
-            let count = batches.reduce(0) { $0 + $1.reduce(0) { $0 + $1.legs.count } }
-            effects.append(.report(.began(legs: count, batches: batches.count, left: plan.left.count)))
+            let count = plan.batches.reduce(0) { $0 + $1.reduce(0) { $0 + $1.legs.count } }
+            effects.append(.report(.began(legs: count, batches: plan.batches.count, left: plan.left.count)))
             next(at: now, &effects)
         } catch {
             if refusal != error { effects.append(.report(.waiting(error))) }
@@ -233,7 +247,9 @@ package struct RecoveryRun: Sendable {
             deadline = now + settings.confirmDelay
             return confirmed(at: now)
         }
-        for call in current { for leg in call.legs { fates[leg.uuid] = .staged } }
+        for call in current where !call.isFarewell {
+            for leg in call.legs { fates[leg.uuid] = .staged }
+        }
         stage(for: local, attempt: 1, at: now, &effects)
     }
 
@@ -241,6 +257,10 @@ package struct RecoveryRun: Sendable {
     private mutating func stillOpen(_ calls: [RecoverableCall], _ fate: Fate) -> [RecoverableCall] {
         var open: [RecoverableCall] = []
         for call in calls {
+            if call.isFarewell {
+                open.append(call)
+                continue
+            }
             if call.legs.allSatisfy({ fates[$0.uuid] == fate }) {
                 open.append(call)
                 continue
@@ -261,6 +281,7 @@ package struct RecoveryRun: Sendable {
             rows: current.flatMap { $0.rows(for: local.coreUUID) })
         phase = .staging(number, attempt: attempt)
         deadline = now + settings.stagingTimeout
+        isTableClean = false
         effects.append(.stage(stage))
     }
 
@@ -283,7 +304,9 @@ package struct RecoveryRun: Sendable {
         if attempt < settings.stagingAttempts, !current.isEmpty {
             return stage(for: local, attempt: attempt + 1, at: now, &effects)
         }
-        for call in current { for leg in call.legs { fates[leg.uuid] = .lost(.notStaged(failure)) } }
+        for call in current where !call.isFarewell {
+            for leg in call.legs { fates[leg.uuid] = .lost(.notStaged(failure)) }
+        }
         next(at: now, &effects)
     }
 
@@ -293,16 +316,17 @@ package struct RecoveryRun: Sendable {
         for (uuid, fate) in fates where fate == .waiting || fate == .staged {
             fates[uuid] = .lost(.abandoned(reason))
         }
-        // Nothing of it may be left for somebody's `sofia recover`.
-        if let local {
-            number += 1
-            effects.append(
-                .stage(Stage(number: number, profile: profile, runtime: local.coreUUID, rows: [])))
-        }
+        isTableClean = false
         finish(at: now, &effects)
     }
 
     mutating func finish(at now: Instant, _ effects: inout [Effect]) {
+        // Nothing of it may be left for somebody's `sofia recover`.
+        if !isTableClean, let local {
+            number += 1
+            effects.append(
+                .stage(Stage(number: number, profile: profile, runtime: local.coreUUID, rows: [])))
+        }
         phase = .finished
         deadline = nil
         effects.append(.finished(RecoverySummary(self, at: now)))

@@ -5,10 +5,13 @@ import Replication
 package struct RecoverableCall: Hashable, Sendable {
     /// The originator of the bridge first; never more than two.
     package var legs: [CallLeg]
+    /// A leg whose call is lost: it is brought back only to be hung up, so that its peer hears BYE instead of nothing.
+    package var isFarewell: Bool
 
-    package init(legs: [CallLeg]) {
-        precondition((1...2).contains(legs.count))
+    package init(legs: [CallLeg], isFarewell: Bool = false) {
+        precondition((1...2).contains(legs.count) && (!isFarewell || legs.count == 1))
         self.legs = legs
+        self.isFarewell = isFarewell
     }
 
     /// The highest `fsdns_priority` of its legs, a whole number that a dialplan may set; 0 without one.
@@ -41,7 +44,8 @@ package struct RecoverableCall: Hashable, Sendable {
         legs.enumerated().map { index, leg in
             let partner = legs.count == 2 ? legs[1 - index].uuid : nil
             let metadata = RecoverySynthesis(
-                leg: leg, partner: partner, isOriginator: partner != nil && index == 0
+                leg: leg, partner: partner, isOriginator: partner != nil && index == 0,
+                isFarewell: isFarewell
             ).metadata
             return RecoveryRow(
                 runtimeUUID: leg.runtime == runtime || leg.runtime.isEmpty ? Self.otherRuntime : leg.runtime,
@@ -59,7 +63,11 @@ struct RecoverySynthesis {
     let leg: CallLeg
     let partner: String?
     let isOriginator: Bool
+    var isFarewell = false
 
+    /// What a peer is told whose call is lost.
+    private static let farewell = RecoveryMetadata.Application(
+        name: "hangup", data: "NORMAL_TEMPORARY_FAILURE")
     /// Elements of `<caller_profile>` and the `Caller-` headers they come from.
     private static let profileFields = [
         ("username", "Username"), ("dialplan", "Dialplan"), ("caller_id_name", "Caller-ID-Name"),
@@ -147,7 +155,7 @@ struct RecoverySynthesis {
 
     /// What a leg alone goes on with: the current application begins anew, and the rest of its extension follows.
     private var applications: String {
-        let applications = ApplicationVariables.read(leg).map {
+        let applications = (isFarewell ? [Self.farewell] : ApplicationVariables.read(leg)).map {
             "<application app_name=\"\(escaped($0.name))\" app_data=\"\(escaped($0.data))\"/>"
         }
         return "<extension name=\"r\" number=\"r\">\(applications.joined())</extension>"

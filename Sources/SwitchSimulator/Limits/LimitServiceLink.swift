@@ -131,10 +131,10 @@ private final class LimitConnection {
                 let (query, timeout) = waiting.removeFirst()
                 timeout.cancel()
                 if let query {
-                    driver.limitAnswered(query, reply.value)
+                    driver.limitAnswered(query, reply.value, isError: reply.isError)
                 } else if case .error(let text) = reply {
+                    // mod_hiredis goes on with the connection all the same.
                     driver.log.warning("limit service refuses the password: \(text)")
-                    channel?.close(promise: nil)
                 }
             }
         } catch {

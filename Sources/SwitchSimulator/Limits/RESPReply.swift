@@ -15,6 +15,8 @@ enum RESPReply: Hashable, Sendable {
         }
     }
 
+    var isError: Bool { if case .error = self { true } else { false } }
+
     struct Failure: Error, Hashable {
         var reason: String
     }

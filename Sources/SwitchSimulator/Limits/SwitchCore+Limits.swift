@@ -102,10 +102,18 @@ extension SwitchCore {
         return "\(rule.id)_\(now.seconds / Int64(interval))"
     }
 
-    /// The limit service's answer; nil when it cannot be reached, and calls then pass (`ignore-connect-fail`).
-    package mutating func limitAnswered(_ query: LimitQuery, _ value: Int?, at now: Timestamp) {
+    /// The limit service's answer; nil when it cannot be reached, and calls then pass (`ignore-connect-fail`), or when it
+    /// answered with an error, and calls then do not (hiredis_profile.c: hiredis_profile_execute).
+    package mutating func limitAnswered(
+        _ query: LimitQuery, _ value: Int?, isError: Bool = false, at now: Timestamp
+    ) {
         advance(to: now)
         switch query.purpose {
+        case .raw(let ticket):
+            let words = query.command.joined(separator: " ")
+            emit(
+                .reply(
+                    ticket, value == nil ? "-ERR hiredis_raw default \(words) Command not found!\n" : "PONG"))
         case .show(let ticket): emit(.reply(ticket, "\(value ?? -1)"))
         case .release, .expire: return
         case .check(let uuid, let rule):
@@ -117,6 +125,7 @@ extension SwitchCore {
                 }
                 return
             }
+            if isError { return refuse(uuid, 603, "Decline", .rejected) }
             if let value, rule.interval != nil, value == 1 {
                 emit(
                     .limit(

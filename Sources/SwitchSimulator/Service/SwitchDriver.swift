@@ -120,8 +120,8 @@ final class SwitchDriver {
         carryOut()
     }
 
-    func limitAnswered(_ query: LimitQuery, _ value: Int?) {
-        core.limitAnswered(query, value, at: now)
+    func limitAnswered(_ query: LimitQuery, _ value: Int?, isError: Bool = false) {
+        core.limitAnswered(query, value, isError: isError, at: now)
         carryOut()
     }
 

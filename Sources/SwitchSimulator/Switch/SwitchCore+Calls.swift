@@ -147,6 +147,9 @@ extension SwitchCore {
             fireExecute(application, on: uuid)
             return
         case "bridge": return placeCall(for: uuid)
+        case "hangup":
+            note(application, on: uuid)
+            return hangUp(uuid, HangupCause(named: application.data) ?? .normal, how: .sent)
         default: break
         }
         proceed(uuid, at: step + 1)

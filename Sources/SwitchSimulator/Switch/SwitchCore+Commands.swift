@@ -55,6 +55,9 @@ extension SwitchCore {
         case "global_setvar": return setGlobal(call.arguments)
         case "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_exists", "hupall": return channelCommand(call)
         case "limit_usage", "limit_hash_usage", "hash_dump", "hash", "hash_remote": return limitCommand(call)
+        case "hiredis_raw" where settings.limitService != nil && call.words.first == "default":
+            emit(.limit(LimitQuery(purpose: .raw(call.ticket), command: Array(call.words.dropFirst()))))
+            return nil
         case "alias", "complete", "console_complete": return consoleCommand(call)
         case "system", "bg_system":
             guard !call.arguments.isEmpty else { return "-USAGE: <command>\n" }

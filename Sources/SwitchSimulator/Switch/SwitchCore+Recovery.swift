@@ -174,6 +174,8 @@ extension SwitchCore {
 
     /// The channel's own thread starts a little later and tells what the channel was when it was made.
     mutating func announceRevived(_ leg: Leg) {
+        // Its peer was quicker than a millisecond, and it has hung up since.
+        guard channels[leg.uuid]?.hangupCause == nil, channels[leg.uuid] != nil else { return }
         var channel = leg
         channel.state = .initial
         channel.shownNumber = (channel.revival?.partner == nil ? Leg.State.execute : .reset).number

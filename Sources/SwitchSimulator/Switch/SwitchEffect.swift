@@ -54,6 +54,8 @@ package struct LimitQuery: Hashable, Sendable {
         case release
         /// An operator waits for the answer.
         case show(Ticket)
+        /// `hiredis_raw`: an operator wants to see whether the service answers.
+        case raw(Ticket)
         /// The window of a rate is being given an end.
         case expire
     }

@@ -236,7 +236,8 @@ struct SwitchCheck {
         }
         return .wrong(
             "mod_hiredis",
-            "does not reach the limit service with its password: its limits let every call pass",
+            "does not reach the limit service with its password: with a wrong one, calls that have a limit are refused (603); "
+                + "while the node service is down, they all pass",
             fix: "start the node service; if it runs, the password is another: "
                 + fix("autoload_configs/hiredis.conf.xml, in <profiles>"))
     }

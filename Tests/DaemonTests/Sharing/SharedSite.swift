@@ -31,16 +31,20 @@ final class SharedSite {
     private let options: SwitchOptions
     private(set) var eventSocket: Endpoint
 
-    /// - Parameter number: of the machine; it has an address of its own on the loopback network.
+    /// - Parameters:
+    ///   - number: of the machine; it has an address of its own on the loopback network.
+    ///   - limitPassword: what the switch says to the limit service, where the right word is `right`; nil for no such service.
     init(
-        _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon"
+        _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon",
+        recoveryPatience: Duration = .seconds(60), limitPassword: String? = nil
     ) throws {
         me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
         journal = EventJournal(node: name)
         let own = try #require(IPAddress("127.83.7.\(number)"))
         // A port of this process's own, so that two runs do not meet.
         place = Endpoint(ip: own, port: 20_000 + UInt16(getpid() % 20_000))
-        let settings = SwitchSettings(
+        let limits = Endpoint(ip: own, port: place.port + 100)
+        var settings = SwitchSettings(
             switchname: name, databaseDirectory: directory.path,
             profiles: [
                 SwitchSettings.Profile(
@@ -49,24 +53,33 @@ final class SharedSite {
                 SwitchSettings.Profile(
                     name: Self.other, ip: "127.83.7.201", port: place.port + UInt16(number), isStandby: true),
             ])
+        if let limitPassword {
+            settings.limitService = .init(
+                endpoint: SIPEndpoint(ip: "\(own)", port: limits.port), password: limitPassword)
+        }
         options = SwitchOptions(settings: settings, eventSocket: SIPEndpoint(ip: "\(own)", port: 0))
         let endings = endings
         phone = SwitchService(options, log: Self.quiet(name)) { endings.put($0) }
         let port = try phone.start().port
         eventSocket = Endpoint(ip: own, port: port)
         let reports = reports
-        sharing = try Sharing(
-            Sharing.Parts(
-                loop: group.next(), me: me,
-                key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
-                section: SwitchSection(
-                    freeswitch: .eventSocket(
-                        SwitchAccess(
-                            endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
-                passwords: Sharing.Passwords(freeswitch: password), limitRules: LimitRules(),
-                program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
-                log: EventLog.silent, journal: journal,
-                historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) }))
+        var parts = Sharing.Parts(
+            loop: group.next(), me: me,
+            key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
+            section: SwitchSection(
+                freeswitch: .eventSocket(
+                    SwitchAccess(
+                        endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
+            passwords: Sharing.Passwords(freeswitch: password), limitRules: LimitRules(),
+            program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
+            log: EventLog.silent, journal: journal,
+            historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) })
+        parts.recoveryPatience = recoveryPatience
+        if limitPassword != nil {
+            parts.section.limitService = ListenerSettings(endpoint: limits, passwordFile: "")
+            parts.passwords.limitService = "right"
+        }
+        sharing = try Sharing(parts)
         sharing.listen(at: [place])
         sharing.start()
     }

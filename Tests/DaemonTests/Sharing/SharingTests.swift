@@ -146,11 +146,32 @@ struct SharingTests {
 
     @Test("a switch that is paused is told to the node") func paused() throws {
         let (one, _) = try pair()
+        let clock = ContinuousClock()
+        let start = clock.now
         #expect(try one.api("fsctl pause").contains("+OK"))
         #expect(
             one.reports.next { $0.blockers.first?.text.hasPrefix("FreeSWITCH is paused") == true } != nil)
+        // Nothing tells of it; a slave that is paused must not be chosen for long.
+        #expect(clock.now - start < .seconds(3))
         #expect(try one.api("fsctl resume").contains("+OK"))
         #expect(one.reports.next { $0.blockers.isEmpty } != nil)
+    }
+
+    @Test(
+        "a switch that gives the limit service a wrong password is told to the node, one with the right one is not"
+    )
+    func limitPassword() throws {
+        let wrong = try SharedSite("fs1", number: 1, limitPassword: "wrong")
+        #expect(
+            wrong.reports.next { report in
+                report.blockers.contains {
+                    $0.kind == .limits && $0.text.hasPrefix("FreeSWITCH does not reach the limit service")
+                }
+            } != nil)
+        let right = try SharedSite("fs2", number: 2, limitPassword: "right")
+        #expect(right.reports.next { $0.health == .healthy } != nil)
+        #expect(try right.api("hiredis_raw default ping") == "PONG")
+        #expect(try !eventually(within: 1) { right.reports.next(within: 0) { !$0.blockers.isEmpty } != nil })
     }
 
     @Test("why the switch is not reached is told to the node") func unreached() throws {

@@ -1,0 +1,66 @@
+import Cluster
+import Consensus
+import Testing
+import Wire
+
+@testable import Daemon
+
+/// No switch can bring the calls back for a while, or ever.
+@Suite("Calls that nobody can revive at once", .serialized)
+struct GivenUpTests {
+    /// Two machines that know each other; the first has the address and three calls.
+    private func pair(_ patience: Duration) throws -> (SharedSite, SharedSite) {
+        let one = try SharedSite("fs1", number: 8, recoveryPatience: patience)
+        let two = try SharedSite("fs2", number: 9, recoveryPatience: patience)
+        one.meet(two)
+        for site in [one, two] {
+            #expect(site.reports.next { $0.health == .healthy } != nil)
+            try site.told(one.me, epoch: 1, members: [one.me, two.me])
+        }
+        #expect(try one.api("simulator load parked 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 3 })
+        #expect(try one.api("simulator load stop").contains("+OK"))
+        return (one, two)
+    }
+
+    @Test("a taker that is paused says so at once, and revives them when it is let on") func paused() throws {
+        let (one, two) = try pair(.seconds(60))
+        #expect(try two.api("fsctl pause").contains("+OK"))
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(
+            two.reports.next { report in
+                report.reviving.isEmpty && report.addresses.contains { $0.address == SharedSite.profile }
+                    && report.blockers.contains { $0.text.hasPrefix("FreeSWITCH is paused") }
+            } != nil)
+        #expect(try !eventually(within: 11) { try !two.recoveries().isEmpty })
+        #expect(try two.api("fsctl resume").contains("+OK"))
+        #expect(try eventually(within: 2) { try two.api("show channels count").contains("3 total") })
+        #expect(try eventually { try two.recoveries().first?.recovered == 3 })
+    }
+
+    @Test("what did not come back in time is given up everywhere, and nobody revives it later") func tooLong()
+        throws
+    {
+        let (one, two) = try pair(.seconds(2))
+        #expect(try two.api("fsctl pause").contains("+OK"))
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(try eventually { try two.recoveries().first?.lost.count == 3 })
+        #expect(try eventually(within: 10) { try one.calls().isEmpty && two.calls().isEmpty })
+        #expect(try two.api("fsctl resume").contains("+OK"))
+        #expect(try !eventually(within: 1) { try !two.api("show channels count").contains("0 total") })
+    }
+
+    @Test("what nobody had for too long is told that it is over, and not revived") func forsaken() throws {
+        let (one, two) = try pair(.seconds(1))
+        for site in [one, two] { try site.told(nil, epoch: 2, members: [one.me, two.me]) }
+        #expect(try !eventually(within: 1.2) { try !two.recoveries().isEmpty })
+        for site in [one, two] { try site.told(two.me, epoch: 3, members: [one.me, two.me]) }
+        #expect(try eventually { try two.recoveries().first?.lost.count == 3 })
+        #expect(
+            Set(try two.recoveries().flatMap(\.lost).map(\.reason)) == [
+                "no switch could revive it in time"
+            ])
+        #expect(try eventually { try two.calls().isEmpty && one.calls().isEmpty })
+        #expect(try two.api("show channels count").contains("0 total"))
+    }
+}
