@@ -96,7 +96,16 @@ extension Node {
                         + "network, \(grant.holder.name) holds it behind \(Station.text(own.hardware))")
             }
         }
-        return warnings
+        return warnings + limitWarnings(in: state, at: now)
+    }
+
+    /// Masters whose switches refuse calls because of their limits; slaves are told with all that keeps them from being ready.
+    private func limitWarnings(in state: ControlState, at now: Instant) -> [String] {
+        state.members.compactMap { member in
+            guard isHeard(member.holder, at: now), !state.slaves.contains(member.name) else { return nil }
+            let limits = view(of: member.holder, at: now)?.blockers.first { $0.kind == .limits }
+            return limits.map { "\(member.name): \($0.text)" }
+        }
     }
 
     private func diskWarnings(in state: ControlState, at now: Instant) -> [String] {

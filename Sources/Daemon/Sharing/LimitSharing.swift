@@ -31,8 +31,7 @@ final class LimitSharing {
     /// By the profile that `fsdns freeswitch config` prints.
     static let ping = "hiredis_raw default ping"
     static let unreached =
-        "FreeSWITCH does not reach the limit service with its password: calls with `limit hiredis` are refused (603); "
-        + "see hiredis.conf.xml in: fsdns freeswitch config"
+        "FreeSWITCH is refused by the limit service: `limit hiredis` calls get 603 (password? fsdns doctor)"
     /// What our switch's mod_hash is told when it asks.
     private(set) var hashAnswer: [UInt8] = Array("-ERR no reply\n".utf8)
 

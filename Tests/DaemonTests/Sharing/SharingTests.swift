@@ -165,7 +165,7 @@ struct SharingTests {
         #expect(
             wrong.reports.next { report in
                 report.blockers.contains {
-                    $0.kind == .limits && $0.text.hasPrefix("FreeSWITCH does not reach the limit service")
+                    $0.kind == .limits && $0.text.hasPrefix("FreeSWITCH is refused by the limit service")
                 }
             } != nil)
         let right = try SharedSite("fs2", number: 2, limitPassword: "right")
