@@ -178,12 +178,20 @@ extension CallSharing {
     func finish(_ address: String, _ summary: RecoverySummary) {
         guard let entry = held[address] else { return }
         held[address]?.run = nil
+        if entry.isTelling {
+            held[address]?.isTelling = false
+            log.notice(
+                "recovery", address, "peers of calls that were given up were told, as far as they listen")
+            return
+        }
+        let refused = givenUp(entry, summary)
         let waiting = summary.lost.filter { $0.reason == .unanswered }.map(\.uuid)
         for uuid in summary.recovered + waiting {
             if let leg = tracker.leg(uuid) { revived?(leg) }
         }
         // What another switch might still revive stays.
-        let gone = summary.lost.filter { $0.reason.isFinal }
+        let untold = replicated(address).filter { refused.contains($0.uuid) }
+        let gone = summary.lost.filter { $0.reason.isFinal || refused.contains($0.uuid) }
         replica.write(
             .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
         history.add(summary, entry.placement)
@@ -192,6 +200,27 @@ extension CallSharing {
             ClusterEvent(
                 .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
                 epoch: entry.placement.epoch))
+        tell(untold, of: address)
+    }
+
+    /// What the switch here could not revive in time, nobody will.
+    private func givenUp(_ entry: Held, _ summary: RecoverySummary) -> Set<String> {
+        guard BootClock.now() - entry.since >= patience else { return [] }
+        return Set(
+            summary.lost.filter { if case .refused = $0.reason { true } else { false } }.map(\.uuid))
+    }
+
+    /// Should the switch be able to speak soon, their peers hear BYE.
+    private func tell(_ legs: [CallLeg], of address: String) {
+        guard !legs.isEmpty, let entry = held[address] else { return }
+        var settings = RecoveryRun.Settings(
+            plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
+        settings.patience = patience
+        held[address]?.run = RecoveryRun(
+            legs: legs, profile: address, settings: settings, silence: patience, at: BootClock.now())
+        held[address]?.isTelling = true
+        gather(address)
+        wake()
     }
 
     func wake() {

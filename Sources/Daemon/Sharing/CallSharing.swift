@@ -14,6 +14,8 @@ final class CallSharing {
         var since: Instant
         /// Nil once its calls are revived, or there was nothing to revive.
         var run: RecoveryRun?
+        /// The run only tells peers that their calls were given up.
+        var isTelling = false
         var isGathering = false
         /// Since when the switch does not let itself be looked at, which the run waits for.
         var blindSince: Instant?
@@ -86,11 +88,12 @@ final class CallSharing {
     /// Calls on an address held here, those that are being revived among them.
     func callCount(on address: String, of counts: CallCounts) -> Int {
         let here = counts.profiles.first { $0.profile == address }?.calls ?? 0
-        return max(here, held[address]?.run == nil ? 0 : 1)
+        let revives = held[address].map { $0.run != nil && !$0.isTelling } ?? false
+        return max(here, revives ? 1 : 0)
     }
     /// How many calls of an address another switch could revive now.
     func recoverableCount(on placement: Placement) -> Int { lines(placement).count(where: \.isRecoverable) }
-    var isReviving: Bool { held.values.contains { $0.run != nil } }
+    var isReviving: Bool { held.values.contains { $0.run != nil && !$0.isTelling } }
     /// What the switch says of itself; it may say otherwise later.
     func admit(sessions: UInt32) { tracker.admit(sessions: sessions) }
     /// How much of each limit of mod_hash the legs here can have in use.
@@ -99,7 +102,9 @@ final class CallSharing {
     /// A run that cannot begin, because the switch answers nothing of use, is no excuse for serving nobody.
     func isReviving(_ address: String) -> Bool {
         if recovering[address] != nil { return true }
-        guard let entry = held[address], let run = entry.run, run.waitsFor == nil else { return false }
+        guard let entry = held[address], let run = entry.run, run.waitsFor == nil, !entry.isTelling else {
+            return false
+        }
         return entry.blindSince.map { BootClock.now() - $0 < Self.blindPatience } ?? true
     }
     /// Every leg with the limits it counts for.
