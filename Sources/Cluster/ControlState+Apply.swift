@@ -32,7 +32,7 @@ extension ControlState {
         case .playbook(let command): applied = apply(command, wall: stamped.wall, at: epoch)
         case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
         case .ttlServed: applied = noteTTLServed(at: epoch)
-        case .forget(let holder): applied = forget(holder, at: epoch)
+        case .forget(let holder): applied = forget(holder, wall: stamped.wall, at: epoch)
         case .recoverQuorum(let lost): applied = giveUp(lost, at: epoch)
         case .asked(let asked):
             applied =
@@ -136,9 +136,10 @@ extension ControlState {
         return nil
     }
 
-    private mutating func forget(_ holder: Holder, at epoch: Epoch) -> Applied {
+    private mutating func forget(_ holder: Holder, wall: WallTime?, at epoch: Epoch) -> Applied {
         if let obstacle = obstacle(toForgetting: holder) { return .refused(obstacle) }
         members.removeAll { $0.holder == holder }
+        revoked = Revocation.adding(Revocation(name: holder.name, at: wall), to: revoked)
         forgotten = Array(
             ((forgotten ?? []).filter { $0 != holder.member } + [holder.member]).suffix(Limits.nodes))
         return .done(

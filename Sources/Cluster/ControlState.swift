@@ -32,6 +32,8 @@ package struct ControlState: Hashable, Sendable, Codable {
     /// Members that an operator gave up to recover the quorum: what they know may contradict what was agreed since, so they
     /// must never come back as what they were. Nil for none.
     package var givenUp: [MemberID]?
+    /// Names that were forgotten, the newest last: their certificates of before count no more. Nil for none.
+    package var revoked: [Revocation]?
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
         format = 1

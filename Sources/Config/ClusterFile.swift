@@ -24,6 +24,8 @@ package struct ClusterFile: Hashable, Sendable {
     package var limitRules: LimitRules
     /// Absolute path of the list of programs that playbooks may run; nil where they may run none.
     package var programsFile: String?
+    /// What ends of links show each other beside the key; nil where the key alone is the proof.
+    package var certificates: LinkCertificateFiles?
     /// What is allowed but probably not meant, sorted.
     package var warnings: [Problem]
 
@@ -46,6 +48,9 @@ package struct ClusterFile: Hashable, Sendable {
         }
         if let limitService {
             files.append(SecretFile(use: .limitService, path: limitService.passwordFile))
+        }
+        if let certificates {
+            files.append(SecretFile(use: .linkCertificate, path: certificates.certificateFile))
         }
         return files
     }
@@ -154,6 +159,8 @@ package struct SecretFile: Hashable, Sendable {
         /// Of our own event socket, for looking only.
         case ownEventSocketLook
         case limitService
+        /// This machine's certificate for links, with its private key.
+        case linkCertificate
     }
     package var use: Use
     /// Absolute.
@@ -162,5 +169,26 @@ package struct SecretFile: Hashable, Sendable {
     package init(use: Use, path: String) {
         self.use = use
         self.path = path
+    }
+
+    /// The most bytes it may have: a key and a chain of certificates are longer than a password.
+    package var limit: Int { use == .linkCertificate ? LinkCertificateFiles.sizeLimit : 4096 }
+}
+
+/// Where this machine finds its certificate for links, and the certificates of who signs those of all machines. The paths
+/// are the same on all machines; what is in the first file is each machine's own.
+package struct LinkCertificateFiles: Hashable, Sendable {
+    package static let sizeLimit = 1 << 16
+    /// Absolute; PEM: the certificate, then others on the way to the authority, and the private key.
+    package var certificateFile: String
+    /// Absolute; PEM.
+    package var authorityFile: String
+    /// Whether links by the key alone are refused.
+    package var isRequired: Bool
+
+    package init(certificateFile: String, authorityFile: String, isRequired: Bool) {
+        self.certificateFile = certificateFile
+        self.authorityFile = authorityFile
+        self.isRequired = isRequired
     }
 }

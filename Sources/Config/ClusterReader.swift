@@ -61,6 +61,7 @@ struct ClusterReader {
             allow(playbooks, children: [])
             return path(playbooks, "programs")
         }
+        let certificates = sections["links"].flatMap { linkCertificates($0) }
         let limitRules = sections["limits"].map { self.limitRules($0) } ?? LimitRules()
         checkRules(draft, root: root)
         checkListeners(draft, common: common, root: root)
@@ -81,7 +82,7 @@ struct ClusterReader {
             addressMode: draft.mode, freeswitch: freeswitch, eventSocket: common.eventSocket,
             limitService: common.limitService,
             nodeSwitches: draft.switches.sorted { $0.node < $1.node }, limitRules: limitRules,
-            programsFile: programsFile,
+            programsFile: programsFile, certificates: certificates,
             warnings: [])
     }
 
@@ -90,7 +91,7 @@ struct ClusterReader {
         allow(
             root,
             children: ["key", "heartbeat", "nodes", "addresses", "seats", "policy", "dns"]
-                + Self.switchSections + ["limits", "playbooks"])
+                + Self.switchSections + ["limits", "playbooks", "links"])
         var sections: [String: Element] = [:]
         for child in root.children {
             if let first = sections[child.name] {
@@ -106,6 +107,23 @@ struct ClusterReader {
             findings.error("<\(name)> is missing in <cluster>\(hint)", at: root.place)
         }
         return sections
+    }
+
+    private mutating func linkCertificates(_ element: Element) -> LinkCertificateFiles? {
+        check(element, required: ["certificate-file", "authority-file"], optional: ["required"])
+        allow(element, children: [])
+        let isRequired = choice(element, "required", [("yes", true), ("no", false)], otherwise: true)
+        guard let certificate = path(element, "certificate-file"),
+            let authority = path(element, "authority-file"), let isRequired
+        else { return nil }
+        if certificate == authority {
+            findings.error(
+                "certificate-file and authority-file are the same file; the first is this machine's own "
+                    + "certificate and its key, the second the certificates of who signs them",
+                at: element.place)
+        }
+        return LinkCertificateFiles(
+            certificateFile: certificate, authorityFile: authority, isRequired: isRequired)
     }
 
     private mutating func readPolicy(_ element: Element, into draft: inout Draft) {

@@ -33,6 +33,7 @@ enum ClusterSchema {
                 <optional><ref name="limit-service"/></optional>
                 <optional><ref name="limits"/></optional>
                 <optional><ref name="playbooks"/></optional>
+                <optional><ref name="links"/></optional>
               </interleave>
             </element>
           </start>
@@ -268,6 +269,18 @@ enum ClusterSchema {
           <define name="playbooks">
             <element name="playbooks">
               <attribute name="programs"><ref name="path"/></attribute>
+            </element>
+          </define>
+
+          <!-- Certificates that the ends of links show each other, beside the key; without it the key alone is the proof. -->
+          <define name="links">
+            <element name="links">
+              <attribute name="certificate-file"><ref name="path"/></attribute>
+              <attribute name="authority-file"><ref name="path"/></attribute>
+              <!-- no: links by the key alone are made as well, while nodes get their certificates one by one. -->
+              <optional>
+                <attribute name="required"><choice><value>yes</value><value>no</value></choice></attribute>
+              </optional>
             </element>
           </define>
 

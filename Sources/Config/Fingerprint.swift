@@ -88,6 +88,9 @@ struct Fingerprint {
             add("limits", file.limitRules.otherwise.rawValue)
             for rule in file.limitRules.rules { add("limit", rule.pattern, rule.whenSplit.rawValue) }
         }
+        if let certificates = file.certificates {
+            add("links", certificates.isRequired ? "certificates required" : "certificates accepted")
+        }
     }
 
     private mutating func add(_ section: SwitchSection) {

@@ -2,22 +2,25 @@
 package struct SecretFailure: Error, Hashable, Sendable, CustomStringConvertible {
     package var path: String
     package var reason: String
+    /// What the file is called.
+    package var kind: String
 
-    package init(path: String, reason: String) {
+    package init(path: String, reason: String, kind: String = "secret file") {
         self.path = path
         self.reason = reason
+        self.kind = kind
     }
 
-    package var description: String { "secret file \(path) \(reason)" }
+    package var description: String { "\(kind) \(path) \(reason)" }
 }
 
 /// Reads a key or a password from its file. Secrets are text: line ends at the end are not part of them.
 ///
-/// - Throws: `SecretFailure` when the file is missing, empty, larger than 4 KiB, no regular file, or
-///   open to anybody but its owner.
-package func readSecret(path: String) throws(SecretFailure) -> [UInt8] {
+/// - Parameter limit: the most bytes it may have.
+/// - Throws: `SecretFailure` when the file is missing, empty, larger, no regular file, or open to anybody but its owner.
+package func readSecret(path: String, limit: Int = 4096) throws(SecretFailure) -> [UInt8] {
     do throws(LocalFile.Refusal) {
-        var bytes = try LocalFile.read(path, limit: 4096) { facts throws(LocalFile.Refusal) in
+        var bytes = try LocalFile.read(path, limit: limit) { facts throws(LocalFile.Refusal) in
             if facts.mode & 0o077 != 0 {
                 let mode = String(facts.mode & 0o777, radix: 8)
                 throw LocalFile.Refusal(
@@ -30,5 +33,23 @@ package func readSecret(path: String) throws(SecretFailure) -> [UInt8] {
         return bytes
     } catch {
         throw SecretFailure(path: path, reason: error.reason)
+    }
+}
+
+/// Reads a file that is no secret but decides whom this machine believes.
+///
+/// - Throws: `SecretFailure` when the file is missing, empty, larger, no regular file, or writable by anybody but its owner.
+package func readTrusted(path: String, limit: Int) throws(SecretFailure) -> [UInt8] {
+    do throws(LocalFile.Refusal) {
+        let bytes = try LocalFile.read(path, limit: limit) { facts throws(LocalFile.Refusal) in
+            if facts.mode & 0o022 != 0 {
+                throw LocalFile.Refusal(
+                    reason: "may be written by its group or by others; mend it with: chmod go-w \(path)")
+            }
+        }
+        if bytes.isEmpty { throw LocalFile.Refusal(reason: "is empty") }
+        return bytes
+    } catch {
+        throw SecretFailure(path: path, reason: error.reason, kind: "file")
     }
 }

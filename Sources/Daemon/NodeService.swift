@@ -33,6 +33,8 @@ package enum NodeService {
         for problem in setting.file.warnings {
             log.warning("configuration", "\(problem)", "is probably not meant")
         }
+        let trust = try LinkTrust(
+            setting.key, files: setting.file.certificates, node: setting.name, log: log)
         let directory = try StateDirectory(path: options.stateDir)
         let (stateFile, start) = try Self.start(setting.name, directory, log)
         let inbox = try Inbox()
@@ -50,11 +52,12 @@ package enum NodeService {
         }
         let storage = Storage(file: stateFile, directory: directory.path, answer: { inbox.put($0) })
         let journal = EventJournal(node: setting.name)
-        shared = try share(setting, start, directory, options, inbox, journal, log, on: sharing)
+        shared = try share(setting, start, directory, options, inbox, journal, log, trust, on: sharing)
         let audit = AuditFile(path: directory.auditFile, log: log)
         let control = Self.control(setting, options, inbox, journal, audit, shared, log)
         let links = try PeerLinks(
-            loop: deciding, key: setting.key, me: start.me, log: log, report: { inbox.put(.noticed($0)) },
+            loop: deciding, key: setting.key, me: start.me, log: log, trust: trust,
+            report: { inbox.put(.noticed($0)) },
             deliver: { inbox.offer(.received($0.relayed(by: $1.name), from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
@@ -71,7 +74,8 @@ package enum NodeService {
         doers.calendar.start()
         let reread = FileReread(
             path: options.configPath, name: setting.name, running: setting.file, log: log, journal: journal)
-        SignalWatch.start(inbox, reread: { reread.look() })
+        watch(trust, links, shared, on: sharing)
+        SignalWatch.start(inbox, reread: { for look in [reread.look, trust.look] { look() } })
         shared?.start()
         log.notice(
             "ready", setting.name,
@@ -82,9 +86,17 @@ package enum NodeService {
         shared?.stop()
         audit.finish()
         storage.finish()
+        return try code(of: reason, setting.name, stateFile, directory, log)
+    }
+
+    /// What the process ends with.
+    private static func code(
+        of reason: StopReason, _ name: String, _ stateFile: StateFile, _ directory: StateDirectory,
+        _ log: EventLog
+    ) throws(ServiceFailure) -> Int32 {
         switch reason {
         case .shutdown:
-            log.notice("stopped", setting.name, "left the cluster empty-handed")
+            log.notice("stopped", name, "left the cluster empty-handed")
             return 0
         case .fatal(let text): throw ServiceFailure(text)
         case .startAnew(let text):
@@ -93,6 +105,17 @@ package enum NodeService {
             throw ServiceFailure(
                 "\(text); it was moved to \(place), and the next start joins as a new member")
         }
+    }
+
+    /// Certificates are read again when they change, and links made anew where that ends them.
+    private static func watch(
+        _ trust: LinkTrust, _ links: PeerLinks, _ shared: Sharing?, on loop: any EventLoop
+    ) {
+        trust.observe { [weak links, weak shared] stale in
+            links?.prove(stale)
+            shared?.prove(stale)
+        }
+        trust.start(on: loop)
     }
 
     /// What operators ask goes to the node, what they look at to those who keep it.
@@ -144,12 +167,12 @@ package enum NodeService {
     /// What is shared with other nodes; nil on a witness, which carries no calls.
     private static func share(
         _ setting: NodeSetting, _ start: Start, _ directory: StateDirectory, _ options: NodeOptions,
-        _ inbox: Inbox, _ journal: EventJournal, _ log: EventLog, on loop: any EventLoop
+        _ inbox: Inbox, _ journal: EventJournal, _ log: EventLog, _ trust: LinkTrust, on loop: any EventLoop
     ) throws(ServiceFailure) -> Sharing? {
         guard setting.kind == .full else { return nil }
         return try Sharing(
             Sharing.Parts(
-                loop: loop, me: start.me, key: setting.key, section: setting.section,
+                loop: loop, me: start.me, key: setting.key, trust: trust, section: setting.section,
                 passwords: setting.passwords, limitRules: setting.file.limitRules,
                 program: NodeSetting.program ?? "fsdns", controlPath: options.controlPath,
                 nodes: setting.file.settings.nodes.map(\.name), log: log,

@@ -57,4 +57,34 @@ import Testing
         #expect(stage.state(leader)?.forgotten == nil)
         #expect(stage.violations == [])
     }
+
+    @Test("the time a name was forgotten is agreed, and older certificates for it count no more")
+    func revoked() throws {
+        let holder = Holder(member: MemberID(name: "fs2", birth: 7), incarnation: 1)
+        let (stage, leader, _) = try formed()
+        var state = ControlState(clusterID: 1, settings: try #require(stage.state(leader)).settings)
+        func apply(_ command: ControlCommand, wall: Int64?, _ index: Index) -> Applied {
+            state.apply(
+                StampedCommand(time: .zero, command: command, wall: wall.map { WallTime(seconds: $0) }),
+                at: Epoch(term: 1, index: index))
+        }
+        func admit() -> ControlCommand { .admit(Admission(holder: holder, kind: .full, settingsVersion: 0)) }
+        #expect(apply(admit(), wall: 10, 1).refusal == nil)
+        #expect(state.revoked == nil)
+        #expect(apply(.forget(holder), wall: 1000, 2).refusal == nil)
+        #expect(state.revoked == [Revocation(name: "fs2", at: WallTime(seconds: 1000))])
+        let first = try #require(state.revoked?.first)
+        #expect(first.covers(certificateFrom: 999) && first.covers(certificateFrom: 1000))
+        #expect(!first.covers(certificateFrom: 1001))
+        // Joining anew does not make the former certificate good, and being forgotten again takes its place.
+        #expect(apply(admit(), wall: 1100, 3).refusal == nil)
+        #expect(state.revoked?.count == 1)
+        #expect(apply(.forget(holder), wall: nil, 4).refusal == nil)
+        #expect(state.revoked == [Revocation(name: "fs2", at: nil)])
+        #expect(state.revoked?.first?.covers(certificateFrom: .max) == true, "nobody knows what is newer")
+        for number in 0..<600 {
+            state.revoked = Revocation.adding(Revocation(name: "n\(number)", at: nil), to: state.revoked)
+        }
+        #expect(state.revoked?.count == Revocation.limit)
+    }
 }

@@ -54,6 +54,7 @@ import Testing
             ("<freeswitch s", "<event-socket listen=\"127.0.0.1:8121\" password-file=\"p\"/><freeswitch s"),
             ("<freeswitch s", "<limit-service listen=\"127.0.0.1:6380\" password-file=\"p\"/><freeswitch s"),
             ("<freeswitch s", "<limits when-split=\"share\"/><freeswitch s"),
+            ("<freeswitch s", "<links certificate-file=\"p\" authority-file=\"a\"/><freeswitch s"),
         ])
     func meaning(written: String, instead: String) throws {
         #expect(goodFile.contains(written))

@@ -53,6 +53,21 @@ import Testing
         #expect(try self.file("").programsFile == nil)
     }
 
+    @Test("links may show certificates: found beside the file, secret, required unless it says otherwise")
+    func certificates() throws {
+        let element = "<links certificate-file=\"peer.pem\" authority-file=\"/etc/peer-ca.pem\"/>"
+        let read = try file(element)
+        let certificates = try #require(read.certificates)
+        #expect(certificates.certificateFile == "/etc/fsdns/peer.pem")
+        #expect(certificates.authorityFile == "/etc/peer-ca.pem")
+        #expect(certificates.isRequired)
+        let secret = try #require(read.secretFiles.first { $0.use == .linkCertificate })
+        #expect(secret.path == "/etc/fsdns/peer.pem" && secret.limit == 65_536)
+        #expect(
+            try file(element.replacing("/>", with: " required=\"no\"/>")).certificates?.isRequired == false)
+        #expect(try file("").certificates == nil)
+    }
+
     @Test("a service open to the network is warned of") func open() throws {
         let file = try file("<limit-service listen=\"10.77.0.1:6380\" password-file=\"l.secret\"/>")
         #expect(file.warnings.map(\.message).contains { $0.contains("where others can reach it") })

@@ -30,6 +30,8 @@ import Testing
         ),
         ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
         ("Daemon/Storage/Storage.swift", ["trouble"]), ("Daemon/Storage/StateFile.swift", ["obstacle"]),
+        ("Daemon/Peers/LinkCertificates.swift", ["warnings"]),
+        ("Daemon/Peers/LinkTrust.swift", ["warnings"]),
         ("Daemon/Switch/ProfileService.swift", ["trouble"]),
         ("Daemon/Switch/MediaPorts.swift", ["description"]),
         ("Daemon/Switch/CoreDatabase.swift", ["problem"]),
@@ -100,7 +102,9 @@ import Testing
         #expect(added.filter { !Self.contributors.contains($0) } == [])
         let loop = try Self.source("Daemon/Loop/NodeLoop.swift").bodies(of: "completed")
         #expect(
-            Set(loop.flatMap { $0.added(to: "report.warnings") }) == ["heartbeats.warnings", "ownSentences"])
+            Set(loop.flatMap { $0.added(to: "report.warnings") }) == [
+                "heartbeats.warnings", "doers.links.trust.warnings", "ownSentences",
+            ])
     }
 
     @Test("a text is recognised by its first words, over lines and interpolations") func reading() throws {

@@ -53,6 +53,8 @@ final class NodeLoop {
     private var nextKeeperTend = Instant.zero
     private var warnings: [String]
     private var reason: StopReason?
+    /// Whom links were told to have been forgotten.
+    private var revoked: [Revocation]?
 
     /// - Parameters:
     ///   - isSwitchWatched: whether somebody reports on a FreeSWITCH; without one there is none.
@@ -76,6 +78,7 @@ final class NodeLoop {
     func run() -> StopReason {
         warnings += RealTime.arm()
         for warning in warnings { doers.log.warning("preflight", node.name, warning, perSecond: 20) }
+        tellRevoked()
         if !isSwitchWatched { feed(.switchReported(SwitchReport(health: .none))) }
         while true {
             if let reason { return finish(reason) }
@@ -203,7 +206,8 @@ final class NodeLoop {
         let now = BootClock.now()
         let faults =
             doers.links.watch.warnings() + (doers.sharing?.linkWatch.warnings() ?? [])
-            + ownSentences(of: pathTroubles.filter { !$0.ring.isEmpty }) + heartbeats.warnings(at: now)
+            + doers.links.trust.warnings() + ownSentences(of: pathTroubles.filter { !$0.ring.isEmpty })
+            + heartbeats.warnings(at: now)
         var report = heartbeats.report(
             counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
             warnings: warnings + keeper.warnings + faults, expected: expected, at: now)
@@ -230,6 +234,7 @@ final class NodeLoop {
     private func completed(_ reply: OperatorReply, at now: Instant) -> OperatorReply {
         guard case .status(var report) = reply else { return reply }
         report.warnings += heartbeats.warnings(at: now).map { "\(node.name): \($0)" }
+        report.warnings += doers.links.trust.warnings().map { "\(node.name): \($0)" }
         // A leader of an earlier release does not tell of what it hears from others.
         if report.paths == nil { report.warnings += ownSentences(of: pathTroubles) }
         return .status(report)
@@ -241,11 +246,20 @@ final class NodeLoop {
         guard reason == nil else { return }
         let before = node.me
         let now = BootClock.now()
-        for effect in node.handle(event, at: now) { perform(effect, at: now) }
+        let effects = node.handle(event, at: now)
+        tellRevoked()
+        for effect in effects { perform(effect, at: now) }
         if node.me != before {
             doers.links.become(node.me)
             doers.sharing?.become(node.me)
         }
+    }
+
+    /// At once, before anything follows from it: whoever was forgotten could ask to be taken in again within a second.
+    private func tellRevoked() {
+        guard node.state?.revoked != revoked else { return }
+        revoked = node.state?.revoked
+        doers.links.trust.revoke(revoked ?? [])
     }
 
     private func perform(_ effect: Effect, at now: Instant) {

@@ -10,6 +10,8 @@ final class MissingLinkWatch: Sendable {
         var heardAt: NIODeadline
         var reason: String
         var isTold = false
+        /// It stands by the cluster key alone although this node has a certificate.
+        var isPlain = false
     }
 
     /// Shorter gaps are ordinary: a peer that starts is heard before it can be called.
@@ -54,10 +56,15 @@ final class MissingLinkWatch: Sendable {
     }
 
     /// The link stands.
-    func present(_ name: String, at now: NIODeadline) {
+    ///
+    /// - Parameter isPlain: whether it does by the cluster key alone although this node has a certificate.
+    func present(_ name: String, isPlain: Bool = false, at now: NIODeadline) {
         let wasTold = entries.withLock { entries in
             let place = Self.place(of: name, in: &entries, at: now)
-            defer { entries[place] = Entry(name: name, missingSince: nil, heardAt: now, reason: "") }
+            defer {
+                entries[place] = Entry(
+                    name: name, missingSince: nil, heardAt: now, reason: "", isPlain: isPlain)
+            }
             return entries[place].isTold
         }
         if wasTold { report(ClusterEvent(.trouble, name, "the \(kind) to \(name) stands again")) }
@@ -83,11 +90,13 @@ final class MissingLinkWatch: Sendable {
         }
     }
 
-    /// Every peer's link: `stands`, or since when it does not and why.
+    /// Every peer's link: `stands`, with what it lacks, or since when it does not and why.
     func conditions(at now: NIODeadline = .now()) -> [(peer: String, text: String)] {
         entries.withLock { entries in
             entries.map { entry in
-                guard let since = entry.missingSince else { return (entry.name, "stands") }
+                guard let since = entry.missingSince else {
+                    return (entry.name, entry.isPlain ? "stands, by the cluster key alone" : "stands")
+                }
                 let seconds = (now - since).nanoseconds / 1_000_000_000
                 return (
                     entry.name,

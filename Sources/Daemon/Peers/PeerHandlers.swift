@@ -4,7 +4,6 @@ import Consensus
 import NIOCore
 import NIOPosix
 import NIOSSL
-import NIOTLS
 import Wire
 
 /// Options that all links have.
@@ -63,7 +62,8 @@ final class OutgoingLink: ChannelInboundHandler {
     private let attempt: UInt64
     private var decoder = PeerFrameDecoder()
     private var isStanding = false
-    private var isEncrypted = false
+    /// What the other end proved; nil before.
+    private var proven: LinkProven?
     /// Why this end closes it.
     private var reason: String?
 
@@ -74,8 +74,9 @@ final class OutgoingLink: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent {
-            isEncrypted = true
+        if let proven = event as? LinkProven {
+            self.proven = proven
+            if let fault = links.trust.fault(of: proven, as: member.name) { return refuse(context, fault) }
             let hello = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello))
             context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
         }
@@ -86,7 +87,7 @@ final class OutgoingLink: ChannelInboundHandler {
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
             while let frame = try decoder.next() {
-                guard !isStanding, case .hello(let hello) = frame else {
+                guard !isStanding, let proven, case .hello(let hello) = frame else {
                     throw .malformed("order of frames")
                 }
                 if let reason = LinkRefusal.text(hello, cluster: links.cluster) {
@@ -98,7 +99,7 @@ final class OutgoingLink: ChannelInboundHandler {
                     return
                 }
                 isStanding = true
-                links.stand(member, attempt, context.channel)
+                links.stand(member, attempt, context.channel, proven)
             }
         } catch {
             refuse(context, error.description)
@@ -117,11 +118,18 @@ final class OutgoingLink: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let fault = error as? LinkFault { return refuse(context, fault) }
         // Afterwards it is only a link that broke, which the heartbeats tell better.
-        if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
+        if proven == nil, error is NIOSSLError || error is BoringSSLError {
             reason = "whoever answers there does not know the cluster key"
             links.log.stranger("peer-link", member.name, "the handshake failed: \(error)")
         }
+        context.close(promise: nil)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
+        reason = "whoever answers there is not believed: \(fault)"
+        links.log.stranger("peer-link", member.name, fault)
         context.close(promise: nil)
     }
 
@@ -140,6 +148,7 @@ final class IncomingLink: ChannelInboundHandler {
     private let links: PeerLinks
     private var decoder = PeerFrameDecoder()
     private var member: MemberID?
+    private var proven: LinkProven?
     private var slot: UInt64?
     private var timeout: Scheduled<Void>?
 
@@ -156,14 +165,24 @@ final class IncomingLink: ChannelInboundHandler {
         context.fireChannelActive()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let proven = event as? LinkProven { self.proven = proven }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
             while let frame = try decoder.next() {
                 switch (frame, member) {
                 case (.hello(let hello), nil):
+                    guard let proven else { throw .malformed("order of frames") }
                     if let reason = LinkRefusal.text(hello, cluster: links.cluster) {
                         refuse(context, reason)
+                        return
+                    }
+                    if let fault = links.trust.fault(of: proven, as: hello.holder.name) {
+                        refuse(context, fault)
                         return
                     }
                     guard greet(hello, context) else { return }
@@ -196,6 +215,7 @@ final class IncomingLink: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let fault = error as? LinkFault { return refuse(context, fault) }
         if member == nil {
             let from = context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("peer-link", from, "one that does not know the cluster key was refused")
@@ -203,9 +223,21 @@ final class IncomingLink: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
+    private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
+        links.log.stranger("peer-link", context.channel.remoteAddress?.ipAddress ?? "?", fault)
+        context.close(promise: nil)
+    }
+
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let from = context.channel.remoteAddress?.ipAddress ?? "?"
         links.log.stranger("peer-link", from, "was refused: \(reason)")
         context.close(promise: nil)
+    }
+}
+
+extension EventLog {
+    /// Says who made a link and is not believed; each sort of reason by itself, so that none hides another.
+    func stranger(_ kind: String, _ source: String, _ fault: LinkFault) {
+        stranger(kind, source, sort: fault.sort.rawValue) { (source, "was refused: \(fault)") }
     }
 }

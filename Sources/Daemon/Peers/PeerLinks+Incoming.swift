@@ -2,7 +2,6 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Wire
 
 extension PeerLinks {
@@ -24,7 +23,7 @@ extension PeerLinks {
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOSSLServerHandler(context: server), IncomingLink(links: self))
+                        trust.handlers(of: .called) + [IncomingLink(links: self)])
                 }
             }
         bootstrap.bind(host: "\(endpoint.ip)", port: Int(endpoint.port)).hop(to: loop).whenComplete {
@@ -65,6 +64,22 @@ extension PeerLinks {
         state.value.slots.leave(id)
         state.value.connected[id] = nil
         state.value.incoming.removeAll { $0.channel === channel }
+    }
+
+    /// Whoever they are of has to prove anew that it is believed.
+    func end(_ stale: LinkTrust.Stale) {
+        // Those under way have not said who they are; what they say is held against what is believed then.
+        if stale == .all { for channel in state.value.connected.values { channel.close(promise: nil) } }
+        state.value.incoming.removeAll { link in
+            guard stale.includes(link.member.name) else { return false }
+            link.channel.close(promise: nil)
+            return true
+        }
+        for place in state.value.peers.indices where stale.includes(state.value.peers[place].member.name) {
+            cut(place)
+            state.value.peers[place].dialAt = .uptimeNanoseconds(0)
+            state.value.peers[place].backOff = Self.firstBackOff
+        }
     }
 
     /// The other end knows the key and is that node; its newest link replaces an older one.

@@ -3,7 +3,6 @@ import Consensus
 @preconcurrency import Glibc
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Wire
 
 extension PeerLinks {
@@ -40,7 +39,7 @@ extension PeerLinks {
         endUseless(sighting)
         // The watch knows names only: another machine may have used this one and be gone.
         if case .ready = state.value.peers[place].link {
-            watch.present(member.name, at: now)
+            watch.present(member.name, isPlain: state.value.peers[place].isPlain, at: now)
         } else {
             watch.missing(member.name, "", at: now)
         }
@@ -128,9 +127,9 @@ extension PeerLinks {
                 .channelInitializer { [self] channel in
                     channel.eventLoop.makeCompletedFuture {
                         begun(member, number, channel)
-                        let tls = try NIOSSLClientHandler(context: client, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandlers(
-                            tls, OutgoingLink(links: self, member: member, attempt: number))
+                            trust.handlers(of: .caller)
+                                + [OutgoingLink(links: self, member: member, attempt: number)])
                     }
                 }
                 .connect(to: remote)
@@ -150,7 +149,7 @@ extension PeerLinks {
     }
 
     /// The other end introduced itself as who it should be.
-    func stand(_ member: MemberID, _ number: UInt64, _ channel: any Channel) {
+    func stand(_ member: MemberID, _ number: UInt64, _ channel: any Channel, _ proven: LinkProven) {
         guard let place = place(of: member), case .dialing(let attempt) = state.value.peers[place].link,
             attempt.number == number
         else {
@@ -161,7 +160,9 @@ extension PeerLinks {
         state.value.peers[place].ways.succeeded(attempt.way)
         state.value.peers[place].link = .ready(number: number, way: attempt.way, channel)
         state.value.peers[place].backOff = Self.firstBackOff
-        watch.present(member.name, at: .now())
+        let isPlain = trust.hasCertificates && proven.certificate == nil
+        state.value.peers[place].isPlain = isPlain
+        watch.present(member.name, isPlain: isPlain, at: .now())
         pour(member)
     }
 

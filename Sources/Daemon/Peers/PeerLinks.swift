@@ -2,7 +2,6 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Wire
 
 /// The TCP links to all other nodes: one going out to each, used to send; those coming in, used to receive.
@@ -42,6 +41,8 @@ final class PeerLinks: Sendable {
         var link = Link.idle
         var dialAt = NIODeadline.uptimeNanoseconds(0)
         var backOff = PeerLinks.firstBackOff
+        /// The link that stands is by the key alone although there are certificates.
+        var isPlain = false
         var waiting: [Waiting] = []
         var waitingBytes = 0
     }
@@ -80,8 +81,7 @@ final class PeerLinks: Sendable {
     let cluster: String
     let log: EventLog
     let loop: any EventLoop
-    let client: NIOSSLContext
-    let server: NIOSSLContext
+    let trust: LinkTrust
     let patience: TimeAmount
     private let deliver: @Sendable (PeerMessage, MemberID) -> Void
     let state: NIOLoopBoundBox<State>
@@ -89,12 +89,13 @@ final class PeerLinks: Sendable {
     let watch: MissingLinkWatch
 
     /// - Parameters:
+    ///   - trust: whom links are made with; by the key alone without it.
     ///   - patience: how long a link may take until both ends know each other.
     ///   - report: gets an event when a link is missing for long, and when it is back.
     ///   - deliver: gets every message a peer sent, with who sent it.
     /// - Throws: `ServiceFailure` when the TLS library refuses the key.
     init(
-        loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog,
+        loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog, trust: LinkTrust? = nil,
         patience: TimeAmount = PeerLinks.patience,
         report: @escaping @Sendable (ClusterEvent) -> Void = { _ in },
         deliver: @escaping @Sendable (PeerMessage, MemberID) -> Void
@@ -110,12 +111,7 @@ final class PeerLinks: Sendable {
                 "no decision reaches it this way; see that TCP passes between the nodes' ring addresses",
             report: report)
         state = NIOLoopBoundBox.makeBoxSendingValue(State(me: me), eventLoop: loop)
-        do {
-            client = try PeerTLS.client(key)
-            server = try PeerTLS.server(key)
-        } catch {
-            throw ServiceFailure("the cluster key cannot be used for peer links: \(error)")
-        }
+        if let trust { self.trust = trust } else { self.trust = try LinkTrust(key, log: log) }
     }
 
     // MARK: - From any thread
@@ -130,6 +126,9 @@ final class PeerLinks: Sendable {
 
     /// A new heartbeat of that node was opened.
     func heard(_ sighting: PeerSighting) { loop.execute { self.note(sighting) } }
+
+    /// Links of these are closed, and made anew when the other ends prove themselves.
+    func prove(_ stale: LinkTrust.Stale) { loop.execute { self.end(stale) } }
 
     /// Listens at exactly these, from now on.
     func listen(at endpoints: [Endpoint]) { loop.execute { self.reconcile(endpoints) } }

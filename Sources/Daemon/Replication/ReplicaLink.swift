@@ -2,7 +2,6 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOSSL
-import NIOTLS
 import Wire
 
 /// One end of a replica link: both sides introduce themselves, then frames go both ways.
@@ -18,7 +17,10 @@ final class ReplicaLink: ChannelInboundHandler {
     private var buffer = ByteBuffer()
     /// Its place among those that called; nil at the end that calls.
     private var slot: UInt64?
-    private var isEncrypted = false
+    /// What the other end proved; nil before.
+    private var proven: LinkProven?
+    /// Why this end closes it.
+    private var fault: LinkFault?
     private var timeout: Scheduled<Void>?
 
     /// - Parameter expected: whom this end called.
@@ -41,8 +43,11 @@ final class ReplicaLink: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted = event as? TLSUserEvent {
-            isEncrypted = true
+        if let proven = event as? LinkProven {
+            self.proven = proven
+            if let expected, let fault = links.trust.fault(of: proven, as: expected.name) {
+                return refuse(context, fault)
+            }
             context.writeAndFlush(wrapOutboundOut(links.hello), promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
@@ -72,11 +77,15 @@ final class ReplicaLink: ChannelInboundHandler {
     /// - Returns: false when the link is of no use and was closed.
     private func greet(_ bytes: [UInt8], _ context: ChannelHandlerContext) -> Bool {
         do throws(FrameFailure) {
-            guard case .hello(let hello) = try PeerFrameCodec.decodeFrame(bytes) else {
+            guard let proven, case .hello(let hello) = try PeerFrameCodec.decodeFrame(bytes) else {
                 throw .malformed("order of frames")
             }
             if let reason = LinkRefusal.text(hello, cluster: links.cluster) {
                 refuse(context, reason)
+                return false
+            }
+            if let fault = links.trust.fault(of: proven, as: hello.holder.name) {
+                refuse(context, fault)
                 return false
             }
             if let expected, hello.holder.member != expected.member {
@@ -93,7 +102,7 @@ final class ReplicaLink: ChannelInboundHandler {
             }
             timeout?.cancel()
             peer = hello.holder
-            links.stand(hello.holder, context.channel)
+            links.stand(hello.holder, context.channel, proven)
             return true
         } catch {
             refuse(context, error.description)
@@ -104,16 +113,27 @@ final class ReplicaLink: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         timeout?.cancel()
         if let slot { links.dismiss(slot) }
-        links.gone(peer ?? expected, context.channel)
+        links.gone(
+            peer ?? expected, context.channel,
+            fault.map { "whoever answers there is not believed: \($0)" }
+                ?? "the other end does not complete the link")
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let fault = error as? LinkFault { return refuse(context, fault) }
         // Afterwards it is only a link that broke, which the heartbeats tell better.
-        if !isEncrypted, error is NIOSSLError || error is BoringSSLError {
+        if proven == nil, error is NIOSSLError || error is BoringSSLError {
             let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("replica-link", name, "the handshake failed: \(error)")
         }
+        context.close(promise: nil)
+    }
+
+    private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
+        let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
+        self.fault = fault
+        links.log.stranger("replica-link", name, fault)
         context.close(promise: nil)
     }
 

@@ -2,7 +2,6 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Wire
 
 /// The TCP links replicas travel on: one to each other node, made by the one of the two whose name is smaller.
@@ -27,6 +26,8 @@ final class ReplicaLinks {
         var dialAt = NIODeadline.uptimeNanoseconds(0)
         var backOff = ReplicaLinks.firstBackOff
         var lastHeard = NIODeadline.now()
+        /// The link that stands is by the key alone although there are certificates.
+        var isPlain = false
     }
 
     static let frameLimit = 1 << 20
@@ -45,8 +46,7 @@ final class ReplicaLinks {
     let loop: any EventLoop
     private(set) var me: Holder
     var owner: Owner?
-    private let client: NIOSSLContext
-    private let server: NIOSSLContext
+    let trust: LinkTrust
     private var peers: [Peer] = []
     private var listeners: [(endpoint: Endpoint, channel: (any Channel)?)] = []
     private var slots = ConnectionSlots(ReplicaLinks.places)
@@ -56,10 +56,12 @@ final class ReplicaLinks {
     /// Which links are missing; may be asked from any thread.
     let watch: MissingLinkWatch
 
-    /// - Parameter report: gets an event when a link is missing for long, and when it is back.
+    /// - Parameters:
+    ///   - trust: whom links are made with; by the key alone without it.
+    ///   - report: gets an event when a link is missing for long, and when it is back.
     /// - Throws: `ServiceFailure` when the TLS library refuses the key.
     init(
-        loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog,
+        loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog, trust: LinkTrust? = nil,
         report: @escaping @Sendable (ClusterEvent) -> Void = { _ in }
     ) throws(ServiceFailure) {
         self.loop = loop
@@ -71,12 +73,7 @@ final class ReplicaLinks {
             consequence:
                 "calls, registrations and limits are not copied; see that TCP passes, one port higher "
                 + "than the heartbeats'", report: report)
-        do {
-            client = try PeerTLS.client(key)
-            server = try PeerTLS.server(key)
-        } catch {
-            throw ServiceFailure("the cluster key cannot be used for replica links: \(error)")
-        }
+        if let trust { self.trust = trust } else { self.trust = try LinkTrust(key, log: log) }
     }
 
     var hello: ByteBuffer {
@@ -124,7 +121,7 @@ final class ReplicaLinks {
             watch.missing(holder.name, reason, at: now)
         } else {
             // The watch knows names only: another machine may have used this one and be gone.
-            watch.present(holder.name, at: now)
+            watch.present(holder.name, isPlain: peers[place].isPlain, at: now)
         }
         dial(holder.member)
     }
@@ -155,6 +152,18 @@ final class ReplicaLinks {
 
     /// The link is made anew; what was on its way is lost.
     func hangUp(_ holder: Holder) { peers.first { $0.holder == holder }?.channel?.close(promise: nil) }
+
+    /// Links of these are closed, and made anew when the other ends prove themselves.
+    func prove(_ stale: LinkTrust.Stale) {
+        for place in peers.indices where stale.includes(peers[place].holder.name) {
+            drop(place)
+            peers[place].dialing?.channel?.close(promise: nil)
+            peers[place].dialAt = .now()
+            peers[place].backOff = Self.firstBackOff
+        }
+        // Those under way have not said who they are; what they say is held against what is believed then.
+        if stale == .all { for channel in connected.values { channel.close(promise: nil) } }
+    }
 
     func stop() {
         isStopped = true
@@ -187,7 +196,7 @@ final class ReplicaLinks {
             let remote = try SocketAddress(ipAddress: "\(way.remote.ip)", port: Int(way.remote.port))
             // From the ring's own address: a service address may leave this machine at any time.
             let local = try SocketAddress(ipAddress: "\(way.local.ip)", port: 0)
-            let context = client
+            let trust = trust
             let links = NIOLoopBound(self, eventLoop: loop)
             return LinkOptions.keepingAlive(ClientBootstrap(group: loop), Self.userTimeout)
                 .connectTimeout(LinkOptions.connectTimeout)
@@ -196,9 +205,9 @@ final class ReplicaLinks {
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         links.value.begun(holder.member, channel)
-                        let tls = try NIOSSLClientHandler(context: context, serverHostname: nil)
                         try channel.pipeline.syncOperations.addHandlers(
-                            tls, ReplicaLink(links: links.value, expected: holder))
+                            trust.handlers(of: .caller)
+                                + [ReplicaLink(links: links.value, expected: holder)])
                     }
                 }
                 .connect(to: remote).map { _ in }
@@ -229,7 +238,7 @@ final class ReplicaLinks {
     // MARK: - Standing
 
     /// Both ends know each other; the newest link of a peer replaces an older one.
-    func stand(_ holder: Holder, _ channel: any Channel) {
+    func stand(_ holder: Holder, _ channel: any Channel, _ proven: LinkProven) {
         let place: Int
         if let known = self.place(holder.member) {
             place = known
@@ -246,12 +255,13 @@ final class ReplicaLinks {
         }
         peers[place].dialing = nil
         peers[place].backOff = Self.firstBackOff
-        watch.present(holder.name, at: .now())
+        peers[place].isPlain = trust.hasCertificates && proven.certificate == nil
+        watch.present(holder.name, isPlain: peers[place].isPlain, at: .now())
         owner?.connected(holder)
     }
 
     /// A channel is gone, whether it stood or only was begun.
-    func gone(_ holder: Holder?, _ channel: any Channel) {
+    func gone(_ holder: Holder?, _ channel: any Channel, _ reason: String) {
         guard let holder, let place = place(holder.member) else { return }
         if peers[place].channel === channel {
             peers[place].channel = nil
@@ -259,7 +269,7 @@ final class ReplicaLinks {
         } else if peers[place].dialing?.channel !== channel {
             return
         }
-        if !isStopped { failed(holder.member, "the other end does not complete the link") }
+        if !isStopped { failed(holder.member, reason) }
     }
 
     // MARK: - Coming in
@@ -280,7 +290,7 @@ final class ReplicaLinks {
     var listening: [SocketAddress] { listeners.compactMap { $0.channel?.localAddress } }
 
     private func bind(_ endpoint: Endpoint) {
-        let context = server
+        let trust = trust
         let links = NIOLoopBound(self, eventLoop: loop)
         let bootstrap = LinkOptions.keepingAlive(ServerBootstrap(group: loop), Self.userTimeout)
             .serverChannelOption(.backlog, value: LinkOptions.backlog)
@@ -289,7 +299,7 @@ final class ReplicaLinks {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
-                        NIOSSLServerHandler(context: context), ReplicaLink(links: links.value, expected: nil))
+                        trust.handlers(of: .called) + [ReplicaLink(links: links.value, expected: nil)])
                 }
             }
         bootstrap.bind(host: "\(endpoint.ip)", port: Int(endpoint.port)).hop(to: loop).assumeIsolated()

@@ -17,6 +17,8 @@ final class Sharing: Sendable {
         var loop: any EventLoop
         var me: Holder
         var key: ClusterKey
+        /// Whom replica links are made with; by the key alone without it.
+        var trust: LinkTrust?
         var section: SwitchSection
         /// Texts of the password files.
         var passwords: Passwords
@@ -96,6 +98,9 @@ final class Sharing: Sendable {
         }
         loop.execute { [core, sighting] in core.value.links.heard(sighting) }
     }
+
+    /// Replica links of these are closed, and made anew when the other ends prove themselves.
+    func prove(_ stale: LinkTrust.Stale) { loop.execute { [core] in core.value.links.prove(stale) } }
 
     /// Which replica links are missing; may be asked from any thread.
     var linkWatch: MissingLinkWatch { watch }

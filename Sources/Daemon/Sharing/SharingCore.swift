@@ -79,7 +79,8 @@ final class SharingCore {
         me = parts.me
         let name = parts.me.name
         links = try ReplicaLinks(
-            loop: parts.loop, key: parts.key, me: parts.me, log: parts.log, report: parts.tell)
+            loop: parts.loop, key: parts.key, me: parts.me, log: parts.log, trust: parts.trust,
+            report: parts.tell)
         replica = ReplicaService(links: links, log: parts.log)
         history = RecoveryHistory(node: name, path: parts.historyPath, log: parts.log)
         limits = try LimitSharing(

@@ -13,6 +13,8 @@ package struct ClusterKey: Sendable {
     let keyID: UInt32
     let heartbeats: SymmetricKey
     private let peerLinks: SymmetricKey
+    /// Of links whose ends show certificates.
+    let linkProofs: SymmetricKey
 
     /// - Parameter secret: what the key file holds; any bytes, at least 16 of them for any safety.
     package init(cluster: String, secret: [UInt8]) {
@@ -26,6 +28,7 @@ package struct ClusterKey: Sendable {
         clusterHash = SHA256.hash(data: salt).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         heartbeats = derive("fsdns 1 heartbeat", 32)
         peerLinks = derive("fsdns 1 peer link", 32)
+        linkProofs = derive("fsdns 1 link proof", 32)
         keyID = derive("fsdns 1 key id", 4).withUnsafeBytes { $0.reduce(0) { $0 << 8 | UInt32($1) } }
     }
 

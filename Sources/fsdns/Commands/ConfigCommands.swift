@@ -33,7 +33,9 @@ struct ConfigCheckCommand: ParsableCommand {
             Output.error("\(warning.file):\(warning.line): warning: \(warning.message)")
         }
         let settings = cluster.settings
-        let faults = Self.keyFaults(settings.dns?.servers ?? [])
+        let certificates = Self.certificates(cluster)
+        for warning in certificates.warnings { Output.error("\(file): warning: \(warning)") }
+        let faults = Self.keyFaults(settings.dns?.servers ?? []) + certificates.faults
         if !faults.isEmpty { throw CommandFailure.invalid(faults) }
         Output.line(
             "\(file): valid; cluster \(settings.cluster), \(settings.seats.count) seats, "
@@ -53,6 +55,17 @@ extension ConfigCheckCommand {
                 return error.description
             }
         }
+    }
+}
+
+extension ConfigCheckCommand {
+    /// As for the keys: only files that are here and for this user are judged, whichever node's they are.
+    static func certificates(_ cluster: ClusterFile) -> (faults: [String], warnings: [String]) {
+        guard let files = cluster.certificates, access(files.certificateFile, R_OK) == 0,
+            access(files.authorityFile, R_OK) == 0
+        else { return ([], []) }
+        let judgement = LinkCertificates.judgement(of: files, cluster: cluster.settings.cluster, node: nil)
+        return (judgement.fault.map { [$0] } ?? [], judgement.warnings)
     }
 }
 

@@ -33,6 +33,8 @@ struct DoctorCommand: ParsableCommand {
         findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
         findings += UpdateCheck(settings: file.settings).findings
+        findings +=
+            LinkCertificateCheck(file: file, node: try? NodeIdentity.ofCommand(name, file.settings)).findings
         // Without a place in the file this machine has no switch either; that is said already.
         if let node = try? NodeIdentity.ofCommand(name, file.settings) {
             findings += SwitchCheck(file: file, node: node, path: config).findings
@@ -80,7 +82,7 @@ struct ConfigurationCheck {
     private var secrets: [Finding] {
         file.secretFiles.map { secret in
             do throws(SecretFailure) {
-                _ = try readSecret(path: secret.path)
+                _ = try readSecret(path: secret.path, limit: secret.limit)
                 return .fine("secret", "\(secret.path) is readable by its owner only")
             } catch {
                 return .wrong(

@@ -42,6 +42,11 @@ struct ConfigText {
         if !file.peers.isEmpty {
             lines.append("Peers: " + file.peers.map { "\($0)" }.joined(separator: ", "))
         }
+        if let certificates = file.certificates {
+            lines.append(
+                "Links: certificates \(certificates.isRequired ? "required" : "accepted") beside the cluster key"
+            )
+        }
         lines.append(
             "Policy: no quorum: \(policy.noQuorum.rawValue); no spare left: \(policy.onExhaustion.rawValue); "
                 + "at most \(policy.takeoversPerHour) takeovers an hour")

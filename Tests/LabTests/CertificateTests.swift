@@ -1,0 +1,129 @@
+import FoundationEssentials
+import Glibc
+import Lab
+import Testing
+
+extension LabSuites {
+    /// Whole node services on loopback addresses that show each other the certificates of the unit tests.
+    @Suite("Nodes with certificates") struct CertificateTests {
+        private final class Site {
+            static let names = ["fs1", "fs2", "fs3"]
+            private static let fixtures = #filePath.split(separator: "/").dropLast(2).reduce(into: "") {
+                $0 += "/" + $1
+            }
+            private let folder: String
+            private let program = Programs().fsdns
+            private var pids: [String: pid_t] = [:]
+
+            init() throws {
+                folder = "/tmp/fsdns-certificates-\(getpid())"
+                try? FileManager.default.removeItem(atPath: folder)
+                for name in Self.names {
+                    try FileManager.default.createDirectory(
+                        atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+                    try copy(name, to: "\(name)/peer.pem", mode: 0o600)
+                    try copy("authority", to: "\(name)/peer-ca.pem", mode: 0o644)
+                    try write("a secret of enough length", to: "\(name)/cluster.key", mode: 0o600)
+                    try write(clusterFile, to: "\(name)/cluster.xml", mode: 0o644)
+                    try start(name)
+                }
+            }
+
+            private func copy(_ fixture: String, to name: String, mode: mode_t) throws {
+                let path = "\(Self.fixtures)/DaemonTests/Certificates/\(fixture).pem"
+                try write(try String(contentsOfFile: path, encoding: .utf8), to: name, mode: mode)
+            }
+
+            private func write(_ text: String, to name: String, mode: mode_t) throws {
+                try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+                chmod("\(folder)/\(name)", mode)
+            }
+
+            /// Addresses of this process's own, so that two runs do not meet.
+            private var clusterFile: String {
+                let net = "127.61.\(getpid() % 250 + 1)"
+                let nodes = Self.names.enumerated().map { number, name in
+                    "<node name=\"\(name)\" address=\"\(net).\(number + 1)\"/>"
+                }
+                let peers = (1...3).map { "<peer address=\"\(net).\($0)\" port=\"25405\"/>" }
+                return """
+                    <cluster xmlns="urn:fsdns:cluster:1" name="pbx"><key file="cluster.key"/>
+                      <heartbeat dead-after="1s" discovery="1s">\(peers.joined())</heartbeat>
+                      <nodes expect="3">\(nodes.joined())</nodes>
+                      <addresses mode="loopback" probe-port="25060">
+                        <address name="alpha" ip="\(net).11/8"/><address name="beta" ip="\(net).12/8"/>
+                      </addresses>
+                      <seats><seat name="master1" address="alpha" prefer="fs1"/></seats>
+                      <freeswitch kind="none"/>
+                      <links certificate-file="peer.pem" authority-file="peer-ca.pem"/>
+                    </cluster>
+                    """
+            }
+
+            func start(_ name: String) throws {
+                let own = "\(folder)/\(name)"
+                pids[name] = try Launch.start([
+                    program, "node", "--config", own + "/cluster.xml", "--name", name, "--state-dir",
+                    own + "/state", "--control", own + "/control",
+                ])
+            }
+
+            func kill(_ name: String) {
+                guard let pid = pids.removeValue(forKey: name) else { return }
+                Glibc.kill(-pid, SIGKILL)
+                _ = Launch.exitStatus(of: pid)
+            }
+
+            func ask(_ name: String, _ words: [String]) throws -> Launch.Output {
+                try Launch.run([program] + words + ["--control", "\(folder)/\(name)/control"], seconds: 30)
+            }
+
+            /// Until the answer fits, asked again and again.
+            func ask(
+                _ name: String, _ words: [String], until fits: (Launch.Output) -> Bool
+            ) throws -> Launch.Output? {
+                let clock = ContinuousClock()
+                let end = clock.now + .seconds(40)
+                var output = try ask(name, words)
+                while !fits(output) {
+                    guard clock.now < end else {
+                        Issue.record("\(words): \(output)")
+                        return nil
+                    }
+                    output = try ask(name, words)
+                }
+                return output
+            }
+
+            deinit {
+                for name in Self.names { kill(name) }
+                try? FileManager.default.removeItem(atPath: folder)
+            }
+        }
+
+        private func members(_ status: String) -> Int {
+            status.split(separator: "\n").count { line in
+                line.hasPrefix("fs") && (line.contains(" slave ") || line.contains(" master "))
+            }
+        }
+
+        @Test(
+            "a cluster forms by certificates, and a machine that was forgotten is let in by nobody with its own"
+        )
+        func forgotten() throws {
+            let site = try Site()
+            _ = try #require(try site.ask("fs1", ["status"], until: { members($0.output) == 3 }))
+            let rings = try site.ask("fs1", ["rings"]).output
+            #expect(rings.contains("stands") && !rings.contains("by the cluster key alone"), "\(rings)")
+            site.kill("fs3")
+            _ = try #require(try site.ask("fs1", ["forget", "fs3"], until: { $0.status == 0 }))
+            try site.start("fs3")
+            let status = try #require(
+                try site.ask("fs1", ["status"]) { output in
+                    ["fs1", "fs2"].allSatisfy { output.output.contains("\($0) has none to fs3 (whoever") }
+                })
+            #expect(status.output.contains("fs3 was forgotten on"), "\(status.output)")
+            #expect(members(status.output) == 2)
+        }
+    }
+}
