@@ -145,7 +145,7 @@ package final class Replica {
     package var nextDeadline: Instant? {
         var deadline = peers.isEmpty ? nil : roundDue
         for copy in copies {
-            if copy.isSweeping || (copy.store.held > 0 && (copy.isOwned || copy.isWriterless)) { return now }
+            if copy.isSweeping || (copy.store.held > 0 && copy.isOwned) { return now }
             if let due = copy.store.wheel.deadline { deadline = deadline.map { min($0, due) } ?? due }
         }
         return deadline

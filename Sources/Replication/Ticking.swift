@@ -38,18 +38,14 @@ extension Replica {
             let entry = store.entry(id).pointee
             let key = UnsafeRawBufferPointer(start: store.content(id), count: Int(entry.keyCount))
             ended.add(.expire, kind: entry.kind, key: key)
-            if copy.isOwned {
-                remove(id, .expire, from: copy)
-            } else if copy.isWriterless {
-                store.remove(id)
-            } else {
-                store.hold(id)
-            }
+            // Also where nobody writes now: the next writer takes them out for all. Were each node to do it by itself, copies of one
+            // position would differ by who knew of that writer earlier.
+            if copy.isOwned { remove(id, .expire, from: copy) } else { store.hold(id) }
             count += 1
         }
         // Told before as ended; now nobody else will remove them.
-        while copy.isOwned || copy.isWriterless, count < settings.sweepCount, let id = store.wheel.firstHeld {
-            if copy.isOwned { remove(id, .expire, from: copy) } else { store.remove(id) }
+        while copy.isOwned, count < settings.sweepCount, let id = store.wheel.firstHeld {
+            remove(id, .expire, from: copy)
             count += 1
         }
         if !ended.isEmpty { effects.append(.changed(copy.id, ended.changes())) }
