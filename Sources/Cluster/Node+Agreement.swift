@@ -11,6 +11,9 @@ extension Node {
         if case .founding = membershipPhase { return }
         // A copy of a state directory that voted would give one member two votes.
         if doubt != nil, !input.isOfStorage { return }
+        // Whom no majority hears, or who hears none, would lead to nothing.
+        let isTick = if case .tick = input { true } else { false }
+        let input = isTick && !isLeader && !hasCompany(at: now) ? .abstain : input
         carryOut(raft.handle(input, at: now), at: now)
         if applied.index >= raft.firstIndex + Limits.entriesBetweenSnapshots, let state {
             carryOut(raft.handle(.compact(through: applied.index, state: state), at: now), at: now)
@@ -284,7 +287,9 @@ extension Raft.Input {
     var isOfStorage: Bool {
         switch self {
         case .stored, .storeFailed: true
-        case .tick, .message, .propose, .changeMembership, .transferLeadership, .remind, .recover, .compact:
+        case .tick, .message, .propose, .changeMembership, .transferLeadership, .remind, .abstain, .resign,
+            .recover,
+            .compact:
             false
         }
     }
@@ -293,7 +298,9 @@ extension Raft.Input {
     var mayBeginMembership: Bool {
         switch self {
         case .message, .stored, .storeFailed: true
-        case .tick, .propose, .changeMembership, .transferLeadership, .remind, .recover, .compact: false
+        case .tick, .propose, .changeMembership, .transferLeadership, .remind, .abstain, .resign,
+            .recover, .compact:
+            false
         }
     }
 }

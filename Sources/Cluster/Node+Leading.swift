@@ -5,6 +5,7 @@ import Consensus
 extension Node {
     /// Looks at everything once and proposes what is missing; nothing while earlier proposals are under way.
     mutating func lead(at now: Instant) {
+        resignIfDeaf(at: now)
         guard isLeader, leadership != nil, let state, let ownFirst = raft.termBeginning,
             raft.commitIndex >= ownFirst
         else { return }
@@ -41,6 +42,35 @@ extension Node {
         guard case .proposed(let epoch) = leadership?.lastProposal else { return nil }
         scratch = next
         return epoch
+    }
+
+    // MARK: - Fitness to lead
+
+    /// Whether a majority of the voters, this node among them, hears this node and is heard, by heartbeats.
+    func hasCompany(at now: Instant) -> Bool {
+        let heard = raft.membership.voters.filter { voter in
+            if voter == raft.me { return true }
+            guard let neighbour = neighbours[voter], isHeard(neighbour.holder, at: now) else { return false }
+            return neighbour.heartbeat.acknowledgements.contains {
+                $0.holder.member == raft.me && $0.age < timing.deadAfter
+            }
+        }
+        return raft.membership.isQuorum(heard)
+    }
+
+    /// Messages (TCP) may pass where heartbeats (UDP) do not: such a leader goes on being obeyed, but nobody's lease, its own
+    /// included, goes by what it hears, and whom it would call silent is not. It lets somebody else lead.
+    private mutating func resignIfDeaf(at now: Instant) {
+        guard isLeader, !hasCompany(at: now) else {
+            aloneSince = nil
+            return
+        }
+        let since = aloneSince ?? now
+        aloneSince = since
+        guard now - since >= timing.deadAfter else { return }
+        aloneSince = nil
+        report(.trouble, name, "\(name) leads no more: no majority hears it by heartbeats, and is heard")
+        agree(.resign, at: now)
     }
 
     // MARK: - Releases
@@ -196,7 +226,8 @@ extension Node {
         let voters = raft.membership.voters.filter { $0 != holder.member }
         let deaf = voters.count { voter in
             if voter == raft.me { return true }
-            guard let neighbour = neighbours[voter], now - neighbour.received < timing.deadAfter else {
+            // An old word says nothing of what its teller hears now; where we are deaf, all words are old.
+            guard let neighbour = neighbours[voter], now - neighbour.received < timing.deadAfter / 2 else {
                 return false
             }
             guard let age = neighbour.ageOfHearing(holder, at: now) else { return true }

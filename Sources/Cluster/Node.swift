@@ -34,6 +34,8 @@ package struct Node: Sendable, Equatable {
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()
     var pathTroubles: [PathTrouble] = []
+    /// As leader: since when no majority hears this node and is heard.
+    var aloneSince: Instant?
     /// What is wrong with the disk here.
     var diskTrouble: Blocker?
     var strangers: [Stranger] = []

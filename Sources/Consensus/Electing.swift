@@ -74,6 +74,17 @@ extension Raft {
         for voter in otherVoters { outputs.append(.send(request, to: voter)) }
     }
 
+    /// What `startPreVote` does for who may not campaign.
+    mutating func abstain() {
+        guard role != .leader, now >= electionDeadline else { return }
+        failRecovery()
+        role = .follower
+        leader = nil
+        votes = []
+        announceLeader()
+        drawElectionDeadline()
+    }
+
     mutating func campaign(transfer: Bool) {
         role = .candidate
         leader = nil

@@ -10,6 +10,10 @@ extension Raft {
         case transferLeadership(to: MemberID)
         /// Send everyone an append now: the owner has something to say that rides on it.
         case remind
+        /// As `tick`, for a member that should not lead now: it looks for a leader and does not campaign.
+        case abstain
+        /// Lead no more, if this member leads: its owner knows that it cannot do what a leader is there for.
+        case resign
         /// The other voters are lost for good: lead without them, if all that are left vote for it. See `recover`.
         case recover([Command], as: Membership)
         /// The write of this sequence, and so every write before it, is durable.

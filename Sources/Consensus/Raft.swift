@@ -113,6 +113,8 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
         case .changeMembership(let membership): changeMembership(to: membership)
         case .transferLeadership(let target): transferLeadership(to: target)
         case .remind: remind()
+        case .abstain: abstain()
+        case .resign: if role == .leader { becomeFollower(in: term, of: nil) }
         case .recover(let commands, let membership): recover(commands, as: membership)
         case .stored(let sequence): finishWrite(sequence)
         case .storeFailed: breakDown()
@@ -154,7 +156,7 @@ package struct Raft<Command: Hashable & Sendable, State: Hashable & Sendable>: S
     private func refusalOfTheBroken(_ input: Input) -> [Output] {
         switch input {
         case .propose, .changeMembership, .transferLeadership, .recover: [.refused(.broken)]
-        case .tick, .message, .remind, .stored, .storeFailed, .compact: []
+        case .tick, .message, .remind, .abstain, .resign, .stored, .storeFailed, .compact: []
         }
     }
 

@@ -22,7 +22,7 @@ let structureMistakes: [Mistake] = [
         [
             #"19: unknown element <fencing> in <cluster>; it may hold: key, heartbeat, nodes, "#
                 + #"addresses, seats, policy, dns, freeswitch, event-socket, "#
-                + #"limit-service, limits, playbooks"#
+                + #"limit-service, limits, playbooks, links"#
         ]),
     Mistake(
         "an element of another namespace",

@@ -1,0 +1,64 @@
+import Consensus
+import Testing
+
+@testable import Cluster
+
+/// Leaders that are obeyed (TCP) and hear nobody (UDP), or are heard by nobody.
+@Suite struct DeafLeaderTests {
+    /// Five machines, the third holds the one seat.
+    private func stage(where holds: (Stage) -> Bool) -> Stage {
+        var seed: UInt64 = 11
+        while true {
+            var stage = Stage(5, prefer: 2, seed: seed)
+            let isFormed = stage.run(.seconds(4), until: { $0.holders == [2] && $0.leader != nil })
+            if isFormed, holds(stage) {
+                stage.run(.seconds(1))
+                return stage
+            }
+            seed += 1
+        }
+    }
+
+    private func deafen(_ i: Int, to others: [Int], in stage: inout Stage) {
+        for other in others where other != i { stage.cutHeartbeats.insert(.init(from: other, to: i)) }
+    }
+
+    @Test("a leader that becomes deaf loses its seat to another within a second, and leads no more")
+    func deafHolder() {
+        var stage = stage { $0.leader == 2 }
+        deafen(2, to: [0, 1, 3, 4], in: &stage)
+        check(stage.run(.seconds(1), until: { !$0.holders.isEmpty && !$0.holders.contains(2) }))
+        #expect(stage.leader != 2)
+        #expect(stage.violations.isEmpty)
+    }
+
+    @Test("a leader that becomes deaf fences nobody: whoever holds a seat goes on, and somebody else leads")
+    func deafLeader() throws {
+        var stage = stage { $0.leader != 2 }
+        let deaf = try #require(stage.leader)
+        deafen(deaf, to: Array(0..<5), in: &stage)
+        stage.run(.seconds(5))
+        #expect(stage.holders == [2])
+        let leader = try #require(stage.leader)
+        #expect(leader != deaf)
+        let fenced = stage.reports.filter { $0.event.kind == .nodeFenced }.map(\.event.subject)
+        #expect(Set(fenced).subtracting(["fs\(deaf)"]).isEmpty, "\(fenced)")
+    }
+
+    @Test("where heartbeats pass within two parts only, the greater part decides, whoever led before")
+    func parts() throws {
+        var stage = stage { $0.leader != 2 }
+        let leader = try #require(stage.leader)
+        let companion = try #require([0, 1, 3, 4].first { $0 != leader })
+        for a in [leader, companion] {
+            for b in 0..<5 where b != leader && b != companion {
+                stage.cutHeartbeats.insert(.init(from: a, to: b))
+                stage.cutHeartbeats.insert(.init(from: b, to: a))
+            }
+        }
+        stage.run(.seconds(5))
+        #expect(stage.holders == [2])
+        #expect(stage.leader.map { $0 != leader && $0 != companion } == true)
+        #expect(stage.violations.isEmpty)
+    }
+}
