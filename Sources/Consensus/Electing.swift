@@ -74,7 +74,7 @@ extension Raft {
         for voter in otherVoters { outputs.append(.send(request, to: voter)) }
     }
 
-    /// What `startPreVote` does for who may not campaign.
+    /// What `startPreVote` does for who may not campaign; looked at again soon, as others may be back by then.
     mutating func abstain() {
         guard role != .leader, now >= electionDeadline else { return }
         failRecovery()
@@ -82,7 +82,7 @@ extension Raft {
         leader = nil
         votes = []
         announceLeader()
-        drawElectionDeadline()
+        drawDeadline(from: .zero)
     }
 
     mutating func campaign(transfer: Bool) {

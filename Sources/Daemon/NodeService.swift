@@ -199,6 +199,19 @@ package enum NodeService {
         var formerMachine: MachineID
         /// Why it came without its former state.
         var anew: String?
+
+        /// Of the configurations it remembers, agreed or about to be.
+        var agreedAddresses: [ServiceAddress] {
+            let later = restored.entries.flatMap { entry -> [ServiceAddress] in
+                guard case .command(let stamped) = entry.payload,
+                    case .configure(let settings) = stamped.command
+                else { return [] }
+                return settings.addresses
+            }
+            let all = (restored.snapshot?.state.settings.addresses ?? []) + later
+            return all.enumerated().filter { at, one in !all[..<at].contains { $0.name == one.name } }.map(
+                \.element)
+        }
     }
 
     private static func start(
@@ -237,8 +250,8 @@ package enum NodeService {
         let work = {
             do throws(ServiceFailure) {
                 let keeper = try KeeperGuard(
-                    setting.keeper, spawner: spawner, file: setting.file, node: setting.name,
-                    log: doers.log)
+                    setting.keeper, spawner: spawner, file: setting.file, agreed: start.agreedAddresses,
+                    node: setting.name, log: doers.log)
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
                     timing: setting.file.settings.timing, key: setting.key,
@@ -257,7 +270,10 @@ package enum NodeService {
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper,
                     network: setting.watchesNetwork
                         ? NetworkWatch(
-                            setting.file.settings.addresses, interval: setting.file.settings.timing.interval,
+                            setting.file.settings.addresses
+                                + start.agreedAddresses.filter { agreed in
+                                    !setting.file.settings.addresses.contains { $0.name == agreed.name }
+                                }, interval: setting.file.settings.timing.interval,
                             at: BootClock.now(), log: doers.log)
                         : nil,
                     doers: doers, isSwitchWatched: setting.isSwitchWatched, warnings: warnings)

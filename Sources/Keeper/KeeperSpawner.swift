@@ -20,8 +20,8 @@ package final class KeeperSpawner: Sendable {
         }
     }
 
-    /// Of the answer, in milliseconds: the process does nothing but answer.
-    private static let patience: Int32 = 250
+    /// Of the answer: the process does nothing but answer.
+    package static let patience: Duration = .milliseconds(250)
     /// The keeper's program, which starts as a spawner by this word.
     package static let word = "spawn"
     package let path: String
@@ -44,8 +44,14 @@ package final class KeeperSpawner: Sendable {
 
     package var pid: pid_t { process.pid }
 
-    /// A new keeper, our child. Blocks for a moment.
-    package func start() throws(Failure) -> KeeperProcess {
+    /// Whether the process has ended: no keeper could ever be started again.
+    package var isGone: Bool {
+        var entry = pollfd(fd: process.descriptor, events: 0, revents: 0)
+        return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP) != 0
+    }
+
+    /// A new keeper, our child. Blocks for as long as `patience` at most.
+    package func start(patience: Duration = patience) throws(Failure) -> KeeperProcess {
         let (own, other): (Int32, Int32)
         do throws(SystemFailure) { (own, other) = try KeeperProcess.socketPair() } catch {
             throw .system(error)
@@ -62,16 +68,17 @@ package final class KeeperSpawner: Sendable {
                 throw code == EPIPE || code == ECONNRESET
                     ? .gone : .system(SystemFailure("ask for a keeper", errno: code))
             }
-            return KeeperProcess(pid: try answer(to: number), descriptor: own)
+            return KeeperProcess(pid: try answer(to: number, patience), descriptor: own)
         } catch {
             close(own)
             throw error
         }
     }
 
-    private func answer(to number: UInt64) throws(Failure) -> pid_t {
+    private func answer(to number: UInt64, _ patience: Duration) throws(Failure) -> pid_t {
         var entry = pollfd(fd: process.descriptor, events: Int16(POLLIN), revents: 0)
-        while poll(&entry, 1, Self.patience) == 1 {
+        let milliseconds = Int32(patience / .milliseconds(1))
+        while poll(&entry, 1, milliseconds) == 1 {
             var answer = SpawnAnswer()
             let count = withUnsafeMutableBytes(of: &answer) {
                 recv(process.descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))

@@ -40,6 +40,10 @@ extension Node {
                 unreadiness(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
             }
+            if mustWithhold(in: state), !state.slaves.isEmpty {
+                return
+                    "automatic takeover is withheld; it is filled at once by: fsdns switchover \(seat.name)"
+            }
             if state.slaves.isEmpty { return "nobody can take \(seat.address): no slave is left" }
             return why.isEmpty ? nil : "nobody can take \(seat.address): " + why.joined(separator: "; ")
         }

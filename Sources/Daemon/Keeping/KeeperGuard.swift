@@ -14,6 +14,10 @@ final class KeeperGuard {
     private static let burst = 1024
     /// A keeper that leaves so many requests unread is not alive.
     private static let waitingLimit = 1024
+    /// What a keeper that is gone held may be in the kernel for less than so long. Until then the heart goes on beating, and
+    /// waits for nobody.
+    private static let afterlife: Duration = .seconds(3)
+    private static let shortPatience: Duration = .milliseconds(50)
     /// So many looks in a row, 50 ms apart, at a keeper that reads nothing: it stands still. It runs at real-time priority.
     private static let unreadLooks = 6
 
@@ -48,6 +52,7 @@ final class KeeperGuard {
     /// Ended keepers that are not reaped yet.
     private var ended: [KeeperProcess] = []
     private var nextStart = Instant.zero
+    private var lostAt: Instant?
     private var backOff = firstBackOff
     private var tokens: [Token] = []
     private var nextToken: UInt64 = 1
@@ -71,21 +76,28 @@ final class KeeperGuard {
     /// What the keeper could not arm, each a sentence.
     private(set) var warnings: [String] = []
 
+    /// - Parameter agreed: addresses the cluster goes by until it has agreed on this file, which may lack them.
     /// - Throws: `ServiceFailure` when the file has more or other addresses than a keeper takes.
     init(
-        _ source: Source, spawner: KeeperSpawner? = nil, file: ClusterFile, node: String, log: EventLog
+        _ source: Source, spawner: KeeperSpawner? = nil, file: ClusterFile, agreed: [ServiceAddress] = [],
+        node: String, log: EventLog
     ) throws(ServiceFailure) {
         self.source = source
         self.spawner = spawner
         self.log = log
         addresses = file.settings.addresses
-        let managed = addresses.compactMap(KeeperAddress.init)
+        var managed = addresses.compactMap(KeeperAddress.init)
         let mode: KeeperMode =
             switch file.addressMode {
             case .kernel: .kernel
             case .loopback(let port): .loopback(probePort: port)
             }
-        guard managed.count == addresses.count,
+        let isWhole = managed.count == addresses.count
+        for address in agreed.compactMap(KeeperAddress.init)
+        where !managed.contains(where: address.isSameHost) && managed.count < KeeperLimits.managedAddresses {
+            managed.append(address)
+        }
+        guard isWhole,
             let configuration = KeeperConfiguration(mode: mode, nodeName: node, managed: managed)
         else { throw ServiceFailure("the keeper cannot manage the addresses of the cluster file") }
         self.configuration = configuration
@@ -107,15 +119,26 @@ final class KeeperGuard {
         if let peer, isStandingStill(peer) { return giveUp(peer, at: now) }
         guard peer == nil, now >= nextStart else { return [] }
         do throws(KeeperSpawner.Failure) {
-            peer = try reach()
+            peer = try reach(at: now)
             waiting = []
             for request in configuration.requests { send(request) }
         } catch {
-            if error == .gone { end = error.text }
+            if error == .gone, !isRecentlyLost(at: now) { end = error.text }
             log.warning("keeper", "\(source)", "cannot be reached: \(error.text)")
             postpone(at: now)
         }
         return []
+    }
+
+    private func isRecentlyLost(at now: Instant) -> Bool {
+        lostAt.map { now - $0 < Self.afterlife } ?? false
+    }
+
+    /// What an operator should see before it matters; nil when nothing.
+    var trouble: Blocker? {
+        guard spawner?.isGone == true else { return nil }
+        return Blocker(
+            .room, nil, "another keeper could not be started, should this one end: restart fsdns here")
     }
 
     private func isStandingStill(_ peer: Peer) -> Bool {
@@ -136,9 +159,10 @@ final class KeeperGuard {
         return lose(peer, at: now)
     }
 
-    private func reach() throws(KeeperSpawner.Failure) -> Peer {
+    private func reach(at now: Instant) throws(KeeperSpawner.Failure) -> Peer {
         if let spawner {
-            let process = try spawner.start()
+            let process = try spawner.start(
+                patience: isRecentlyLost(at: now) ? Self.shortPatience : KeeperSpawner.patience)
             return Peer(descriptor: process.descriptor, process: process)
         }
         do throws(SystemFailure) {
@@ -241,6 +265,7 @@ final class KeeperGuard {
         close(lost.descriptor)
         if let process = lost.process { ended.append(process) }
         peer = nil
+        lostAt = now
         log.warning("keeper", "\(source)", "has ended; it is started again")
         postpone(at: now)
         return [.keeperLost(endsByItself: endsByItself)]

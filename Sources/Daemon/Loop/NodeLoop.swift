@@ -196,7 +196,7 @@ final class NodeLoop {
     }
 
     private func tellDisk(at now: Instant) {
-        let trouble = doers.storage.trouble(at: now)
+        let trouble = doers.storage.trouble(at: now) ?? keeper.trouble
         guard trouble != diskTrouble else { return }
         diskTrouble = trouble
         feed(.diskSeen(trouble))

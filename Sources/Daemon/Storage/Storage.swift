@@ -26,6 +26,8 @@ final class Storage: Sendable {
         var isFinishing = false
         var room = DiskRoom.enough
         var nextLook = Instant.zero
+        /// Since when a look at the disk has not ended.
+        var lookingSince: Instant?
     }
 
     private static let pause: Duration = .milliseconds(250)
@@ -35,6 +37,8 @@ final class Storage: Sendable {
 
     private let file: StateFile
     private let queue = WorkQueue("storage")
+    /// Not that of the decisions: they wait for nothing but their disk.
+    private let looks = WorkQueue("disk")
     private let state = Mutex(State())
     private let directory: String
     private let answer: @Sendable (Event) -> Void
@@ -66,16 +70,14 @@ final class Storage: Sendable {
     /// What is wrong with the disk, in words; nil when nothing is. To be asked about once a second; does not wait for the disk.
     func trouble(at now: Instant) -> Blocker? {
         let (state, isDue) = state.withLock { state in
-            let isDue = now >= state.nextLook && !state.isWriting
-            if isDue { state.nextLook = now + Self.lookInterval }
+            let isDue = now >= state.nextLook && state.lookingSince == nil
+            if isDue {
+                state.nextLook = now + Self.lookInterval
+                state.lookingSince = now
+            }
             return (state, isDue)
         }
-        if isDue {
-            queue.async { [self] in
-                let room = DiskRoom(of: directory)
-                self.state.withLock { $0.room = room }
-            }
-        }
+        if isDue { looks.async { self.look() } }
         if let obstacle = state.obstacle {
             return Blocker(.disk, nil, "no decision can be written, \(obstacle): make room in \(directory)")
         }
@@ -84,6 +86,22 @@ final class Storage: Sendable {
                 .disk, nil, "no decision was written for 2 s, the disk hangs: that of \(directory)")
         }
         return state.room.trouble.map { Blocker(.room, nil, "\($0): make room in \(directory)") }
+    }
+
+    /// A disk that hangs is known before something must be written: a byte is, to a file of its own.
+    private func look() {
+        let room = DiskRoom(of: directory)
+        let probe = open("\(directory)/probe", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        if probe >= 0 {
+            var byte: UInt8 = 0
+            _ = pwrite(probe, &byte, 1, 0)
+            _ = fdatasync(probe)
+            close(probe)
+        }
+        state.withLock {
+            $0.room = room
+            $0.lookingSince = nil
+        }
     }
 
     private func writeAll() {

@@ -42,6 +42,10 @@ struct StatusCommand: ParsableCommand {
                     trouble = error.lines.joined(separator: "; ")
                 }
             }
+            // A program must not take an old picture for one of now.
+            if format == .json, let trouble {
+                return JSONText.pretty(["unanswered": trouble]).split(separator: "\n").map(String.init)
+            }
             let notice = trouble.map {
                 [Paint.standard("Not answering, last picture below: \($0)", .bad), ""]
             }
