@@ -7,6 +7,8 @@ package struct ZoneFile: Hashable, Sendable {
         case text(ZoneText.Failure)
         case zone(file: String, Zone.Failure)
         case system(file: String, operation: String, errno: Int32)
+        /// Some record's text is not that of the record: the next start would not have it.
+        case unreadable(file: String)
 
         package var description: String {
             switch self {
@@ -14,6 +16,7 @@ package struct ZoneFile: Hashable, Sendable {
             case .zone(let file, let failure): "\(file):1: \(failure)"
             case .system(let file, let operation, let errno):
                 "\(file): \(operation): \(String(cString: strerror(errno)))"
+            case .unreadable(let file): "\(file): a record cannot be written so that it is read again"
             }
         }
     }
@@ -52,12 +55,13 @@ package struct ZoneFile: Hashable, Sendable {
     ///
     /// After a crash at any moment the file is the old zone or the new one. Comments are not kept.
     package func store(_ zone: Zone) throws(Failure) {
+        guard let text = ZoneText.readable(zone.records) else { throw .unreadable(file: path) }
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw system("create \(temporary)") }
         do throws(Failure) {
             defer { close(descriptor) }
-            try write(Array(ZoneText.print(zone.records).utf8), to: descriptor)
+            try write(Array(text.utf8), to: descriptor)
             guard fsync(descriptor) == 0 else { throw system("fsync") }
         } catch {
             unlink(temporary)

@@ -89,8 +89,16 @@ extension DNSRecord {
             throw .malformedRecord("\"\(text.prefix(120))\": \(RecordBytes.reason(status))")
         }
         defer { ldns_rr_free(rr) }
-        self = try Self.take(rr)
+        let record = try Self.take(rr)
+        // libldns takes words such as `A60` for type 0, which it then writes in a way that it does not read.
+        guard !Self.typeLists.contains(record.type) || !record.description.contains(" TYPE0") else {
+            throw .malformedRecord("\"\(text.prefix(120))\": a type in the list is unknown")
+        }
+        self = record
     }
+
+    /// NSEC, NSEC3 and CSYNC: their data end with a list of types (RFC 4034 §4.1.2, RFC 5155, RFC 7477).
+    private static let typeLists = [47, 50, 62].map { RecordType(rawValue: $0) }
 
     /// Copies a record of class IN out of libldns.
     static func take(_ rr: UnsafeMutablePointer<ldns_rr>) throws(DNSFailure) -> DNSRecord {

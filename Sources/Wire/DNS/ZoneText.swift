@@ -14,6 +14,15 @@ package enum ZoneText {
     package static let sizeLimit = 64 << 20
     package static let recordLimit = 1_000_000
 
+    /// Records as text that gives them back; nil where libldns does not read what it wrote itself.
+    package static func readable(_ records: [DNSRecord]) -> String? {
+        let text = print(records)
+        guard let again = try? parse(text, origin: .root, file: ""), again.count == records.count else {
+            return nil
+        }
+        return text
+    }
+
     /// Reads records of class IN; relative names are under `origin`, `$ORIGIN` and `$TTL` are understood.
     ///
     /// `file` only names the text in errors. `$INCLUDE` is refused.

@@ -137,7 +137,9 @@ extension FuzzTarget {
         guard let records = try? ZoneText.parse(input.text(), origin: .root, file: "z") else { return }
         // Only what a zone takes is ever printed.
         guard (try? Zone(records)) != nil else { return }
-        let again = try? ZoneText.parse(ZoneText.print(records), origin: .root, file: "z")
+        // What would not come back is refused, and nothing is written then.
+        guard let text = ZoneText.readable(records) else { return }
+        let again = try? ZoneText.parse(text, origin: .root, file: "z")
         expect(again?.count == records.count, "other records come back")
     }
 
