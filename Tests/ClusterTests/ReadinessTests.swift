@@ -36,6 +36,19 @@ private func at(_ milliseconds: Int) -> Instant { .zero + .seconds(10) + .millis
         #expect(network.blockers(at: at(200)).map(\.kind) == [.link])
     }
 
+    @Test(
+        "without a default route a node is not to be chosen at once, and gives up what it holds only when that lasts"
+    )
+    func gateway() {
+        var network = NetworkView()
+        _ = network.seen(sight(.well), at: at(0))
+        _ = network.seen(sight(.noGateway(interface: "eth0")), at: at(1000))
+        #expect(network.blockers(at: at(1000)).map(\.kind) == [.unsettled])
+        #expect(Blocker.Kind.unsettled.readiness < .unserving && Blocker.Kind.unsettled.readiness > .degraded)
+        #expect(network.blockers(at: at(3000)).map(\.kind) == [.gateway])
+        #expect(Blocker.Kind.gateway.readiness == .unserving)
+    }
+
     @Test("a link that comes and goes is trusted later each time, up to a minute") func flapping() {
         var network = NetworkView()
         _ = network.seen(sight(.well), at: at(0))

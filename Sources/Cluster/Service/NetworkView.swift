@@ -42,6 +42,7 @@ package struct NetworkSight: Hashable, Sendable {
 struct NetworkView: Hashable, Sendable {
     /// A route is missed for a moment whenever somebody configures an interface anew.
     static let routePatience: Duration = .milliseconds(50)
+    static let gatewayPatience: Duration = .seconds(2)
     static let shortestCalm: Duration = .seconds(2)
     static let longestCalm: Duration = .seconds(60)
 
@@ -97,7 +98,10 @@ struct NetworkView: Hashable, Sendable {
                 return Blocker(
                     .link, address, "the route to the network of \(address) on \(interface) is gone")
             case .noGateway(let interface):
-                return Blocker(.gateway, address, "the default route by \(interface) is gone")
+                // At once for who is to be chosen, later for who holds it: a DHCP client may put it back, and all may lose it.
+                let lasts = now - entry.since >= Self.gatewayPatience
+                return Blocker(
+                    lasts ? .gateway : .unsettled, address, "the default route by \(interface) is gone")
             case .well: break
             }
             if entry.sight.company == .missing {

@@ -117,11 +117,9 @@ struct NetworkVoices {
 }
 
 /// What counts of a network's condition: a renewed lease or `netplan apply` takes the machine's own address off and puts
-/// it back some milliseconds later, so that its loss, and that of its route, must last. A default route may be gone for as long
-/// as a DHCP client needs. A cable that is out is out.
+/// it back some milliseconds later, so that its loss, and that of its routes, must last. A cable that is out is out.
 struct SettlingCondition {
     static let span: Duration = .milliseconds(60)
-    static let gatewaySpan: Duration = .seconds(2)
 
     private var counts: NetworkSight.Condition?
     private var doubtedSince: Instant?
@@ -132,14 +130,10 @@ struct SettlingCondition {
         var lasts = true
         switch seen {
         case .well, .noCarrier: doubtedSince = nil
-        case .noInterface, .noRoute:
+        case .noInterface, .noRoute, .noGateway:
             let since = doubtedSince ?? now
             doubtedSince = since
             lasts = now - since >= Self.span
-        case .noGateway:
-            let since = doubtedSince ?? now
-            doubtedSince = since
-            lasts = now - since >= Self.gatewaySpan
         }
         // At the start nothing better is known.
         let settled = lasts ? seen : counts ?? seen
