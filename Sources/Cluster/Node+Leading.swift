@@ -10,7 +10,9 @@ extension Node {
             raft.commitIndex >= ownFirst
         else { return }
         judgeEffects(at: now)
-        leadership?.forgetWishes(before: now - .seconds(2))
+        // Wishes are repeated while they last (`plead`).
+        let recent = max(.milliseconds(500), timing.interval * 12)
+        leadership?.forgetWishes(before: now - recent)
         let silence = nextSilence(in: state, after: now)
         leadership?.nextSilence = silence
         guard leadership?.underWay.isEmpty ?? false else { return }

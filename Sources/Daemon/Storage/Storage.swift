@@ -81,9 +81,11 @@ final class Storage: Sendable {
         if let obstacle = state.obstacle {
             return Blocker(.disk, nil, "no decision can be written, \(obstacle): make room in \(directory)")
         }
-        if let since = state.since, now - since > Self.patience {
-            return Blocker(
-                .disk, nil, "no decision was written for 2 s, the disk hangs: that of \(directory)")
+        let hangs = [state.since, state.lookingSince].contains { since in
+            since.map { now - $0 > Self.patience } ?? false
+        }
+        if hangs {
+            return Blocker(.disk, nil, "nothing was written for 2 s, the disk hangs: that of \(directory)")
         }
         return state.room.trouble.map { Blocker(.room, nil, "\($0): make room in \(directory)") }
     }
