@@ -268,7 +268,9 @@ package struct World: Sendable {
     /// What was agreed is told by every node; the trace has it once.
     private mutating func report(_ event: ClusterEvent, of machine: Int) {
         guard trace.isKept else { return }
-        if event.kind.isAgreed, event.epoch != nil, !tellings.insert(Telling(event: event, machine: machine)).inserted {
+        if event.kind.isAgreed, event.epoch != nil,
+            !tellings.insert(Telling(event: event, machine: machine)).inserted
+        {
             judge.object(now, .retold, "\(machines[machine].name) tells again: \(event.text)")
         }
         if event.epoch != nil, !agreedEvents.insert(event).inserted { return }
