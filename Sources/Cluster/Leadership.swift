@@ -153,11 +153,11 @@ struct Leadership: Hashable, Sendable {
         }
     }
 
-    /// Wishes not repeated for a while are no wishes any more.
-    mutating func forgetWishes(before instant: Instant) {
+    /// Wishes not repeated for a while are no wishes any more; who wanted to be rid of an address may be well again.
+    mutating func forgetWishes(before instant: Instant, ofHolders recent: Instant) {
         admissions.removeAll { $0.last < instant }
         unheardTold.removeAll { told in !admissions.contains { $0.wish.holder.name == told.name } }
-        relinquishments.removeAll { $0.last < instant }
+        relinquishments.removeAll { $0.last < recent }
     }
 
     mutating func shun(_ holder: Holder, _ address: String, until: Instant) {

@@ -12,7 +12,7 @@ extension Node {
         judgeEffects(at: now)
         // Wishes are repeated while they last (`plead`).
         let recent = max(.milliseconds(500), timing.interval * 12)
-        leadership?.forgetWishes(before: now - recent)
+        leadership?.forgetWishes(before: now - .seconds(2), ofHolders: now - recent)
         let silence = nextSilence(in: state, after: now)
         leadership?.nextSilence = silence
         guard leadership?.underWay.isEmpty ?? false else { return }
