@@ -25,7 +25,7 @@ package enum Event: Hashable, Sendable {
     case networkSeen([NetworkSight])
     /// Ways to other nodes that carry nothing while others do.
     case pathsSeen([PathTrouble])
-    /// What is wrong with the disk that decisions are written to; nil when nothing is.
+    /// What is wrong with the disk that decisions are written to, else with what starts keepers; nil when nothing is.
     case diskSeen(Blocker?)
     case zoneRead(id: UInt64, [ServerReading])
     case zoneUpdated(id: UInt64, ZoneUpdateOutcome)

@@ -13,7 +13,7 @@ import Testing
         ("Cluster/Node+Recovery.swift", ["majorityWarnings"]),
         ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
         ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
-        ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings", "diskWarnings"]),
+        ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings", "machineWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
         ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),

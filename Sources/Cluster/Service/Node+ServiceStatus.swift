@@ -40,7 +40,7 @@ extension Node {
                 unreadiness(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
             }
-            if mustWithhold(in: state), !state.slaves.isEmpty {
+            if mustWithhold(in: state), !readySpares(for: seat.address, in: state, at: now).isEmpty {
                 return
                     "automatic takeover is withheld; it is filled at once by: fsdns switchover \(seat.name)"
             }
@@ -85,7 +85,6 @@ extension Node {
             else { continue }
             warnings.append("slave \(name) is not ready and is chosen last: \(reason)")
         }
-        warnings += diskWarnings(in: state, at: now)
         for (holder, view) in askers(at: now) {
             for sight in view.sights {
                 guard let station = sight.station, let grant = state.grant(of: sight.address),
@@ -100,26 +99,17 @@ extension Node {
                         + "network, \(grant.holder.name) holds it behind \(Station.text(own.hardware))")
             }
         }
-        return warnings + limitWarnings(in: state, at: now)
+        return warnings + machineWarnings(in: state, at: now)
     }
 
-    /// Masters whose switches refuse calls because of their limits; slaves are told with all that keeps them from being ready.
-    private func limitWarnings(in state: ControlState, at now: Instant) -> [String] {
-        state.members.compactMap { member in
-            guard isHeard(member.holder, at: now), !state.slaves.contains(member.name) else { return nil }
-            let limits = view(of: member.holder, at: now)?.blockers.first { $0.kind == .limits }
-            return limits.map { "\(member.name): \($0.text)" }
-        }
-    }
-
-    private func diskWarnings(in state: ControlState, at now: Instant) -> [String] {
-        state.members.filter { $0.isActive && isHeard($0.holder, at: now) }.compactMap { member in
-            let trouble = view(of: member.holder, at: now)?.blockers.first {
-                $0.kind == .disk || $0.kind == .room
-            }
-            // A slave that cannot write is told of as not ready.
-            if trouble?.kind == .disk, state.slaves.contains(member.name) { return nil }
-            return trouble.map { "\(member.name): \($0.text)" }
+    /// What is wrong with a machine whatever its role; slaves are told of with all that keeps them from being ready.
+    private func machineWarnings(in state: ControlState, at now: Instant) -> [String] {
+        state.members.filter { $0.isActive && isHeard($0.holder, at: now) }.flatMap { member in
+            let isSlave = state.slaves.contains(member.name)
+            return (view(of: member.holder, at: now)?.blockers ?? []).filter { blocker in
+                [.disk, .room, .limits].contains(blocker.kind)
+                    && !(isSlave && blocker.kind.readiness > .ready)
+            }.map { "\(member.name): \($0.text)" }
         }
     }
 }

@@ -107,7 +107,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case health = 10
         /// Decisions cannot be written.
         case disk = 11
-        /// Soon decisions cannot be written; until then the node is as ready as any.
+        /// Something will be missed when it is needed (room on the disk, another keeper); until then the node is as ready as any.
         case room = 12
         /// The default route by the address's interface is gone: callers of other networks get no answer.
         case gateway = 13

@@ -1,3 +1,4 @@
+import Daemon
 @preconcurrency import Glibc
 
 /// Whether this machine can keep time: real-time scheduling, locked memory, a fast disk, a steady clock.
@@ -6,8 +7,6 @@ struct MachineCheck {
 
     /// A term or a vote is on disk before it is told to others; slower disks delay takeovers.
     private static let slowSync = Duration.milliseconds(20)
-    /// MiB; below that `status` warns too.
-    private static let leastRoom: UInt64 = 64
     private static let syncs = 20
     /// What the node service and its keeper lock, roughly, in bytes.
     private static let lockedMemory: rlim_t = 64 << 20
@@ -102,14 +101,13 @@ struct MachineCheck {
         return [room(in: path), sync(in: path)]
     }
 
+    /// As `status` warns of it.
     private func room(in directory: String) -> Finding {
-        var facts = statvfs()
-        guard statvfs(directory, &facts) == 0 else { return .fine("state", "\(directory) is there") }
-        let free = (UInt64(facts.f_bavail) >> 10).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
-        let mebibytes = free.overflow ? UInt64.max : free.partialValue >> 10
-        let text = "\(mebibytes) MiB are free on the disk of \(directory)"
-        if mebibytes >= Self.leastRoom { return .fine("state", text) }
-        return .notice("state", text, fix: "free some space: a full disk stops decisions")
+        guard let trouble = DiskRoom(of: directory).trouble else {
+            return .fine("state", "the disk of \(directory) has room")
+        }
+        return .notice(
+            "state", "\(trouble) of \(directory)", fix: "free some space: a full disk stops decisions")
     }
 
     private func sync(in directory: String) -> Finding {
