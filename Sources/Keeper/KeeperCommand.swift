@@ -41,8 +41,7 @@ package enum KeeperCommand {
             KeeperLoop.complain("serve is for systemd, which passes a listening socket; none was passed")
             return 64
         }
-        var waiting = pollfd(fd: given, events: Int16(POLLIN), revents: 0)
-        guard poll(&waiting, 1, patience) > 0 else { return 0 }
+        guard isCalled() else { return 0 }
         let connection = accept(given, nil, nil)
         guard connection >= 0 else {
             // Who connected is gone again.
@@ -58,6 +57,18 @@ package enum KeeperCommand {
             return 1
         }
         return KeeperLoop.run(descriptor: given, record: record)
+    }
+
+    /// Waits for who wanted this keeper; false when nobody comes.
+    private static func isCalled() -> Bool {
+        let watchdog = ServiceWatchdog()
+        let pause = watchdog.map { Int32(clamping: max(1, $0.interval / 1_000_000)) } ?? patience
+        var waiting = pollfd(fd: given, events: Int16(POLLIN), revents: 0)
+        for _ in 0..<max(1, patience / pause) {
+            watchdog?.tell()
+            if poll(&waiting, 1, pause) > 0 { return true }
+        }
+        return false
     }
 
     /// sd_listen_fds(3): LISTEN_PID names the process that the descriptors are meant for.

@@ -7,6 +7,8 @@ package final class KeeperLoop {
     private let timer: Int32
     private let signals: Int32
     private let arms: KeeperArms
+    private let watchdog: ServiceWatchdog?
+    private let watchdogAlarm: Alarm
     /// Where the managed addresses are noted for `KeeperCommand`; nil when nobody else clears up.
     private let record: String?
     private var place: (any AddressPlace)?
@@ -54,6 +56,8 @@ package final class KeeperLoop {
         timer = timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
         guard timer >= 0 else { throw SystemFailure("timerfd_create") }
         arms = KeeperPrivileges.arm()
+        watchdog = ServiceWatchdog()
+        watchdogAlarm = try Alarm()
     }
 
     deinit {
@@ -62,6 +66,7 @@ package final class KeeperLoop {
     }
 
     private func run() -> Int32 {
+        tellWatchdog()
         while exitCode == nil {
             arm(holdings.nextDeadline)
             let ready = wait()
@@ -71,6 +76,10 @@ package final class KeeperLoop {
                 var info = signalfd_siginfo()
                 _ = read(signals, &info, MemoryLayout<signalfd_siginfo>.size)
                 happen(.terminated)
+            }
+            if ready.contains(watchdogAlarm.descriptor) {
+                watchdogAlarm.clear()
+                tellWatchdog()
             }
             if let place {
                 for descriptor in place.descriptors where ready.contains(descriptor) {
@@ -90,10 +99,18 @@ package final class KeeperLoop {
         return exitCode ?? 1
     }
 
+    private func tellWatchdog() {
+        guard let watchdog else { return }
+        watchdog.tell()
+        watchdogAlarm.set(nanoseconds: watchdog.interval)
+    }
+
     // MARK: Waiting
 
     private func wait() -> [Int32] {
-        var watched = [signals, timer].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var watched = [signals, timer, watchdogAlarm.descriptor].map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
         if !peerIsGone {
             let events = Int16(POLLIN) | (link.hasWaiting ? Int16(POLLOUT) : 0)
             watched.append(pollfd(fd: link.descriptor, events: events, revents: 0))

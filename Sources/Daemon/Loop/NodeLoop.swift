@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 @preconcurrency import Glibc
+import Keeper
 import Wire
 
 /// The heart: owns the node, feeds it what happens in order, and does or hands on what it decides.
@@ -51,6 +52,8 @@ final class NodeLoop {
     private var diskTrouble: Blocker?
     private var nextTend = Instant.zero
     private var nextKeeperTend = Instant.zero
+    private let watchdog = ServiceWatchdog()
+    private var nextWord = Instant.zero
     private var warnings: [String]
     private var reason: StopReason?
     /// Whom links were told to have been forgotten.
@@ -118,6 +121,10 @@ final class NodeLoop {
         }
         guard now >= nextTend else { return }
         nextTend = now + Self.tendInterval
+        if let watchdog, now >= nextWord {
+            nextWord = now + .nanoseconds(watchdog.interval)
+            watchdog.tell()
+        }
         heartbeats.tend(at: now)
         tellPaths(at: now)
         tellDisk(at: now)
