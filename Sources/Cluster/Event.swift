@@ -20,6 +20,8 @@ package enum Event: Hashable, Sendable {
     /// The keeper died, or stands still and is heard no more. `endsByItself`: what it held is gone `Holdings.afterlife` later,
     /// and at the end of its hold, whatever becomes of that process.
     case keeperLost(endsByItself: Bool)
+    /// Another machine says that it has an address that is held here. `hardware` is its Ethernet address as a number.
+    case keeperContested(address: String, epoch: Epoch, hardware: UInt64)
     case switchReported(SwitchReport)
     /// What the kernel says about the networks of all service addresses.
     case networkSeen([NetworkSight])

@@ -54,6 +54,9 @@ struct Holdings: Hashable, Sendable {
         self.endsByItself = endsByItself
     }
 
+    /// Whether the last keeper was lost and none has been ready since, for longer than another one takes to start.
+    func isKeeperMissing(at now: Instant) -> Bool { lostAt.map { now - $0 >= .seconds(1) } ?? false }
+
     /// What a lost keeper can hold no more, even if it stood still and goes on now.
     func outlived(at now: Instant) -> [Holding] {
         guard let lostAt, endsByItself, now - lostAt >= Self.afterlife else { return [] }

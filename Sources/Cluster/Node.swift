@@ -39,6 +39,8 @@ package struct Node: Sendable, Equatable {
     /// What is wrong with the disk here.
     var diskTrouble: Blocker?
     var strangers: [Stranger] = []
+    /// What the keeper heard of the same from the network itself.
+    var claims: [Claim] = []
 
     let startedAt: Instant
     var generator: SeededGenerator
@@ -184,6 +186,8 @@ package struct Node: Sendable, Equatable {
         case .keeperLost(let endsByItself):
             holdings.keeperLost(endsByItself: endsByItself, at: now)
             report(.trouble, name, "the keeper died; its addresses are gone or going")
+        case .keeperContested(let address, let epoch, let hardware):
+            keeperContested(address, epoch, hardware, at: now)
         case .switchReported(let report): switchReported(report, at: now)
         case .networkSeen(let sights): networkSeen(sights, at: now)
         case .pathsSeen(let troubles): pathsSeen(troubles)

@@ -36,17 +36,23 @@ package struct Announcement: Equatable, Sendable {
 
     private static func neighbourAdvertisement(_ address: [UInt8], _ hardware: [UInt8]) -> [UInt8] {
         let allNodes: [UInt8] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-        let icmpv6: UInt8 = 58
         // Type 136, code 0, checksum, the override flag; target; option 2: our link-layer address in 8 bytes.
-        var message: [UInt8] = [136, 0, 0, 0, 0x20, 0, 0, 0] + address + [2, 1] + hardware
+        let message: [UInt8] = [136, 0, 0, 0, 0x20, 0, 0, 0] + address + [2, 1] + hardware
+        return icmpv6(message, from: address, to: allNodes)
+    }
+
+    /// An IPv6 packet with a message of ICMPv6, whose checksum (bytes 2 and 3) is filled in.
+    static func icmpv6(_ message: [UInt8], from source: [UInt8], to destination: [UInt8]) -> [UInt8] {
+        let icmpv6: UInt8 = 58
+        var message = message
         // RFC 8200 §8.1: the checksum covers a pseudo-header of both addresses, the length and the protocol.
-        let pseudoHeader = address + allNodes + [0, 0, 0, UInt8(message.count), 0, 0, 0, icmpv6]
+        let pseudoHeader = source + destination + [0, 0, 0, UInt8(message.count), 0, 0, 0, icmpv6]
         let sum = checksum(pseudoHeader + message)
         message[2] = UInt8(sum >> 8)
         message[3] = UInt8(sum & 0xff)
-        // Hop limit 255, or receivers ignore it (RFC 4861 §7.1.2).
+        // Hop limit 255, or receivers ignore it (RFC 4861 §7.1.1, §7.1.2).
         let header: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(message.count), icmpv6, 255]
-        return header + address + allNodes + message
+        return header + source + destination + message
     }
 
     /// The Internet checksum (RFC 1071) of an even number of bytes.

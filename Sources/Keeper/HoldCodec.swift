@@ -20,6 +20,7 @@ package enum HoldCodec {
         case held = 130
         case released = 131
         case failed = 132
+        case contested = 133
     }
 }
 
@@ -64,7 +65,7 @@ extension KeeperRequest {
             self = .release(address, token: reader.integer(as: UInt64.self))
         case .announce:
             self = .announce(try reader.address())
-        case .ready, .held, .released, .failed:
+        case .ready, .held, .released, .failed, .contested:
             throw .kind(reader.kind.rawValue)
         }
     }
@@ -102,6 +103,12 @@ extension KeeperReport {
             writer.write(UInt32(bitPattern: errno))
             writer.write(text, atMost: KeeperLimits.failureTextBytes)
             return writer.finish()
+        case .contested(let address, let token, let hardware):
+            var writer = DatagramWriter(.contested)
+            writer.write(address)
+            writer.write(token)
+            writer.write(hardware)
+            return writer.finish()
         }
     }
 
@@ -134,6 +141,12 @@ extension KeeperReport {
             let errno = Int32(bitPattern: reader.integer(as: UInt32.self))
             let text = try reader.text("text", atMost: KeeperLimits.failureTextBytes)
             self = .failed(address, token: token, errno: errno, text: text)
+        case .contested:
+            let address = try reader.address()
+            let token = reader.integer(as: UInt64.self)
+            let hardware = reader.integer(as: UInt64.self)
+            guard hardware >> 48 == 0 else { throw .field("hardware address") }
+            self = .contested(address, token: token, hardware: hardware)
         case .configure, .hold, .release, .announce:
             throw .kind(reader.kind.rawValue)
         }

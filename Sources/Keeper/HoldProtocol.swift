@@ -22,6 +22,9 @@ package enum KeeperReport: Equatable, Sendable {
     /// A request could not be done (yet). After a valid `hold` the keeper goes on trying until the hold ends,
     /// then reports `released`; a refused `hold` (too late, not managed, being removed) is not tried again.
     case failed(KeeperAddress, token: UInt64, errno: Int32, text: String)
+    /// Another machine says that it has the address, which is held here; told again as long as it does, at most four times
+    /// a second. `hardware` is its Ethernet address as a number.
+    case contested(KeeperAddress, token: UInt64, hardware: UInt64)
 }
 
 /// Why an address was let go.

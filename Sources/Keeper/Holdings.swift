@@ -27,6 +27,8 @@ package struct Holdings: Equatable, Sendable {
         case vanished(KeeperAddress)
         /// A link came back: neighbours may have forgotten us.
         case linkReturned
+        /// Another machine says that it has the address.
+        case contested(KeeperAddress, hardware: UInt64)
         case peerClosed
         case terminated
     }
@@ -104,6 +106,11 @@ package struct Holdings: Equatable, Sendable {
             if let index = index(of: address), entries[index].isHeld { actions.append(.add(address)) }
         case .linkReturned:
             for index in entries.indices where entries[index].isHeld { announce(index, at: now, &actions) }
+        case .contested(let address, let hardware):
+            if let index = index(of: address), entries[index].isHeld {
+                let token = entries[index].token
+                actions.append(.report(.contested(address, token: token, hardware: hardware)))
+            }
         case .peerClosed:
             end(.peerGone, at: now, &actions)
         case .terminated:
@@ -269,7 +276,8 @@ extension Holdings {
             guard case .removing(let cause, let since, _) = entries[index].phase else { return }
             entries[index].phase = .removing(cause, since: since, retryAt: Self.retry(since: since, at: now))
             reportFailure(index, code, text, &actions)
-        case .configured, .requested, .deadlineReached, .vanished, .linkReturned, .peerClosed, .terminated:
+        case .configured, .requested, .deadlineReached, .vanished, .linkReturned, .contested, .peerClosed,
+            .terminated:
             preconditionFailure("\(outcome) is not an outcome")
         }
     }

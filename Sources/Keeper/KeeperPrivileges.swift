@@ -15,8 +15,7 @@ package enum KeeperPrivileges {
         parameter.sched_priority = realtimePriority
         if sched_setscheduler(0, SCHED_RR | resetOnFork, &parameter) == 0 { arms.insert(.realtime) }
         let isUnlimited = clinux_unlimit_locked_memory() == 0
-        // MCL_ONFAULT: pages are locked as they are used, not all that could ever be.
-        if mlockall(MCL_CURRENT | MCL_FUTURE | Int32(MCL_ONFAULT)) == 0 { arms.insert(.memoryLocked) }
+        if lockMemory() == 0 { arms.insert(.memoryLocked) }
         var kept: [Int32] = [CAP_NET_ADMIN, CAP_NET_RAW]
         // With memory locked and the limit in force, the next growth of the heap would fail without this one.
         if arms.contains(.memoryLocked), !isUnlimited { kept.append(CAP_IPC_LOCK) }
@@ -24,6 +23,13 @@ package enum KeeperPrivileges {
         _ = clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         hideMemory()
         return arms
+    }
+
+    /// Locks this process's memory; lifts the limit on that before, where it may. Zero, or the error number.
+    package static func lockMemory() -> Int32 {
+        _ = clinux_unlimit_locked_memory()
+        // MCL_ONFAULT: pages are locked as they are used, not all that could ever be.
+        return mlockall(MCL_CURRENT | MCL_FUTURE | Int32(MCL_ONFAULT)) == 0 ? 0 : errno
     }
 
     /// What this process is called in `ps`: a keeper that the spawner started would be `exe`.

@@ -39,6 +39,8 @@ final class KernelAddresses: AddressPlace {
     private var rules = MuteRules()
     private var sweep = ConnectionSweep()
     private let sweepAlarm: Alarm
+    private let defence: AddressDefence
+    private let defenceAlarm: Alarm
 
     /// Seconds (IFA_CACHEINFO counts in whole ones): the address goes by itself 1.0…1.5 s after the last
     /// refresh.
@@ -54,6 +56,8 @@ final class KernelAddresses: AddressPlace {
             groups: UInt32(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) | MuteRules.newsGroup)
         control = try NetlinkSocket()
         sweepAlarm = try Alarm()
+        defence = try AddressDefence()
+        defenceAlarm = try Alarm()
         // Protocol 0: the socket only sends.
         packets = socket(
             AF_PACKET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -63,7 +67,9 @@ final class KernelAddresses: AddressPlace {
 
     deinit { close(packets) }
 
-    var descriptors: [Int32] { [monitor.descriptor, sweepAlarm.descriptor] }
+    var descriptors: [Int32] {
+        [monitor.descriptor, sweepAlarm.descriptor, defenceAlarm.descriptor]
+    }
 
     func manage(_ addresses: [KeeperAddress]) {
         managed = addresses
@@ -83,6 +89,7 @@ final class KernelAddresses: AddressPlace {
         }
         placed.removeAll { $0.address == address }
         placed.append(InterfaceTable.Placement(address: address, interface: interface.index))
+        if placed.count == 1 { defenceAlarm.set(nanoseconds: AddressDefence.pause) }
         // What is left of an earlier hold is not looked for any more: it would cost the new one time.
         sweep.leaveOut(address)
         do {
@@ -151,11 +158,27 @@ final class KernelAddresses: AddressPlace {
     }
 
     func read(_ descriptor: Int32) -> [Holdings.Event] {
-        guard descriptor == monitor.descriptor else {
+        if descriptor == sweepAlarm.descriptor {
             sweepAlarm.clear()
             sweep.start()
             return []
         }
+        return descriptor == defenceAlarm.descriptor ? lookForOthers() : hearKernel()
+    }
+
+    /// Whoever else says that it has what is held here.
+    private func lookForOthers() -> [Holdings.Event] {
+        defenceAlarm.clear()
+        guard !placed.isEmpty else { return [] }
+        defenceAlarm.set(nanoseconds: AddressDefence.pause)
+        let claims = defence.look(at: placed, in: table) { _ = self.send($0, on: $1) }
+        return claims.map { claim in
+            .contested(
+                claim.address, hardware: claim.hardware.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+        }
+    }
+
+    private func hearKernel() -> [Holdings.Event] {
         let news: [NetlinkMessage]
         do {
             news = try monitor.news()

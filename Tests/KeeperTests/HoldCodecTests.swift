@@ -25,6 +25,7 @@ import Testing
         .released(v6, token: 8, at: BootInstant(nanoseconds: 9), cause: .lost),
         .failed(v4, token: 9, errno: -1, text: String(repeating: "é", count: 100)),
         .failed(v4, token: 9, errno: EPERM, text: ""),
+        .contested(v6, token: 3, hardware: 0xFFFF_FFFF_FFFF),
     ]
 
     @Test("every request comes back as it went", arguments: requests)
@@ -42,6 +43,14 @@ import Testing
         #expect(try KeeperReport(datagram: report.datagram) == report)
         #expect(throws: HoldProtocolError.kind(report.datagram[3])) {
             try KeeperRequest(datagram: report.datagram)
+        }
+    }
+
+    @Test("a hardware address has 48 bits") func longHardware() {
+        var datagram = KeeperReport.contested(Self.v4, token: 3, hardware: 1).datagram
+        datagram[4 + 18 + 8 + 1] = 1
+        #expect(throws: HoldProtocolError.field("hardware address")) {
+            try KeeperReport(datagram: datagram)
         }
     }
 

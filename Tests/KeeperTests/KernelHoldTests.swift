@@ -227,6 +227,29 @@ struct KernelHoldTests {
         guard case .released(address, 1, _, .expired) = try keeper.report() else { Issue.record("?"); return }
     }
 
+    @Test(
+        "another machine that has a held address is told of with its hardware address", arguments: [v4, v6])
+    func contested(_ address: KeeperAddress?) throws {
+        let lan = try NetworkNamespaces("contested")
+        let address = try #require(address)
+        let keeper = try KeeperUnderTest(in: lan.near)
+        _ = try keeper.configure(.kernel, [address])
+        try keeper.hold(address, for: 20_000, token: 5)
+        guard case .held = try keeper.report() else { Issue.record("not held"); return }
+        // It asks after 250 ms, and hears nobody.
+        var waited = pollfd(fd: keeper.process.descriptor, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&waited, 1, 700) == 0)
+        let nodad = address.family == .v6 ? " nodad" : ""
+        try NetworkNamespaces.ip("-n \(lan.far) addr add \(address) dev far0\(nodad)")
+        let line = try NetworkNamespaces.ip("-n \(lan.far) -o link show far0")
+        let text = try #require(line.split(separator: " ").drop { $0 != "link/ether" }.dropFirst().first)
+        let hardware = text.split(separator: ":").reduce(UInt64(0)) { $0 << 8 | (UInt64($1, radix: 16) ?? 0) }
+        for _ in 0..<2 {
+            #expect(try keeper.report() == .contested(address, token: 5, hardware: hardware))
+        }
+        #expect(try Self.isThere(address, in: lan.near))
+    }
+
     @Test("200 times: from asking to added to announced", arguments: [v4, v6])
     func latency(_ address: KeeperAddress?) throws {
         let lan = try NetworkNamespaces("latency")

@@ -29,6 +29,32 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
+        @Test("a foreign machine that has a held address is named by every node, as long as it has it")
+        func impostor() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            _ = try RunningCluster(lab)
+            let ip = try #require(try lab.status().seat("master1")?.address)
+            let impostor = try lab.addStranger("x1").machine
+            let sentence = "somebody else answers for \(ip)"
+            func isTold() throws -> [Bool] {
+                try lab.hosts.map { host in
+                    try host.status().warnings?.contains {
+                        $0.contains(sentence) && $0.contains(impostor.hardwareAddress(ring: 0))
+                    } ?? false
+                }
+            }
+            #expect(try !isTold().contains(true))
+            try impostor.check(["ip", "addr", "add", "\(ip)/32", "dev", "eth0"])
+            try wait(for: "every node to name the impostor", atMost: 10, every: 100) {
+                try !isTold().contains(false)
+            }
+            try impostor.check(["ip", "addr", "del", "\(ip)/32", "dev", "eth0"])
+            try wait(for: "nobody to name it any more", atMost: 10, every: 100) {
+                try !isTold().contains(true)
+            }
+        }
+
         @Test("the second of two nodes with one name refuses to start")
         func sameName() throws {
             let lab = try Lab()

@@ -7,8 +7,12 @@ extension Node {
 
     /// As the heartbeat carries it.
     func serviceView(at now: Instant) -> ServiceView {
-        let disk = diskTrouble.map { [$0] } ?? []
-        guard kind == .full else { return ServiceView(blockers: disk) }
+        var machine = diskTrouble.map { [$0] } ?? []
+        guard kind == .full else { return ServiceView(blockers: machine) }
+        if holdings.isKeeperMissing(at: now) {
+            machine.append(
+                Blocker(.room, nil, "no keeper runs there: it holds nothing, and can take nothing"))
+        }
         let stations = holdings.held.compactMap { held in
             network[held.address]?.hardware.map { Station(address: held.address, hardware: $0) }
         }
@@ -18,8 +22,11 @@ extension Node {
             return sight.verdict != .silent || (company != .quiet && company != .missing)
         }
         for at in sights.indices { sights[at].isSure = network[sights[at].address]?.company == .heard }
+        sights += claims.filter { $0.counts(at: now) }.map { claim in
+            Sight(address: claim.address, epoch: claim.epoch, verdict: .served, station: claim.hardware)
+        }
         return ServiceView(
-            blockers: disk + load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
+            blockers: machine + load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
             sights: sights, stations: stations, reviving: load.reviving
         ).abridged
     }
@@ -55,6 +62,35 @@ extension Node {
         }
     }
 
+    /// The keeper heard from the network that somebody else has what is held here.
+    mutating func keeperContested(_ address: String, _ epoch: Epoch, _ hardware: UInt64, at now: Instant) {
+        guard holdings.held.contains(where: { $0.address == address && $0.epoch == epoch }) else { return }
+        claims.removeAll { $0.isOver(at: now) }
+        if let place = claims.firstIndex(where: { $0.address == address && $0.epoch == epoch }) {
+            claims[place].hardware = hardware
+            claims[place].last = now
+        } else {
+            claims.append(
+                Claim(address: address, epoch: epoch, hardware: hardware, first: now, last: now))
+        }
+    }
+
+    /// Another machine said that it has an address that is held here.
+    struct Claim: Hashable, Sendable {
+        /// One word may have been under way while the address moved.
+        static let patience: Duration = .seconds(1)
+        /// The keeper asks every 2 s; an answer may be lost.
+        static let memory: Duration = .seconds(5)
+        var address: String
+        var epoch: Epoch
+        var hardware: UInt64
+        var first: Instant
+        var last: Instant
+
+        func counts(at now: Instant) -> Bool { last - first >= Self.patience && !isOver(at: now) }
+        func isOver(at now: Instant) -> Bool { now - last >= Self.memory }
+    }
+
     /// Somebody else answers for an address that is held here: the network is told again whose it is.
     mutating func contradict(at now: Instant) {
         for held in holdings.held {
@@ -85,6 +121,10 @@ extension Node {
     private func strangeStation(
         of held: HeldAddress, own: UInt64, at now: Instant
     ) -> (asker: String, UInt64)? {
+        let claim = claims.first {
+            $0.address == held.address && $0.epoch == held.epoch && $0.counts(at: now)
+        }
+        if let claim { return (name, claim.hardware) }
         for neighbour in neighbours.all where now - neighbour.received < timing.deadAfter {
             let sight = neighbour.heartbeat.service?.sight(of: held.address, epoch: held.epoch)
             if let station = sight?.station, station != own { return (neighbour.holder.name, station) }
@@ -163,9 +203,14 @@ extension Node {
         return found.max { $0.readiness < $1.readiness }?.text
     }
 
-    /// Everything that keeps a node from standing ready, in words, the gravest first.
+    /// Everything that keeps a node from standing ready, in words, the gravest first; what is true of several addresses once.
     func blockers(of holder: Holder, at now: Instant) -> [String] {
-        view(of: holder, at: now)?.abridged.blockers.map(\.text) ?? []
+        var texts: [String] = []
+        for blocker in view(of: holder, at: now)?.abridged.blockers ?? [] where !texts.contains(blocker.text)
+        {
+            texts.append(blocker.text)
+        }
+        return texts
     }
 
     // MARK: - Who takes what
@@ -260,8 +305,11 @@ extension Node {
         var names: [String] = []
         var asked = 0
         var isSure = false
+        let own = askers.first { $0.0 == grant.holder }?.1.stations.first { $0.address == grant.address }
         for (holder, view) in askers where holder != grant.holder && view.canJudge(grant.address) {
             guard let sight = view.sight(of: grant.address, epoch: grant.epoch) else { continue }
+            // Who asked another machine, which has the address too, says nothing about the holder.
+            if let station = sight.station, let own, station != own.hardware { continue }
             asked += 1
             guard sight.verdict != .served else { continue }
             names.append(holder.name)

@@ -1,45 +1,17 @@
-@preconcurrency import Glibc
+import Keeper
 
-/// A program for the kernel that lets through only datagrams that begin as ours do (socket(7), SO_ATTACH_FILTER; the
-/// instructions are those of bpf(4), "classic BPF").
+/// A program for the kernel that lets through only datagrams that begin as ours do.
 ///
 /// What it drops never wakes this process. One in `sampling` of the others is let through all the same, so that a
 /// second cluster, or a machine with another key, is still seen and named.
 struct DatagramFilter {
-    /// One instruction, as the kernel's `struct sock_filter`.
-    struct Instruction: Hashable {
-        var code: UInt16
-        /// How many instructions to skip when the comparison holds, and when it does not.
-        var whenTrue: UInt8 = 0
-        var whenFalse: UInt8 = 0
-        var operand: UInt32
-    }
-
-    /// As `struct sock_fprog`.
-    private struct Program {
-        var count: UInt16
-        var instructions: UnsafePointer<Instruction>
-    }
+    private typealias Instruction = SocketFilter.Instruction
+    private typealias Code = SocketFilter.Code
 
     static let sampling: UInt32 = 16
-    private static let attachFilter: Int32 = 26
     private static let headerLength = 8
-    private static let all: UInt32 = 0x3FFFF
 
-    private enum Code {
-        static let loadByte: UInt16 = 0x30
-        static let loadHalf: UInt16 = 0x28
-        static let loadWord: UInt16 = 0x20
-        static let loadLength: UInt16 = 0x80
-        static let jumpIfEqual: UInt16 = 0x15
-        static let jumpIfGreater: UInt16 = 0x25
-        static let jumpIfAtLeast: UInt16 = 0x35
-        static let finish: UInt16 = 0x06
-        /// SKF_AD_OFF + SKF_AD_RANDOM: a random word instead of one of the datagram's.
-        static let random: UInt32 = 0xFFFF_F000 + 56
-    }
-
-    let instructions: [Instruction]
+    private let program: SocketFilter
 
     /// - Parameters:
     ///   - prefix: what every datagram of ours begins with.
@@ -64,7 +36,7 @@ struct DatagramFilter {
             program.append(Instruction(code: Code.jumpIfEqual, whenFalse: .max, operand: value))
             place += width
         }
-        program.append(Instruction(code: Code.finish, operand: Self.all))
+        program.append(Instruction(code: Code.finish, operand: SocketFilter.all))
         let fail = program.count
         for place in program.indices {
             let distance = UInt8(fail - place - 1)
@@ -74,19 +46,12 @@ struct DatagramFilter {
         program += [
             Instruction(code: Code.loadWord, operand: Code.random),
             Instruction(code: Code.jumpIfAtLeast, whenTrue: 1, operand: UInt32.max / Self.sampling),
-            Instruction(code: Code.finish, operand: Self.all),
+            Instruction(code: Code.finish, operand: SocketFilter.all),
             Instruction(code: Code.finish, operand: 0),
         ]
-        instructions = program
+        self.program = SocketFilter(program)
     }
 
     /// Zero, or the error number.
-    func attach(to descriptor: Int32) -> Int32 {
-        instructions.withUnsafeBufferPointer { list in
-            guard let base = list.baseAddress else { return EINVAL }
-            var program = Program(count: UInt16(list.count), instructions: base)
-            let length = socklen_t(MemoryLayout<Program>.size)
-            return setsockopt(descriptor, SOL_SOCKET, Self.attachFilter, &program, length) == 0 ? 0 : errno
-        }
-    }
+    func attach(to descriptor: Int32) -> Int32 { program.attach(to: descriptor) }
 }

@@ -310,6 +310,10 @@ final class KeeperGuard {
             return [
                 .keeperFailed(address: tokens[known].address, epoch: tokens[known].epoch, reason: reason)
             ]
+        case .contested(_, let token, let hardware):
+            guard let known = known(token) else { return [] }
+            let (address, epoch) = (tokens[known].address, tokens[known].epoch)
+            return [.keeperContested(address: address, epoch: epoch, hardware: hardware)]
         }
     }
 

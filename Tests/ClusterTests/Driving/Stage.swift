@@ -34,6 +34,7 @@ struct Stage {
     /// Two holders of one address, in words; the first is the one to look at.
     private(set) var violations: [String] = []
     private(set) var reports: [(at: Instant, by: Int, event: ClusterEvent)] = []
+    private(set) var announcements: [(at: Instant, by: Int, address: String)] = []
     /// The newest heartbeat of each machine.
     private(set) var spoken: [Int: Heartbeat] = [:]
 
@@ -125,6 +126,11 @@ struct Stage {
     /// The service of a machine notices that of its ways to others.
     mutating func notice(_ i: Int, _ troubles: [PathTrouble]) {
         schedule(.event(.pathsSeen(troubles)), to: i, after: .zero)
+    }
+
+    /// Something happens at that machine now.
+    mutating func happen(_ event: Event, at i: Int) {
+        schedule(.event(event), to: i, after: .zero)
     }
 
     /// An operator asks at that machine; what it answers.
@@ -241,6 +247,7 @@ struct Stage {
         case .updateZone(let id, let update): answer(.zoneUpdated(id: id, carryOut(update, by: i)), i)
         case .answer(let id, let reply): replies[id] = reply
         case .report(let event): reports.append((now, i, event))
+        case .announce(let address): announcements.append((now, i, address.name))
         case .stop(let reason):
             crash(i)
             machines[i].stopped = reason

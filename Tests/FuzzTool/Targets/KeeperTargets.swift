@@ -4,7 +4,7 @@ import CLinux
 
 /// What the keeper hears: its node service and the kernel.
 extension FuzzTarget {
-    static let keeper: [FuzzTarget] = [keeperDatagram, holdings, netlink]
+    static let keeper: [FuzzTarget] = [keeperDatagram, holdings, netlink, addressClaims]
 
     private static let addresses = ["192.0.2.7/24", "2001:db8::7/64"].compactMap { KeeperAddress($0) }
 
@@ -29,6 +29,7 @@ extension FuzzTarget {
                 .held(addresses[1], token: 3, at: at, announcedAt: nil),
                 .released(addresses[0], token: 3, at: at, cause: .expired),
                 .failed(addresses[1], token: 3, errno: 22, text: "no interface has its network"),
+                .contested(addresses[0], token: 3, hardware: 0x024C_0000_0007),
             ]
             return requests().map(\.datagram) + reports.map(\.datagram)
         }
@@ -80,6 +81,7 @@ extension FuzzTarget {
             case 4: for action in waiting { if let event = answer(action, refuses: true) { take(event) } }
             case 5: take(.vanished(addresses[0]))
             case 6: take(.linkReturned)
+            case 9: take(.contested(addresses[0], hardware: 7))
             case 7: take(bytes.isEmpty ? .peerClosed : .deadlineReached)
             case 8: take(bytes.isEmpty ? .terminated : .deadlineReached)
             default: take(.deadlineReached)
@@ -116,6 +118,27 @@ extension FuzzTarget {
         for address in addresses {
             _ = table.interface(for: address, managed: addresses)
             _ = routes.hasRoute(to: address, by: 7)
+        }
+    }
+
+    static let addressClaims = FuzzTarget(
+        "address-claims", "ARP packets and neighbour advertisements of whoever is in the network",
+        maximumLength: 256,
+        seeds: {
+            addresses.flatMap { address -> [[UInt8]] in
+                let hardware: [UInt8] = [2, 0x4c, 0, 0, 0, 7]
+                let question = AddressDefence.question(for: address, from: hardware)
+                let frames = Announcement.frames(for: address, hardwareAddress: hardware)
+                let kind: [UInt8] = [address.family == .v4 ? 0 : 1]
+                return (frames + (question.map { [$0] } ?? [])).map { $0.payload + kind }
+            }
+        }
+    ) { input in
+        let family: KeeperAddress.Family = input.flag() ? .v6 : .v4
+        let claim = AddressDefence.claim(
+            in: input.rest(), of: family, sender: [2, 0x4c, 0, 0, 0, 9], among: addresses)
+        if let claim {
+            expect(claim.hardware.count == 6 && addresses.contains(claim.address), "\(claim)")
         }
     }
 
