@@ -9,6 +9,7 @@ package struct ClusterEvent: Hashable, Sendable, Codable {
         case nodeFenced = "node-fenced"
         case nodeRefused = "node-refused"
         case nodeForgotten = "node-forgotten"
+        case certificatesRevoked = "certificates-revoked"
         case clusterFormed = "cluster-formed"
         case quorumRecovered = "quorum-recovered"
         case leaderChanged = "leader-changed"

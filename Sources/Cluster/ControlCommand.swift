@@ -26,6 +26,8 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     indirect case asked(AskedCommand)
     /// A node that is gone for good is no member any more, neither here nor among the voters.
     case forget(Holder)
+    /// Certificates for this name from before now count no more.
+    case revokeCertificates(node: String)
     /// These are lost for good, and with them every majority; the next membership in the log is without them.
     case recoverQuorum(lost: [Holder])
 }

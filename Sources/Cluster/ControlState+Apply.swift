@@ -33,6 +33,8 @@ extension ControlState {
         case .ttl(let ttl): applied = setTTL(ttl, at: epoch)
         case .ttlServed: applied = noteTTLServed(at: epoch)
         case .forget(let holder): applied = forget(holder, wall: stamped.wall, at: epoch)
+        case .revokeCertificates(let node):
+            applied = revokeCertificates(of: node, wall: stamped.wall, at: epoch)
         case .recoverQuorum(let lost): applied = giveUp(lost, at: epoch)
         case .asked(let asked):
             applied =
@@ -145,6 +147,18 @@ extension ControlState {
         return .done(
             ClusterEvent(
                 .nodeForgotten, holder.name, "\(holder) is forgotten: it is gone for good", epoch: epoch))
+    }
+
+    /// Replaces an earlier revocation of the name, also where that was stamped by a clock that was ahead.
+    private mutating func revokeCertificates(of node: String, wall: WallTime?, at epoch: Epoch) -> Applied {
+        guard let wall else {
+            return .refused("no clock of the leader's was read yet; try again in a moment")
+        }
+        revoked = Revocation.adding(Revocation(name: node, at: wall), to: revoked)
+        return .done(
+            ClusterEvent(
+                .certificatesRevoked, node, "certificates of \(node) from before \(wall.text) count no more",
+                epoch: epoch))
     }
 
     /// Each that was taken in is fenced; none may come back as what it was.

@@ -250,6 +250,18 @@ extension Node {
         scratch.takeovers.count >= scratch.settings.policy.takeoversPerHour
     }
 
+    /// As part of a sentence: until when, unless an operator acts.
+    func withheldText(_ state: ControlState, at now: Instant) -> String {
+        let limit = state.settings.policy.takeoversPerHour
+        guard limit > 0, state.takeovers.count >= limit else {
+            return "automatic takeover is off: takeovers-per-hour=\"0\""
+        }
+        // The one that must be older than an hour.
+        let oldest = state.takeovers[state.takeovers.count - limit]
+        let rest = max(.zero, oldest + .seconds(3600) - clusterTime(at: now))
+        return "automatic takeover is withheld for another \(max(1, (rest.wholeSeconds + 59) / 60)) min"
+    }
+
     mutating func reportWithheld(_ subject: String, in scratch: ControlState) {
         report(
             .takeoverWithheld, subject,

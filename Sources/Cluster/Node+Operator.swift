@@ -26,6 +26,13 @@ extension Node {
                 .drain(.abort(reason: "asked by \(who)")), for: asker, ["the drain is being undone"], at: now)
         case .undrain(let node, _): undrain(node, from: asker, at: now)
         case .forget(let node, _): forget(node, from: asker, at: now)
+        case .revoke(let node, _):
+            propose(
+                .revokeCertificates(node: node), for: asker,
+                [
+                    "certificates of \(node) from before now count no more: links that it has by one end, and it is "
+                        + "fenced when it follows no more"
+                ], at: now)
         case .recoverQuorum: break
         case .switchover(let seat, let to, let dryRun, let who):
             switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
@@ -174,7 +181,12 @@ extension Node {
         // Longer than anybody could be unheard by mere chance.
         let isHeard = neighbours.all.contains { $0.holder.name == node && now - $0.received < .seconds(2) }
         if node == name || isHeard {
-            answer(asker, .refused(["\(node) is heard: stop it first"]))
+            answer(
+                asker,
+                .refused([
+                    "\(node) is heard: stop it first; if somebody else speaks in its name, `fsdns forget \(node) "
+                        + "--revoke` makes its certificate worthless at once"
+                ]))
             return
         }
         if let obstacle = state.obstacle(toForgetting: holder) {

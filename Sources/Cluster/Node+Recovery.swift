@@ -141,7 +141,7 @@ extension Node {
         let names = missing.map(\.name)
         var text =
             "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided; start "
-            + "\(names.joined(separator: ", ")), or look at the rings"
+            + "\(names.joined(separator: ", ")) where down, else look at the rings"
         let anew = names.filter { name in
             neighbours.all.contains { $0.holder.name == name && now - $0.received < timing.deadAfter }
         }

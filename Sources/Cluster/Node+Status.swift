@@ -193,7 +193,9 @@ extension Node {
                 "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
         }
         if mustWithhold(in: state) {
-            warnings.append("automatic takeover is withheld: \(state.takeovers.count) within an hour")
+            warnings.append(
+                withheldText(state, at: now)
+                    + (state.takeovers.isEmpty ? "" : ": there were \(state.takeovers.count) within an hour"))
         }
         if state.settings.policy.noQuorum == .hold {
             warnings.append("automatic takeover is off: no-quorum=\"hold\"")

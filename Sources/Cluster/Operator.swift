@@ -14,6 +14,9 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     case playbook(PlaybookRequest)
     /// A node that is gone for good leaves membership and status.
     case forget(node: String, who: String)
+    /// Certificates for the name that are not newer than this moment count no more, whoever has them and whether or not
+    /// the node is heard, or a member.
+    case revoke(node: String, who: String)
     /// These voters are lost for good, and with them every majority: those that are left decide without them.
     case recoverQuorum(lost: [String], dryRun: Bool, who: String)
 }

@@ -92,6 +92,7 @@ extension World {
         case .abortDrain: "abort"
         case .undrain(let node, _): "undrain \(node)"
         case .forget(let node, _): "forget \(node)"
+        case .revoke(let node, _): "revoke \(node)"
         case .recoverQuorum(let lost, _, _): "recover-quorum \(lost.joined(separator: ","))"
         case .drain(let drain):
             "drain \(drain.target)\(drain.dryRun ? " --dry-run" : "")"

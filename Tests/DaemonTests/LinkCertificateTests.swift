@@ -142,6 +142,31 @@ struct LinkCertificateTests {
         #expect(one.mailbox.isEmpty)
     }
 
+    @Test(
+        "a session of TLS is not resumed once the files were looked at again: every link proves its certificates"
+    )
+    func resumption() throws {
+        let folder = try CertificateFolder("fs1")
+        let one = try CertifiedEnd("fs1", folder, patience: .milliseconds(300))
+        let place = try #require(one.place)
+        let thief = try CertificateFolder("fs2")
+        /// Ends when it is asked for more than the certificate, and says nothing.
+        func call(_ sessions: [String]) throws -> String {
+            try ForeignClient.run(
+                "openssl",
+                [
+                    "s_client", "-connect", "127.0.0.1:\(place.port)", "-tls1_3", "-ign_eof", "-cert",
+                    thief.files.certificateFile, "-key", thief.files.certificateFile,
+                ] + sessions
+            ).output
+        }
+        let ticket = thief.directory.path + "/ticket"
+        #expect(try call(["-sess_out", ticket]).contains("New, TLSv1.3"))
+        #expect(try call(["-sess_in", ticket]).contains("Reused, TLSv1.3"))
+        one.trust.reread()
+        #expect(try call(["-sess_in", ticket]).contains("New, TLSv1.3"))
+    }
+
     @Test("two machines with one and the same certificate are told of it")
     func copied() throws {
         let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))

@@ -140,6 +140,19 @@ struct PeerLinksTests {
         #expect(watch.warnings(at: at(14_000)).isEmpty)
     }
 
+    @Test("attempts that fail after the last heartbeat do not make a dead peer one that is heard") func dead()
+    {
+        let watch = MissingLinkWatch(kind: "link", consequence: "act", report: { _ in })
+        func at(_ milliseconds: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .milliseconds(milliseconds) }
+        for time in stride(from: Int64(0), through: 950, by: 50) {
+            watch.missing("fs2", "TCP 5405 of 10.0.0.2 refuses", heardAt: at(0), at: at(time))
+        }
+        for time in stride(from: Int64(1000), through: 5000, by: 100) {
+            #expect(watch.warnings(at: at(time)).isEmpty)
+            #expect(watch.troubles(.link, at: at(time)).isEmpty)
+        }
+    }
+
     @Test("messages arrive in order with who sent them, both ways")
     func bothWays() throws {
         let one = try End("fs1")

@@ -116,6 +116,7 @@ extension OperatorRequest {
         case .abortDrain(let who): return deed(who, "abort")
         case .undrain(let node, let who): return deed(who, "undrain \(node)")
         case .forget(let node, let who): return deed(who, "forget \(node)")
+        case .revoke(let node, let who): return deed(who, "forget \(node) --revoke")
         case .recoverQuorum(let lost, let dryRun, let who):
             return dryRun ? nil : deed(who, "recover-quorum --lost \(lost.joined(separator: ","))")
         case .switchover(let seat, let to, let dryRun, let who):

@@ -56,7 +56,8 @@ extension OperatorRequest {
         switch self {
         case .status, .zone: nil
         case .drain(let drain): drain.who
-        case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .switchover(_, _, _, let who),
+        case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .revoke(_, let who),
+            .switchover(_, _, _, let who),
             .zoneApply(_, let who), .recoverQuorum(_, _, let who):
             who
         case .playbook(let request): request.who
@@ -75,6 +76,7 @@ extension OperatorRequest {
         case .abortDrain: return .abortDrain(who: who)
         case .undrain(let node, _): return .undrain(node: node, who: who)
         case .forget(let node, _): return .forget(node: node, who: who)
+        case .revoke(let node, _): return .revoke(node: node, who: who)
         case .recoverQuorum(let lost, let dryRun, _):
             return .recoverQuorum(lost: lost, dryRun: dryRun, who: who)
         case .switchover(let seat, let to, let dryRun, _):

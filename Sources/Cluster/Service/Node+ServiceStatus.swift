@@ -42,10 +42,15 @@ extension Node {
             }
             if mustWithhold(in: state), !readySpares(for: seat.address, in: state, at: now).isEmpty {
                 return
-                    "automatic takeover is withheld; it is filled at once by: fsdns switchover \(seat.name)"
+                    "\(withheldText(state, at: now)); it is filled at once by: fsdns switchover \(seat.name)"
             }
             if state.slaves.isEmpty { return "nobody can take \(seat.address): no slave is left" }
-            return why.isEmpty ? nil : "nobody can take \(seat.address): " + why.joined(separator: "; ")
+            if !why.isEmpty { return "nobody can take \(seat.address): " + why.joined(separator: "; ") }
+            // Without a majority others may lead, and hold it.
+            let isLeaderless =
+                raft.leader == nil
+                && raft.membership.voters.count { hasVote($0, at: now) } >= raft.membership.majority
+            return isLeaderless ? "no node leads, so nobody is given \(seat.address)" : nil
         }
         return isHeard(grant.holder, at: now)
             ? whyUnserved(grant, by: askers(at: now), at: now)?.text : nil

@@ -102,12 +102,14 @@ extension PathTrouble {
         switch kind {
         case .link:
             return
-                "no link, although heartbeats arrive: \(missing(told)); no decision goes this way: let TCP pass "
-                + "between the nodes' ring addresses"
+                "no link, although heartbeats arrive: \(missing(told)); no decision goes this way: "
+                + (isDistrusted(told) ? certificates : "let TCP pass between the nodes' ring addresses")
         case .replicaLink:
             return
                 "no replica link, although heartbeats arrive: \(missing(told)); calls, registrations and limits "
-                + "are not copied this way: let TCP pass on the port above that of the heartbeats"
+                + "are not copied this way: "
+                + (isDistrusted(told)
+                    ? certificates : "let TCP pass on the port above that of the heartbeats")
         case .multicast:
             return
                 "multicast stops on ring \(ring)\(detail), unicast passes: \(deafness(told)); heartbeats go by "
@@ -126,6 +128,16 @@ extension PathTrouble {
                 + "mismatch or a link that is full"
         }
     }
+
+    private static let certificates = "look at the keys and certificates of both: fsdns doctor"
+
+    /// Whether TCP passes, and one end does not believe the other.
+    private static func isDistrusted(_ told: [Told]) -> Bool {
+        told.contains { $0.trouble.detail.contains(distrust) }
+    }
+
+    /// How the reason of a link begins whose other end is not believed.
+    package static let distrust = "whoever answers there is not believed"
 
     /// Observers named one by one; beyond that they are counted.
     private static let namedObservers = 4

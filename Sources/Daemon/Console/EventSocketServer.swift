@@ -195,7 +195,8 @@ final class EventSocketServer {
     private static func level(of kind: ClusterEvent.Kind) -> Int {
         switch kind {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress: 6
-        case .nodeAdmitted, .nodeForgotten, .clusterFormed, .addressHeld, .addressReleased, .seatGranted,
+        case .nodeAdmitted, .nodeForgotten, .certificatesRevoked, .clusterFormed, .addressHeld,
+            .addressReleased, .seatGranted,
             .seatMoving,
             .takeover, .recovered, .callsEnded, .drainFinished, .maintenance, .zoneUpdated,
             .playbookScheduled,

@@ -76,7 +76,8 @@ struct EventTranslation: Hashable, Sendable {
 
     static func topic(of kind: ClusterEvent.Kind) -> String {
         switch kind {
-        case .nodeHeard, .nodeSilent, .nodeAdmitted, .nodeForgotten, .nodeFenced, .nodeRefused,
+        case .nodeHeard, .nodeSilent, .nodeAdmitted, .nodeForgotten, .certificatesRevoked, .nodeFenced,
+            .nodeRefused,
             .clusterFormed, .quorumRecovered, .leaderChanged,
             .leaseLost, .leaseWon, .asleep, .trouble:
             "node"

@@ -195,7 +195,8 @@ final class EventLog: Sendable {
         switch kind {
         case .nodeHeard, .leaderChanged, .leaseWon, .drainPhase, .configuration, .playbookProgress:
             .info
-        case .nodeAdmitted, .nodeForgotten, .clusterFormed, .addressHeld, .addressReleased, .seatGranted,
+        case .nodeAdmitted, .nodeForgotten, .certificatesRevoked, .clusterFormed, .addressHeld,
+            .addressReleased, .seatGranted,
             .seatMoving,
             .takeover, .recovered, .callsEnded, .drainFinished, .maintenance, .zoneUpdated,
             .playbookScheduled,

@@ -1,4 +1,5 @@
 @preconcurrency import Glibc
+import Keeper
 
 /// Gives the calling thread its turn before ordinary work, and keeps the process in memory.
 enum RealTime {
@@ -25,10 +26,10 @@ enum RealTime {
                 "no real-time scheduling (\(errorText(errno))): a busy machine may delay heartbeats; "
                     + "grant CAP_SYS_NICE or choose dead-after of 250 ms or more")
         }
-        // MCL_ONFAULT: pages are locked as they are used, not all that could ever be.
-        if mlockall(MCL_CURRENT | MCL_FUTURE | Int32(MCL_ONFAULT)) != 0 {
+        let failure = KeeperPrivileges.lockMemory()
+        if failure != 0 {
             warnings.append(
-                "memory is not locked (\(errorText(errno))): swapping may delay heartbeats; "
+                "memory is not locked (\(errorText(failure))): swapping may delay heartbeats; "
                     + "grant CAP_IPC_LOCK or raise the limit on locked memory")
         }
         return warnings

@@ -187,11 +187,21 @@ extension LinkFault {
         ("ALERT_UNSUPPORTED_CERTIFICATE", .certificate, "it does not accept this node's certificate"),
     ]
 
+    /// Whether TLS refused something. An end that only went away, as a node does that stops, refused nothing.
+    static func isOfTLS(_ error: any Error) -> Bool {
+        switch error {
+        case NIOSSLError.uncleanShutdown: false
+        case let error where error is NIOSSLError || error is BoringSSLError:
+            !"\(error)".contains("EOF during")
+        default: false
+        }
+    }
+
     /// Nil for what TLS has nothing to do with.
     ///
     /// - Parameter shown: the certificate at the other end, which nobody has vouched for.
     fileprivate init?(_ error: any Error, _ shown: NIOSSLCertificate?) {
-        guard error is NIOSSLError || error is BoringSSLError else { return nil }
+        guard LinkFault.isOfTLS(error) else { return nil }
         let text = "\(error)"
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             let theirs = shown.flatMap { try? PeerCertificate($0) }

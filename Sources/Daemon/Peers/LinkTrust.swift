@@ -37,6 +37,8 @@ final class LinkTrust: Sendable {
     }
 
     private static let interval: TimeAmount = .seconds(10)
+    /// Seconds by which clocks may differ.
+    private static let clockAllowance: Int64 = 60
     /// Between two lines about a certificate that ends soon.
     private static let complaintPause: Int64 = 86_400
     let key: ClusterKey
@@ -115,10 +117,14 @@ final class LinkTrust: Sendable {
         let revocation = state.withLock { $0.revoked.first { $0.name == name } }
         guard let revocation, revocation.covers(certificateFrom: certificate.start) else { return nil }
         let when = revocation.at.map { " on \($0.text)" } ?? ""
+        let isAhead = revocation.at.map { $0.seconds > clock() + Self.clockAllowance } ?? true
         return LinkFault(
             .forgotten,
             "\(name) was forgotten\(when), and its certificate is from \(PeerCertificate.text(certificate.start)): "
-                + "give it a newer one")
+                + (isAhead
+                    ? "by the clock here that moment is still to come, so the leader's was wrong: set the clocks, "
+                        + "then `fsdns forget \(name) --revoke`, then give it a newer one"
+                    : "give it a newer one"))
     }
 
     /// Whom the cluster forgot; links of new ones are to be proved anew.
@@ -157,7 +163,7 @@ final class LinkTrust: Sendable {
         guard let files else { return }
         let stamps = FileStamp.of(files)
         defer { complain() }
-        guard state.withLock({ $0.stamps != stamps }) else { return }
+        guard state.withLock({ $0.stamps != stamps }) else { return renew() }
         do throws(ServiceFailure) {
             let now = clock()
             let certificates = try LinkCertificates(files, node: node, key: key, at: now)
@@ -186,6 +192,15 @@ final class LinkTrust: Sendable {
             log.warning(
                 "certificates", node, "\(problem); links go on with what was read before", perSecond: 4)
         }
+    }
+
+    /// The same certificates with new contexts: TLS sessions of earlier links cannot be resumed with those, so that every
+    /// link proves its certificates, and that their authority has not ended.
+    private func renew() {
+        guard let certificates = state.withLock({ $0.certificates }),
+            let credentials = try? PeerTLS.credentials(certificates, key)
+        else { return }
+        state.withLock { $0.credentials = credentials }
     }
 
     /// What an operator should do about the files, a sentence each.

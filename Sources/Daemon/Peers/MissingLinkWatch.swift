@@ -20,6 +20,8 @@ final class MissingLinkWatch: Sendable {
     private static let alarming: TimeAmount = .seconds(5)
     /// A peer that is not heard lacks more than a link, and that is told elsewhere.
     private static let silence: TimeAmount = .seconds(1)
+    /// Who is not heard for so long is gone, or was forgotten.
+    private static let memory: TimeAmount = .seconds(60)
     private static let entryLimit = 2 * Limits.nodes
 
     /// `link` or `replica link`.
@@ -38,13 +40,15 @@ final class MissingLinkWatch: Sendable {
         self.report = report
     }
 
-    /// The peer is heard and has no link.
-    func missing(_ name: String, _ reason: String, at now: NIODeadline) {
+    /// The peer was heard, now unless told, and has no link.
+    func missing(
+        _ name: String, _ reason: String, heardAt: NIODeadline? = nil, at now: NIODeadline
+    ) {
         let event: ClusterEvent? = entries.withLock { entries in
             let place = Self.place(of: name, in: &entries, at: now)
             // While it was not heard, no link was to be expected.
-            if now - entries[place].heardAt >= Self.silence { entries[place].missingSince = nil }
-            entries[place].heardAt = now
+            if (heardAt ?? now) - entries[place].heardAt >= Self.silence { entries[place].missingSince = nil }
+            entries[place].heardAt = max(entries[place].heardAt, heardAt ?? now)
             if !reason.isEmpty { entries[place].reason = reason }
             let since = entries[place].missingSince ?? now
             entries[place].missingSince = since
@@ -90,10 +94,10 @@ final class MissingLinkWatch: Sendable {
         }
     }
 
-    /// Every peer's link: `stands`, with what it lacks, or since when it does not and why.
+    /// Every link to a peer that was heard in the last minute: `stands`, with what it lacks, or since when it does not and why.
     func conditions(at now: NIODeadline = .now()) -> [(peer: String, text: String)] {
         entries.withLock { entries in
-            entries.map { entry in
+            entries.filter { now - $0.heardAt < Self.memory }.map { entry in
                 guard let since = entry.missingSince else {
                     return (entry.name, entry.isPlain ? "stands, by the cluster key alone" : "stands")
                 }
@@ -120,7 +124,7 @@ final class MissingLinkWatch: Sendable {
         {
             entries.remove(at: oldest)
         }
-        entries.append(Entry(name: name, missingSince: nil, heardAt: now, reason: ""))
+        entries.append(Entry(name: name, missingSince: nil, heardAt: .distantPast, reason: ""))
         return entries.count - 1
     }
 }

@@ -8,6 +8,17 @@ import Wire
 
 /// Options that all links have.
 enum LinkOptions {
+    /// Why no connection could be made, as an operator reads it.
+    static func text(of error: any Error, at remote: Endpoint) -> String {
+        let place = "TCP \(remote.port) of \(remote.ip)"
+        switch error {
+        case let error as IOError where error.errnoCode == ECONNREFUSED: return "\(place) refuses"
+        case let error as IOError: return "\(place): \(errorText(error.errnoCode))"
+        case is NIOConnectionError, is ChannelError: return "\(place) does not answer"
+        default: return "\(place): \(error)"
+        }
+    }
+
     /// Connections the kernel completes before they are looked at: many strangers may come at once.
     static let backlog: Int32 = 512
     /// Of TCP alone.
@@ -120,7 +131,7 @@ final class OutgoingLink: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let fault = error as? LinkFault { return refuse(context, fault) }
         // Afterwards it is only a link that broke, which the heartbeats tell better.
-        if proven == nil, error is NIOSSLError || error is BoringSSLError {
+        if proven == nil, LinkFault.isOfTLS(error) {
             reason = "whoever answers there does not know the cluster key"
             links.log.stranger("peer-link", member.name, "the handshake failed: \(error)")
         }
@@ -128,7 +139,7 @@ final class OutgoingLink: ChannelInboundHandler {
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
-        reason = "whoever answers there is not believed: \(fault)"
+        reason = "\(PathTrouble.distrust): \(fault)"
         links.log.stranger("peer-link", member.name, fault)
         context.close(promise: nil)
     }
@@ -216,7 +227,7 @@ final class IncomingLink: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let fault = error as? LinkFault { return refuse(context, fault) }
-        if member == nil {
+        if member == nil, LinkFault.isOfTLS(error) {
             let from = context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("peer-link", from, "one that does not know the cluster key was refused")
         }

@@ -102,17 +102,7 @@ extension PeerLinks {
         }
         state.value.peers[place].link = .dialing(Attempt(number: number, way: way, deadline: deadline))
         connect(to: member, by: way, number).whenFailure { [self] error in
-            lose(member, number, Self.text(of: error, way))
-        }
-    }
-
-    private static func text(of error: any Error, _ way: PeerWay) -> String {
-        switch error {
-        case let error as IOError where error.errnoCode == ECONNREFUSED:
-            "TCP \(way.remote.port) of \(way.remote.ip) refuses"
-        case is NIOConnectionError, is ChannelError:
-            "TCP \(way.remote.port) of \(way.remote.ip) does not answer"
-        default: "TCP \(way.remote.port) of \(way.remote.ip): \(error)"
+            lose(member, number, LinkOptions.text(of: error, at: way.remote))
         }
     }
 
@@ -178,8 +168,9 @@ extension PeerLinks {
         case .idle, .dialing, .ready: return
         }
         cut(place)
-        if .now() - state.value.peers[place].heardAt < Self.silence {
-            watch.missing(member.name, reason, at: .now())
+        let heardAt = state.value.peers[place].heardAt
+        if .now() - heardAt < Self.silence {
+            watch.missing(member.name, reason, heardAt: heardAt, at: .now())
         }
         let backOff = state.value.peers[place].backOff
         state.value.peers[place].dialAt = .now() + backOff

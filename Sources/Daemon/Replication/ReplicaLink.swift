@@ -115,7 +115,7 @@ final class ReplicaLink: ChannelInboundHandler {
         if let slot { links.dismiss(slot) }
         links.gone(
             peer ?? expected, context.channel,
-            fault.map { "whoever answers there is not believed: \($0)" }
+            fault.map { "\(PathTrouble.distrust): \($0)" }
                 ?? "the other end does not complete the link")
         context.fireChannelInactive()
     }
@@ -123,7 +123,7 @@ final class ReplicaLink: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if let fault = error as? LinkFault { return refuse(context, fault) }
         // Afterwards it is only a link that broke, which the heartbeats tell better.
-        if proven == nil, error is NIOSSLError || error is BoringSSLError {
+        if proven == nil, LinkFault.isOfTLS(error) {
             let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("replica-link", name, "the handshake failed: \(error)")
         }

@@ -187,7 +187,7 @@ final class ReplicaLinks {
         else { return }
         peers[place].dialing = (way, nil)
         connect(to: peers[place].holder, by: way).assumeIsolated().whenFailure {
-            self.failed(member, "TCP \(way.remote.port) of \(way.remote.ip): \($0)")
+            self.failed(member, LinkOptions.text(of: $0, at: way.remote))
         }
     }
 
@@ -226,8 +226,9 @@ final class ReplicaLinks {
         guard let place = place(member) else { return }
         if let dialing = peers[place].dialing { peers[place].ways.failed(dialing.way) }
         peers[place].dialing = nil
-        if .now() - peers[place].lastHeard < Self.silence {
-            watch.missing(member.name, reason, at: .now())
+        let heardAt = peers[place].lastHeard
+        if .now() - heardAt < Self.silence {
+            watch.missing(member.name, reason, heardAt: heardAt, at: .now())
         }
         let backOff = peers[place].backOff
         peers[place].dialAt = .now() + backOff

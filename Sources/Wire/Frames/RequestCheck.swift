@@ -36,7 +36,7 @@ package enum RequestCheck {
         let who = request.who.map { [("name of who asks", $0)] } ?? []
         switch request {
         case .drain(let drain): return who + [("reason", drain.reason), ("target", drain.target)]
-        case .undrain(let node, _), .forget(let node, _): return who + [("node", node)]
+        case .undrain(let node, _), .forget(let node, _), .revoke(let node, _): return who + [("node", node)]
         case .recoverQuorum(let lost, _, _):
             return who + lost.prefix(Limits.nodes + 1).map { ("node", $0) }
         case .switchover(let seat, let to, _, _): return who + [("seat", seat), ("node", to ?? "")]

@@ -124,16 +124,25 @@ struct ForgetCommand: ParsableCommand {
         discussion: """
             It leaves status and the voters. Refused while it is heard, holds an address or takes part in a drain. \
             Started again, it joins as a new node.
+
+            With --revoke, only the certificates that NODE has for links from before this moment count no more: of any \
+            name, heard or not, a member or not. Do that when a machine or its files were stolen. Repeat it when the \
+            leader's clock was wrong the first time: the newest revocation of a name counts.
             """)
 
     @Argument(help: "The node.")
     var node: String
 
+    @Flag(help: "Make the certificates that NODE has from before now worthless.")
+    var revoke = false
+
     @OptionGroup var control: ControlOptions
 
     mutating func run() throws {
         let client = control.client
-        let request = OperatorRequest.forget(node: node, who: Operator.name)
+        let request: OperatorRequest =
+            revoke
+            ? .revoke(node: node, who: Operator.name) : .forget(node: node, who: Operator.name)
         _ = try Answer.show(try client.ask(request), client: client)
     }
 }

@@ -1,5 +1,6 @@
 import Daemon
 @preconcurrency import Glibc
+import Keeper
 
 /// Whether this machine can keep time: real-time scheduling, locked memory, a fast disk, a steady clock.
 struct MachineCheck {
@@ -8,9 +9,6 @@ struct MachineCheck {
     /// A term or a vote is on disk before it is told to others; slower disks delay takeovers.
     private static let slowSync = Duration.milliseconds(20)
     private static let syncs = 20
-    /// What the node service and its keeper lock, roughly, in bytes.
-    private static let lockedMemory: rlim_t = 64 << 20
-
     /// All listeners together keep below a thousand; each file, socket and child needs one.
     private static let descriptors: rlim_t = 4096
     /// What a heartbeat socket asks for.
@@ -49,17 +47,12 @@ struct MachineCheck {
     }
 
     private var scheduling: Finding {
-        // Tried by a child, so that this process is not changed.
-        let child = fork()
-        if child == 0 {
+        let isPermitted = Self.works {
             var parameter = sched_param()
             parameter.sched_priority = 1
-            _exit(sched_setscheduler(0, SCHED_RR, &parameter) == 0 ? 0 : 1)
+            return sched_setscheduler(0, SCHED_RR, &parameter) == 0
         }
-        var status: Int32 = 0
-        if child > 0, waitpid(child, &status, 0) == child, status == 0 {
-            return .fine("scheduling", "SCHED_RR is permitted")
-        }
+        if isPermitted { return .fine("scheduling", "SCHED_RR is permitted") }
         return .notice(
             "scheduling", "SCHED_RR is not permitted, heartbeats may be late under load",
             fix:
@@ -68,14 +61,24 @@ struct MachineCheck {
     }
 
     private var memory: Finding {
+        // As the node service does it.
+        if Self.works({ KeeperPrivileges.lockMemory() == 0 }) {
+            return .fine("memory", "memory may be locked")
+        }
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
-        if geteuid() == 0 || limit.rlim_cur >= Self.lockedMemory {
-            return .fine("memory", "enough may be locked")
-        }
         return .notice(
-            "memory", "only \(limit.rlim_cur >> 10) KiB may be locked, paging can delay heartbeats",
+            "memory",
+            "memory may not be locked (the limit is \(limit.rlim_cur >> 10) KiB), paging can delay heartbeats",
             fix: "LimitMEMLOCK=infinity in the service unit")
+    }
+
+    /// Tried by a child, so that this process is not changed.
+    private static func works(_ attempt: () -> Bool) -> Bool {
+        let child = fork()
+        if child == 0 { _exit(attempt() ? 0 : 1) }
+        var status: Int32 = 0
+        return child > 0 && waitpid(child, &status, 0) == child && status == 0
     }
 
     private var state: [Finding] {

@@ -40,7 +40,8 @@ enum EventText {
             .warn
         case .clusterFormed, .seatGranted, .leaseWon, .drainFinished, .zoneUpdated, .playbookFinished:
             .good
-        case .nodeHeard, .nodeAdmitted, .nodeForgotten, .leaderChanged, .recovered, .addressHeld,
+        case .nodeHeard, .nodeAdmitted, .nodeForgotten, .certificatesRevoked, .leaderChanged, .recovered,
+            .addressHeld,
             .addressReleased,
             .drainPhase,
             .configuration, .playbookScheduled, .playbookStarted, .playbookProgress, .playbookStep:

@@ -198,6 +198,7 @@ extension FrameSamples {
             .maintenance(node: name(), Maintenance(reason: name(), who: name(), since: clusterTime())),
             .configure(settings()), .playbook(playbookCommand()), .playbook(playbookCommand()),
             .ttl(flag() ? .seconds(5) : nil), .ttlServed, .forget(holder()),
+            .revokeCertificates(node: name()),
             .recoverQuorum(lost: list(0...3) { $0.holder() }),
             .asked(
                 AskedCommand(
@@ -259,7 +260,7 @@ extension FrameSamples {
     mutating func request() -> OperatorRequest {
         let requests: [OperatorRequest] = [
             .status, .abortDrain(who: name()), .undrain(node: name(), who: name()),
-            .forget(node: name(), who: name()),
+            .forget(node: name(), who: name()), .revoke(node: name(), who: name()),
             .recoverQuorum(lost: [name(), name()], dryRun: true, who: name()),
             .switchover(seat: name(), to: flag() ? name() : nil, dryRun: flag(), who: name()), .zone,
             .zoneApply(adopt: flag(), who: name()),
