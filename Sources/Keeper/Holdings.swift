@@ -79,6 +79,11 @@ package struct Holdings: Equatable, Sendable {
         return entries[index].until
     }
 
+    /// When the address must be gone from the machine, also while it is being removed; nil when it is not there.
+    func deadline(of address: KeeperAddress) -> BootInstant? {
+        index(of: address).map { entries[$0].until }
+    }
+
     /// When `deadlineReached` is due; nil when nothing waits for time.
     package var nextDeadline: BootInstant? {
         var earliest: BootInstant?

@@ -56,7 +56,9 @@ package enum KeeperCommand {
             KeeperLoop.complain(SystemFailure("take the connection").text)
             return 1
         }
-        return KeeperLoop.run(descriptor: given, record: record)
+        let ledger = try? HoldLedger()
+        if let ledger { HoldGuard.start(for: ledger) }
+        return KeeperLoop.run(descriptor: given, record: record, ledger: ledger)
     }
 
     /// Waits for who wanted this keeper; false when nobody comes.

@@ -7,6 +7,7 @@ package final class KeeperLoop {
     private let timer: Int32
     private let signals: Int32
     private let arms: KeeperArms
+    private let ledger: HoldLedger?
     private let watchdog: ServiceWatchdog?
     private let watchdogAlarm: Alarm
     /// Where the managed addresses are noted for `KeeperCommand`; nil when nobody else clears up.
@@ -27,6 +28,11 @@ package final class KeeperLoop {
     /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor`
     /// is the keeper's end of the socket pair.
     package static func run(descriptor: Int32, record: String? = nil) -> Int32 {
+        run(descriptor: descriptor, record: record, ledger: HoldLedger(descriptor: descriptor + 1))
+    }
+
+    /// - Parameter ledger: where a guard reads what is held; nil without one.
+    static func run(descriptor: Int32, record: String?, ledger: HoldLedger?) -> Int32 {
         guard let link = KeeperLink(descriptor: descriptor) else {
             complain("started by the fsdns node service; not meant to be run by hand")
             return 64
@@ -34,7 +40,7 @@ package final class KeeperLoop {
         KeeperPrivileges.call("fsdns-keeper")
         _ = clinux_close_from(UInt32(descriptor) + 1)
         do throws(SystemFailure) {
-            let loop = try KeeperLoop(link: link, record: record)
+            let loop = try KeeperLoop(link: link, record: record, ledger: ledger)
             return loop.run()
         } catch {
             complain(error.text)
@@ -42,8 +48,9 @@ package final class KeeperLoop {
         }
     }
 
-    private init(link: KeeperLink, record: String?) throws(SystemFailure) {
+    private init(link: KeeperLink, record: String?, ledger: HoldLedger?) throws(SystemFailure) {
         self.link = link
+        self.ledger = ledger
         self.record = record
         // A terminal's ^C goes to the node service too, which ends in good order and closes the socket.
         for ignored in [SIGINT, SIGHUP, SIGPIPE] { signal(ignored, SIG_IGN) }
@@ -136,7 +143,7 @@ package final class KeeperLoop {
         timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &setting, nil)
     }
 
-    private static func now() -> BootInstant {
+    static func now() -> BootInstant {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         return BootInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
@@ -156,6 +163,8 @@ package final class KeeperLoop {
     /// overtaken by its adding.
     private func happen(_ event: Holdings.Event) {
         var actions = holdings.handle(event, at: Self.now())
+        // Before an address is added: whatever becomes of this process then, its guard knows of it.
+        note()
         var done = 0
         while done < actions.count {
             if let outcome = perform(actions[done]) {
@@ -163,6 +172,12 @@ package final class KeeperLoop {
             }
             done += 1
         }
+        note()
+    }
+
+    private func note() {
+        guard let ledger, mode == .kernel else { return }
+        ledger.note { holdings.deadline(of: $0) }
     }
 
     private func perform(_ action: Holdings.Action) -> Holdings.Event? {
@@ -226,6 +241,7 @@ package final class KeeperLoop {
                 try ManagedRecord.write(configuration.managed, to: record)
             }
             place.manage(configuration.managed)
+            if configuration.mode == .kernel { ledger?.manage(configuration.managed) }
             self.place = place
             mode = configuration.mode
             nodeName = configuration.nodeName

@@ -10,18 +10,25 @@ package enum KeeperPrivileges {
 
     /// Arms what this process is allowed to; never fails, says what it got.
     static func arm() -> KeeperArms {
-        var arms: KeeperArms = []
-        var parameter = sched_param()
-        parameter.sched_priority = realtimePriority
-        if sched_setscheduler(0, SCHED_RR | resetOnFork, &parameter) == 0 { arms.insert(.realtime) }
         let isUnlimited = clinux_unlimit_locked_memory() == 0
-        if lockMemory() == 0 { arms.insert(.memoryLocked) }
+        let arms = bePunctual()
         var kept: [Int32] = [CAP_NET_ADMIN, CAP_NET_RAW]
         // With memory locked and the limit in force, the next growth of the heap would fail without this one.
         if arms.contains(.memoryLocked), !isUnlimited { kept.append(CAP_IPC_LOCK) }
         keepOnly(kept)
         _ = clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         hideMemory()
+        return arms
+    }
+
+    /// A real-time turn, which children do not inherit, and locked memory.
+    @discardableResult
+    static func bePunctual() -> KeeperArms {
+        var arms: KeeperArms = []
+        var parameter = sched_param()
+        parameter.sched_priority = realtimePriority
+        if sched_setscheduler(0, SCHED_RR | resetOnFork, &parameter) == 0 { arms.insert(.realtime) }
+        if lockMemory() == 0 { arms.insert(.memoryLocked) }
         return arms
     }
 

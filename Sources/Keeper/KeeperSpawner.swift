@@ -5,7 +5,8 @@ import Synchronization
 /// Starts keepers for a node service that has given its privileges up.
 ///
 /// A process of its own, started before that and kept as it was: it takes a socket, and starts a keeper with it as its
-/// descriptor 3, as a child of the node service. Nothing else can be asked of it.
+/// descriptor 3, as a child of the node service. Nothing else can be asked of it. It is the guard of the keepers that it
+/// started (`HoldGuard`).
 package final class KeeperSpawner: Sendable {
     package enum Failure: Error, Equatable, Sendable {
         /// The process is gone, and no keeper can ever be started again.
@@ -35,9 +36,14 @@ package final class KeeperSpawner: Sendable {
     }
 
     /// Throws when there is no such program, or no process can be made.
-    package init(path: String) throws(SystemFailure) {
+    package convenience init(path: String) throws(SystemFailure) {
+        self.init(process: try KeeperProcess.spawn(path: path, arguments: [Self.word]), path: path)
+    }
+
+    /// - Parameter process: one that was started with `word`; its socket is closed with this.
+    init(process: KeeperProcess, path: String) {
+        self.process = process
         self.path = path
-        process = try KeeperProcess.spawn(path: path, arguments: [Self.word])
     }
 
     deinit { close(process.descriptor) }
@@ -123,17 +129,28 @@ package enum KeeperSpawning {
         for ignored in [SIGINT, SIGHUP, SIGPIPE, SIGTERM] { signal(ignored, SIG_IGN) }
         _ = clinux_close_from(UInt32(descriptor) + 1)
         KeeperPrivileges.call("fsdns-spawner")
+        KeeperPrivileges.bePunctual()
         KeeperPrivileges.restrictSpawner()
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK)
+        let ledger: HoldLedger
+        do throws(SystemFailure) { ledger = try HoldLedger(forPrograms: ()) } catch {
+            KeeperLoop.complain(error.text)
+            return 1
+        }
+        let guardian = HoldGuard(ledger)
+        // Nobody is left: neither is a keeper, before long.
+        defer { guardian.removeAll() }
         while true {
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&waiting, 1, guardian.look()) > 0 else { continue }
             var answer = SpawnAnswer()
             var socket: Int32 = -1
             let count = clinux_receive_descriptor(descriptor, &answer.number, &socket)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return 0 }
             if socket >= 0 {
-                answer.pid = start(socket)
+                answer.pid = start(socket, ledger)
                 answer.code = answer.pid < 0 ? errno : 0
                 close(socket)
             } else {
@@ -146,10 +163,10 @@ package enum KeeperSpawning {
     }
 
     /// The very program that runs here, whatever has been installed since: it fits the node service.
-    private static func start(_ socket: Int32) -> pid_t {
+    private static func start(_ socket: Int32, _ ledger: HoldLedger) -> pid_t {
         let word = strdup("fsdns-keeper")
         defer { free(word) }
         let words: [UnsafeMutablePointer<CChar>?] = [word, nil]
-        return clinux_start_sibling("/proc/self/exe", words, Glibc.environ, socket)
+        return clinux_start_sibling("/proc/self/exe", words, Glibc.environ, socket, ledger.descriptor)
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 @preconcurrency import Glibc
 
 /// Tells systemd again and again that this process runs, where its unit has a WatchdogSec: a process that stands still is

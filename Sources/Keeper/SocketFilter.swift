@@ -1,3 +1,4 @@
+import CLinux
 @preconcurrency import Glibc
 
 /// A program for the kernel that decides which packets a socket is given (socket(7), SO_ATTACH_FILTER; the instructions

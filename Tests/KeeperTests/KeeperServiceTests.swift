@@ -22,6 +22,31 @@ struct KeeperServiceTests {
     }
 
     @Test(
+        "a keeper that is killed, and one that stands still, leave nothing: its guard removes it",
+        arguments: [SIGKILL, SIGSTOP])
+    func guarded(signal: Int32) throws {
+        let site = try Site("guard")
+        defer { site.clear() }
+        let descriptor = try KeeperSocket.connect(path: site.socket)
+        let process = try site.startService()
+        // A killed keeper's addresses go at once, a frozen one's when their holds end.
+        try Self.hold(on: descriptor, for: signal == SIGKILL ? 30_000 : 400)
+        kill(process.pid, signal)
+        let start = KeeperUnderTest.now()
+        for address in [Self.address, Self.second] {
+            while try site.isThere(try #require(address)) {
+                try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
+            }
+        }
+        let took = (KeeperUnderTest.now().nanoseconds - start.nanoseconds) / 1_000_000
+        #expect(took < 900, "before the kernel's lifetime, which is a second and more")
+        #expect(try NetworkNamespaces.ip("-n \(site.lan.near) -o addr show").contains(" 10.99.0.1/24 "))
+        kill(process.pid, SIGKILL)
+        _ = try process.wait()
+        close(descriptor)
+    }
+
+    @Test(
         "what a killed keeper left is removed at once by the command that clears up after it, and nothing else is"
     )
     func clearedUp() throws {
@@ -30,6 +55,7 @@ struct KeeperServiceTests {
         let descriptor = try KeeperSocket.connect(path: site.socket)
         let process = try site.startService()
         try Self.hold(on: descriptor)
+        kill(try #require(site.guardOf(process)), SIGKILL)
         kill(process.pid, SIGKILL)
         _ = try process.wait()
         #expect(try site.isThere(try #require(Self.address)), "the kernel's lifetime cannot have ended yet")
@@ -49,11 +75,11 @@ struct KeeperServiceTests {
     }
 
     /// Configures the keeper at the other end and has it hold both addresses.
-    private static func hold(on descriptor: Int32) throws {
+    private static func hold(on descriptor: Int32, for milliseconds: Int64 = 30_000) throws {
         let addresses = [try #require(address), try #require(second)]
         let configuration = try #require(
             KeeperConfiguration(mode: .kernel, nodeName: "node1", managed: addresses))
-        let until = KeeperUnderTest.now().advanced(by: 30_000_000_000)
+        let until = KeeperUnderTest.now().advanced(by: milliseconds * 1_000_000)
         let requests = configuration.requests + addresses.map { .hold($0, until: until, token: 1) }
         for request in requests {
             let bytes = request.datagram
@@ -96,6 +122,17 @@ struct KeeperServiceTests {
         func isThere(_ address: KeeperAddress) throws -> Bool {
             let bare = address.description.prefix { $0 != "/" }
             return try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" \(bare)/")
+        }
+
+        /// The process that the keeper forked.
+        func guardOf(_ keeper: Child) -> pid_t? {
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let path = "/proc/\(keeper.pid)/task/\(keeper.pid)/children"
+            let file = open(path, O_RDONLY)
+            defer { close(file) }
+            let count = read(file, &bytes, bytes.count)
+            let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+            return text.split(separator: " ").first.flatMap { pid_t($0) }
         }
 
         /// As systemd does: the listening socket is descriptor 3, and LISTEN_PID names who gets it.

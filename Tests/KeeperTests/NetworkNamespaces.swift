@@ -85,6 +85,9 @@ final class KeeperUnderTest {
         }
     }
 
+    /// One that somebody else started.
+    init(_ process: KeeperProcess) { self.process = process }
+
     deinit {
         hangUp()
         guard !isReaped else { return }

@@ -22,6 +22,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -130,10 +131,23 @@ static inline int clinux_receive_descriptor(int socket, unsigned long long *numb
     return 1;
 }
 
-/// Starts a program as a child of our own parent, who can so wait for it: with `descriptor` as its descriptor 3,
-/// nothing to read from, our standard error, no other descriptor, and signals as a new program expects them. To be
-/// called by a process of one thread. Returns its number, or -1 with errno.
-static inline int clinux_start_sibling(const char *path, char *const words[], char *const environment[], int descriptor) {
+/// A file that is nowhere but in memory (memfd_create(2)), closed by exec; returns -1 with errno.
+static inline int clinux_memory_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, 1u);
+}
+
+/// A number that another process may read and write at the same time.
+static inline int64_t clinux_load(const int64_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
+static inline void clinux_store(int64_t *place, int64_t value) { __atomic_store_n(place, value, __ATOMIC_SEQ_CST); }
+
+/// A process like this one, as fork(2), which Swift does not call; to be called by a process of one thread.
+static inline int clinux_fork(void) { return (int)fork(); }
+
+/// Starts a program as a child of our own parent, who can so wait for it: with `descriptor` as its descriptor 3 and
+/// `second` as 4, nothing to read from, our standard error, no other descriptor, and signals as a new program expects
+/// them. To be called by a process of one thread. Returns its number, or -1 with errno.
+static inline int clinux_start_sibling(
+    const char *path, char *const words[], char *const environment[], int descriptor, int second) {
     // CLONE_PARENT, which <sched.h> tells of only to GNU sources.
     long pid = syscall(SYS_clone, 0x00008000ul | SIGCHLD, 0, 0, 0, 0);
     if (pid != 0) return (int)pid;
@@ -142,9 +156,10 @@ static inline int clinux_start_sibling(const char *path, char *const words[], ch
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, 0);
     int nothing = open("/dev/null", O_RDWR);
-    int kept = fcntl(descriptor, F_DUPFD, 10);
+    int kept = fcntl(descriptor, F_DUPFD, 10), keptSecond = fcntl(second, F_DUPFD, 10);
     if (nothing < 0 || kept < 0 || dup2(nothing, 0) < 0 || dup2(nothing, 1) < 0 || dup2(kept, 3) < 0) _exit(126);
-    syscall(SYS_close_range, 4u, ~0u, 0);
+    if (keptSecond < 0 || dup2(keptSecond, 4) < 0) _exit(126);
+    syscall(SYS_close_range, 5u, ~0u, 0);
     execve(path, words, environment);
     _exit(127);
 }
