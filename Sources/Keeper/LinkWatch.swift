@@ -18,6 +18,8 @@ package final class LinkWatch {
         package var condition: Condition
         /// The interface's, as a number; nil when it has none of 48 bits.
         package var hardware: UInt64?
+        /// The kernel's number of the interface; nil when no interface has the network.
+        package var interface: Int32?
     }
 
     private static let mostKnown = 1024
@@ -45,6 +47,11 @@ package final class LinkWatch {
     }
 
     package var descriptor: Int32 { monitor.descriptor }
+
+    /// The interface whose own network has that host in it: what comes from there came by it.
+    package func interface(towards host: KeeperAddress) -> Int32? {
+        interfaces.interface(for: host, managed: addresses)?.index
+    }
 
     /// Reads what the kernel announced.
     ///
@@ -114,7 +121,8 @@ package final class LinkWatch {
             } else if routed.contains(address) {
                 condition = .noRoute(interface: interface.name)
             }
-            return State(address: address, condition: condition, hardware: hardware)
+            return State(
+                address: address, condition: condition, hardware: hardware, interface: interface.index)
         }
     }
 }

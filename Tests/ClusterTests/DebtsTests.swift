@@ -68,4 +68,28 @@ import Testing
         check(stage.run(.seconds(10)) { $0.state(leader)?.member("fs2")?.isActive == true })
         #expect(stage.violations == [])
     }
+
+    @Test(
+        "a holder that serves nobody, and that decisions do not reach, is not waited for as long as others",
+        arguments: [false, true])
+    func unserving(isReached: Bool) throws {
+        var stage = Stage(4, prefer: 1, seed: 11)
+        try #require(stage.run(.seconds(4)) { $0.holders == [1] && $0.voters(by: $0.leader ?? 1) == 4 })
+        try #require(stage.leader != 1)
+        stage.run(.seconds(1))
+        if !isReached {
+            for other in [0, 2, 3] {
+                stage.cutMessages.insert(Stage.Way(from: 1, to: other))
+                stage.cutMessages.insert(Stage.Way(from: other, to: 1))
+            }
+        }
+        let sight = NetworkSight(
+            address: "alpha", condition: .noCarrier(interface: "eth0"), hardware: nil, company: .unknown)
+        stage.happen(.networkSeen([sight]), at: 1)
+        let moment = stage.now
+        check(stage.run(.seconds(8)) { !$0.holders.isEmpty && $0.holders != [1] })
+        let took = stage.now - moment
+        #expect(isReached ? took < .milliseconds(300) : took > .seconds(1) && took < .milliseconds(1600))
+        #expect(stage.violations == [])
+    }
 }

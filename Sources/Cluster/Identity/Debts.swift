@@ -18,10 +18,20 @@ struct Debts: Hashable, Sendable {
     /// Well above what a planned move takes to end lost calls (`Parting.patience`) and what a slow disk takes.
     static let patience: Duration = .seconds(5)
 
+    /// For one that serves nobody, by its own word, and does not even get the decision that takes its address: nothing is
+    /// lost by not waiting for it.
+    static let shortPatience: Duration = .seconds(1)
+
     private(set) var all: [Debt] = []
+    private var unserving: Set<Holder> = []
 
     /// What is owed now; what was owed before and is still owed keeps its beginning.
-    mutating func note(_ present: [(holder: Holder, kind: Kind)], at now: Instant) {
+    ///
+    /// - Parameter unserving: who says that nobody is served at an address it is to let go of.
+    mutating func note(
+        _ present: [(holder: Holder, kind: Kind)], unserving: Set<Holder> = [], at now: Instant
+    ) {
+        self.unserving = unserving
         let known = all
         all = present.map { holder, kind in
             known.first { $0.holder == holder && $0.kind == kind }
@@ -31,11 +41,19 @@ struct Debts: Hashable, Sendable {
 
     /// Why a node must be left behind, for people; nil when it need not.
     func reason(against holder: Holder, at now: Instant) -> String? {
-        all.first { $0.holder == holder && now - $0.since >= Self.patience }?.kind.sentence
+        if let debt = all.first(where: { $0.holder == holder && now - $0.since >= Self.patience }) {
+            return debt.kind.sentence
+        }
+        guard unserving.contains(holder) else { return nil }
+        let old = all.filter { $0.holder == holder && now - $0.since >= Self.shortPatience }.map(\.kind)
+        guard old.contains(where: \.isOfEntries) else { return nil }
+        return old.first { !$0.isOfEntries }?.sentence
     }
 }
 
 extension Debts.Kind {
+    fileprivate var isOfEntries: Bool { if case .entries = self { true } else { false } }
+
     var sentence: String {
         switch self {
         case .entries: "it is heard, but takes no decisions"
@@ -48,6 +66,11 @@ extension Node {
     /// Looks at who owes what; to be done in every pass of a leader.
     mutating func noteDebts(_ scratch: ControlState, at now: Instant) {
         var present: [(holder: Holder, kind: Debts.Kind)] = []
+        var unserving: Set<Holder> = []
+        func owes(_ holder: Holder, _ address: String, _ epoch: Epoch) {
+            present.append((holder, .release(address: address, epoch: epoch)))
+            if servesNobody(holder, at: address, at: now) { unserving.insert(holder) }
+        }
         for member in scratch.members where member.isActive && member.holder != me {
             let holder = member.holder
             guard neighbours.isHeard(holder, within: timing.deadAfter, at: now) else { continue }
@@ -56,14 +79,20 @@ extension Node {
             }
             for grant in scratch.grants {
                 if grant.revoked, grant.holder == holder {
-                    present.append((holder, .release(address: grant.address, epoch: grant.epoch)))
+                    owes(holder, grant.address, grant.epoch)
                 }
                 for case .released(let by, let epoch) in grant.conditions where by == holder {
-                    present.append((holder, .release(address: grant.address, epoch: epoch)))
+                    owes(holder, grant.address, epoch)
                 }
             }
         }
-        leadership?.debts.note(present, at: now)
+        leadership?.debts.note(present, unserving: unserving, at: now)
+    }
+
+    /// By its own word.
+    private func servesNobody(_ holder: Holder, at address: String, at now: Instant) -> Bool {
+        guard load(of: holder).map(\.isFit) ?? true else { return true }
+        return view(of: holder, at: now).map { $0.readiness(for: address).readiness >= .unserving } ?? false
     }
 
     /// Who is about to be left behind, once it lasts longer than a hiccup.

@@ -42,12 +42,25 @@ final class NetworkWatch {
 
     /// A heartbeat of another node came from there.
     func heard(from ip: IPAddress, at now: Instant) {
-        for at in networks.indices {
-            let address = networks[at].address
-            if ip.isInNetwork(of: address.ip, prefixLength: address.prefixLength) {
-                networks[at].voices.heard(at: now, interval: interval)
-            }
+        let interface = interface(towards: ip)
+        for at in networks.indices where shares(networks[at].address, watch.states[at], ip, interface) {
+            networks[at].voices.heard(at: now, interval: interval)
         }
+    }
+
+    private func interface(towards ip: IPAddress) -> Int32? {
+        let family: KeeperAddress.Family = ip.family == .v4 ? .v4 : .v6
+        return KeeperAddress(family: family, bytes: ip.bytes, prefixLength: UInt8(8 * family.length))
+            .flatMap { watch.interface(towards: $0) }
+    }
+
+    /// Whether an address and a host are reached by the same wire: in one network, or in two on one interface (an IPv6 service
+    /// address where heartbeats go by IPv4).
+    private func shares(
+        _ address: ServiceAddress, _ state: LinkWatch.State, _ ip: IPAddress, _ interface: Int32?
+    ) -> Bool {
+        if let interface, let own = state.interface { return interface == own }
+        return ip.isInNetwork(of: address.ip, prefixLength: address.prefixLength)
     }
 
     /// Whether something is missing that may be back in a moment: `news` is to be asked soon.
@@ -72,21 +85,21 @@ final class NetworkWatch {
             return NetworkSight(
                 address: networks[at].address.name,
                 condition: networks[at].settling.settle(condition, at: now), hardware: state.hardware,
-                company: company(networks[at], locals, at: now))
+                company: company(networks[at], state, locals, at: now))
         }
         guard sights != told else { return nil }
         told = sights
         return sights
     }
 
-    private func company(_ network: Network, _ locals: [IPAddress], at now: Instant) -> NetworkSight.Company {
-        let address = network.address
-        let isSpokenIn = locals.contains {
-            $0.isInNetwork(of: address.ip, prefixLength: address.prefixLength)
-        }
+    private func company(
+        _ network: Network, _ state: LinkWatch.State, _ locals: [IPAddress], at now: Instant
+    ) -> NetworkSight.Company {
+        let isSpokenIn = locals.contains { shares(network.address, state, $0, interface(towards: $0)) }
         guard isSpokenIn else { return .unknown }
         let company = network.voices.company(at: now, interval: interval)
-        return company == .missing && now - startedAt < Self.grace ? .unknown : company
+        // Who was heard and is heard no more is missed from the first second on.
+        return !network.voices.hasBegun && now - startedAt < Self.grace ? .unknown : company
     }
 }
 
@@ -103,6 +116,9 @@ struct NetworkVoices {
 
     /// A pause that no loss of some packets explains.
     private func pause(_ interval: Duration) -> Duration { max(.milliseconds(200), interval * 8) }
+
+    /// Whether anybody was ever heard there.
+    var hasBegun: Bool { heardAt != nil }
 
     mutating func heard(at now: Instant, interval: Duration) {
         if let heardAt, now - heardAt > pause(interval) { pausedAt = now }
