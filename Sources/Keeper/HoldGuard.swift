@@ -61,30 +61,47 @@ final class HoldGuard {
 
     // MARK: As a process of its own
 
-    /// Forks a guard of this process, which is about to become a keeper with this ledger; for a keeper whose starter is no
-    /// guard. Without one (no more processes) the kernel's lifetime is all there is, as before.
+    /// The keeper's program, which starts as a guard by this word and the number of the process it guards.
+    static let word = "guard"
+
+    /// Starts a guard of this process, which is about to become a keeper with that ledger; for a keeper whose starter is no
+    /// guard. Without one (no more processes) the kernel's lifetime is all there is.
     static func start(for ledger: HoldLedger) {
-        let keeper = getpid()
-        guard clinux_fork() == 0 else { return }
+        var files = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&files)
+        defer { posix_spawn_file_actions_destroy(&files) }
+        posix_spawn_file_actions_adddup2(&files, ledger.descriptor, 3)
+        _ = clinux_spawn_close_from(&files, 4)
+        let arguments: [String] = ["fsdns-guard", word, "\(getpid())"]
+        let words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, "/proc/self/exe", &files, nil, words, environ)
+        if code != 0 { KeeperLoop.complain(SystemFailure("start a guard", errno: code).text) }
+    }
+
+    /// The guard itself, with the ledger as descriptor 3: until the keeper, its parent, is gone, or systemd wants it to end.
+    static func run(beside keeper: pid_t) -> Int32 {
+        guard let ledger = HoldLedger(descriptor: 3) else {
+            KeeperLoop.complain("a guard is started by its keeper; not meant to be run by hand")
+            return 64
+        }
         KeeperPrivileges.call("fsdns-guard")
-        _ = clinux_close_from(3)
         _ = KeeperPrivileges.arm()
-        // The keeper's end is a reason to remove everything at once, as is systemd's wish that it ends.
-        signal(SIGTERM, SIG_IGN)
         var ends = sigset_t()
         sigemptyset(&ends)
         sigaddset(&ends, SIGTERM)
         sigprocmask(SIG_BLOCK, &ends, nil)
-        signal(SIGTERM, SIG_DFL)
         for ignored in [SIGINT, SIGHUP, SIGPIPE] { signal(ignored, SIG_IGN) }
-        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0, 0, 0)
         let signals = signalfd(-1, &ends, Int32(SFD_CLOEXEC))
+        // The keeper's end comes as that signal too.
+        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0, 0, 0)
         let guardian = HoldGuard(ledger)
         while getppid() == keeper {
             var entry = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
             if poll(&entry, 1, guardian.look()) > 0 { break }
         }
         guardian.removeAll()
-        exit(0)
+        return 0
     }
 }

@@ -25,20 +25,13 @@ final class HoldLedger {
     private static let magic: Int64 = 0x6673_646e_735f_6c31
     private static let bytes = (Place.first + Place.width * KeeperLimits.managedAddresses) * 8
 
-    /// Of the memory file; -1 where the memory is shared by fork.
+    /// Of the memory file; -1 at the end that was handed it.
     let descriptor: Int32
     private let words: UnsafeMutablePointer<Int64>
     private var managed: [KeeperAddress] = []
 
-    /// New memory, for processes that are made by fork.
+    /// New memory in a file without a name, whose descriptor is handed on.
     convenience init() throws(SystemFailure) {
-        guard let words = Self.map(-1) else { throw SystemFailure("shared memory") }
-        self.init(-1, words)
-        clinux_store(words + Place.magic, Self.magic)
-    }
-
-    /// New memory in a file without a name, whose descriptor is handed to keepers.
-    convenience init(forPrograms: Void) throws(SystemFailure) {
         let file = clinux_memory_file("fsdns-holds")
         guard file >= 0, ftruncate(file, Self.bytes) == 0, let words = Self.map(file) else {
             let failure = SystemFailure("shared memory")
@@ -72,8 +65,7 @@ final class HoldLedger {
     }
 
     private static func map(_ file: Int32) -> UnsafeMutablePointer<Int64>? {
-        let flags = MAP_SHARED | (file < 0 ? MAP_ANONYMOUS : 0)
-        guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, file, 0), memory != MAP_FAILED
+        guard let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0), memory != MAP_FAILED
         else { return nil }
         return memory.bindMemory(to: Int64.self, capacity: bytes / 8)
     }

@@ -12,6 +12,7 @@ package enum KeeperCommand {
     private static let usage = """
         usage: fsdns-keeper                 started by the node service, with a socket as descriptor 3
                fsdns-keeper spawn           started by the node service, likewise: starts keepers for it
+               fsdns-keeper guard PID       started by a keeper: removes what that one does not
                fsdns-keeper serve RECORD    started by systemd, with a listening socket; notes its addresses in RECORD
                fsdns-keeper remove RECORD   removes the addresses noted in RECORD that are on this machine
 
@@ -23,15 +24,18 @@ package enum KeeperCommand {
         switch (arguments.first, arguments.count) {
         case (nil, 0): return KeeperLoop.run(descriptor: given)
         case (KeeperSpawner.word, 1): return KeeperSpawning.run(descriptor: given)
+        case (HoldGuard.word, 2):
+            guard let keeper = pid_t(arguments[1]) else { break }
+            return HoldGuard.run(beside: keeper)
         case ("serve", 2): return serve(record: arguments[1])
         case ("remove", 2): return remove(record: arguments[1])
         case ("--help", 1), ("-h", 1):
             write(usage, to: STDOUT_FILENO)
             return 0
-        default:
-            write(usage, to: STDERR_FILENO)
-            return 64
+        default: break
         }
+        write(usage, to: STDERR_FILENO)
+        return 64
     }
 
     /// Serves the one node service that connects, and ends with it; the socket's next connection starts another

@@ -31,6 +31,8 @@ package final class KeeperSpawner: Sendable {
 
     private struct State {
         var number: UInt64 = 0
+        /// What was asked only to hear an answer, and when.
+        var question: (number: UInt64, at: Int64)?
         /// Keepers nobody waits for any more; to be reaped.
         var late: [KeeperProcess] = []
     }
@@ -93,6 +95,7 @@ package final class KeeperSpawner: Sendable {
             guard count == MemoryLayout<SpawnAnswer>.size else { throw .gone }
             // A late answer to an earlier question: that keeper found its socket closed and ends.
             if answer.number != number {
+                state.withLock { if $0.question?.number == answer.number { $0.question = nil } }
                 let keeper = KeeperProcess(pid: answer.pid, descriptor: -1)
                 if answer.pid > 0 { state.withLock { $0.late.append(keeper) } }
                 continue
@@ -101,6 +104,38 @@ package final class KeeperSpawner: Sendable {
             return answer.pid
         }
         throw .system(SystemFailure("wait for a keeper to be started", errno: ETIMEDOUT))
+    }
+
+    /// Whether the process answers: asked at each call for what costs nothing, and given so long.
+    ///
+    /// It is the guard of what is held, too: one that stands still is worth telling before it is needed.
+    package func isAnswering(within patience: Duration = .seconds(2)) -> Bool {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        return state.withLock { state in
+            var answer = SpawnAnswer()
+            while withUnsafeMutableBytes(
+                of: &answer,
+                {
+                    recv(process.descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+                }) > 0
+            {
+                if answer.pid > 0 { state.late.append(KeeperProcess(pid: answer.pid, descriptor: -1)) }
+                if answer.number == state.question?.number { state.question = nil }
+            }
+            if let question = state.question {
+                return now - question.at < patience.components.seconds * 1_000_000_000
+            }
+            state.number += 1
+            var number = state.number
+            let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+            // Without a descriptor it starts nothing, and says so.
+            if send(process.descriptor, &number, MemoryLayout<UInt64>.size, flags) > 0 {
+                state.question = (number, now)
+            }
+            return true
+        }
     }
 
     /// Reaps keepers that ended and that nobody knows of.
@@ -134,7 +169,7 @@ package enum KeeperSpawning {
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK)
         let ledger: HoldLedger
-        do throws(SystemFailure) { ledger = try HoldLedger(forPrograms: ()) } catch {
+        do throws(SystemFailure) { ledger = try HoldLedger() } catch {
             KeeperLoop.complain(error.text)
             return 1
         }

@@ -13,7 +13,7 @@ import Testing
     @Test("the guard reads what the keeper noted: held addresses and when their holds end") func noted()
         throws
     {
-        let ledger = try HoldLedger(forPrograms: ())
+        let ledger = try HoldLedger()
         let guardian = try #require(HoldLedger(descriptor: ledger.descriptor))
         #expect(guardian.read() == [])
         ledger.manage(Self.addresses)

@@ -32,7 +32,7 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
-        @Test("the kernel lets go when node service and keeper are frozen together")
+        @Test("an address goes in time when node service and keeper are frozen together")
         func both() throws {
             let lab = try Lab()
             defer { lab.close() }
@@ -55,6 +55,28 @@ extension LabSuites {
             try victim.thaw(.both)
             try lab.waitUntilSettled(from: others)
             #expect(try lab.addressHistory().changes(of: address).count == beforeThaw, "no address came back")
+            try cluster.checkNoOverlap()
+        }
+
+        @Test(
+            "a keeper that is frozen or killed in the moment its machine is cut off keeps nothing that others take",
+            arguments: Fault.allCases)
+        func keeperOfCutMachine(fault: Fault) throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let victim = try cluster.holder(of: "master2")
+            let address = try cluster.address(of: "master2")
+            let others = lab.hosts.filter { $0 !== victim }
+            let machines = others.map(\.machine)
+            try lab.network.cut(from: [victim.machine], to: machines)
+            try lab.network.cut(from: machines, to: [victim.machine])
+            let moment = try fault == .killed ? victim.kill(.keeper) : victim.freeze(.keeper)
+            try lab.waitUntilSettled(missing: 1, from: others)
+            let history = try lab.addressHistory()
+            #expect(history.firstAdd(of: address, after: moment)?.machine != victim.name)
+            pause(milliseconds: 1500)
+            try cluster.checkNoOverlap()
         }
 
         @Test("a node service whose keeper was killed gives its addresses up or starts another keeper")

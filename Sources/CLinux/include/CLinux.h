@@ -140,9 +140,6 @@ static inline int clinux_memory_file(const char *name) {
 static inline int64_t clinux_load(const int64_t *place) { return __atomic_load_n(place, __ATOMIC_SEQ_CST); }
 static inline void clinux_store(int64_t *place, int64_t value) { __atomic_store_n(place, value, __ATOMIC_SEQ_CST); }
 
-/// A process like this one, as fork(2), which Swift does not call; to be called by a process of one thread.
-static inline int clinux_fork(void) { return (int)fork(); }
-
 /// Starts a program as a child of our own parent, who can so wait for it: with `descriptor` as its descriptor 3 and
 /// `second` as 4, nothing to read from, our standard error, no other descriptor, and signals as a new program expects
 /// them. To be called by a process of one thread. Returns its number, or -1 with errno.

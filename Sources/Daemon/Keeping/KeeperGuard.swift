@@ -136,7 +136,7 @@ final class KeeperGuard {
 
     /// What an operator should see before it matters; nil when nothing.
     var trouble: Blocker? {
-        guard spawner?.isGone == true else { return nil }
+        guard let spawner, spawner.isGone || !spawner.isAnswering() else { return nil }
         return Blocker(
             .room, nil, "another keeper could not be started, should this one end: restart fsdns here")
     }
