@@ -91,14 +91,27 @@ struct ControlSocketTests {
         #expect([first.event.text, second.event.text] == ["before", "after"])
     }
 
-    @Test("nonsense, other versions and endless lines are answered with a failure and hung up on")
+    @Test(
+        "nonsense, other versions, what nobody waits for any more and endless lines are answered with a failure and hung up on"
+    )
     func nonsense() throws {
         let socket = try site.serve()
         defer { socket.stop() }
         var other = ControlRequest(.rings)
         other.version = 99
+        // Sent to a node that stood still until its operator had given up.
+        let late = ControlRequest(
+            .ask(
+                .drain(
+                    DrainRequest(
+                        target: "master1", deadline: nil, onDeadline: .wait, reason: "", dryRun: false,
+                        who: "ops"))),
+            until: BootClock.now().nanoseconds - 1)
         let endless = [UInt8](repeating: 0x61, count: ControlRequest.maximumLength + 1)
-        for bytes in [Array("nonsense\n".utf8), ControlJSON.encode(other) + [10], endless] {
+        for bytes in [
+            Array("nonsense\n".utf8), ControlJSON.encode(other) + [10], ControlJSON.encode(late) + [10],
+            endless,
+        ] {
             let client = ControlTestClient(path)
             client.say(bytes)
             guard case .failure = try client.response() else {

@@ -95,7 +95,7 @@ extension Node {
     mutating func contradict(at now: Instant) {
         for held in holdings.held {
             guard let own = network[held.address]?.hardware, let address = state?.address(held.address),
-                let (asker, other) = strangeStation(of: held, own: own, at: now)
+                let (asker, other, isSure) = strangeStation(of: held, own: own, at: now)
             else {
                 strangers.removeAll { $0.address == held.address }
                 continue
@@ -109,7 +109,10 @@ extension Node {
             strangers[at].hardware = other
             strangers[at].asker = asker
             guard now - strangers[at].since >= Stranger.patience else { continue }
-            if strangers[at].told == nil { report(.trouble, held.address, strangers[at].text(address)) }
+            if isSure, !strangers[at].isReported {
+                strangers[at].isReported = true
+                report(.trouble, held.address, strangers[at].text(address))
+            }
             if strangers[at].told.map({ now - $0 >= Stranger.pause }) ?? true {
                 strangers[at].told = now
                 effects.append(.announce(address))
@@ -120,14 +123,17 @@ extension Node {
 
     private func strangeStation(
         of held: HeldAddress, own: UInt64, at now: Instant
-    ) -> (asker: String, UInt64)? {
+    ) -> (asker: String, UInt64, isSure: Bool)? {
         let claim = claims.first {
             $0.address == held.address && $0.epoch == held.epoch && $0.counts(at: now)
         }
-        if let claim { return (name, claim.hardware) }
+        if let claim { return (name, claim.hardware, true) }
         for neighbour in neighbours.all where now - neighbour.received < timing.deadAfter {
             let sight = neighbour.heartbeat.service?.sight(of: held.address, epoch: held.epoch)
-            if let station = sight?.station, station != own { return (neighbour.holder.name, station) }
+            // Who got no answer may only remember a former holder.
+            if let sight, let station = sight.station, station != own {
+                return (neighbour.holder.name, station, sight.verdict != .silent)
+            }
         }
         return nil
     }
@@ -142,6 +148,7 @@ extension Node {
         var asker: String
         var since: Instant
         var told: Instant?
+        var isReported = false
 
         func text(_ address: ServiceAddress) -> String {
             "somebody else answers for \(address.ip): \(Station.text(hardware)) is what \(asker) finds in its network"

@@ -92,8 +92,10 @@ extension Node {
         }
         for (holder, view) in askers(at: now) {
             for sight in view.sights {
-                guard let station = sight.station, let grant = state.grant(of: sight.address),
-                    grant.epoch == sight.epoch,
+                // Who got no answer may only remember somebody: the holder's keeper asks the network itself.
+                guard let station = sight.station, sight.verdict != .silent,
+                    let grant = state.grant(of: sight.address), grant.epoch == sight.epoch,
+                    isHeard(grant.holder, at: now),
                     let own = self.view(of: grant.holder, at: now)?.stations
                         .first(where: { $0.address == sight.address }),
                     own.hardware != station
@@ -109,7 +111,7 @@ extension Node {
 
     /// What is wrong with a machine whatever its role; slaves are told of with all that keeps them from being ready.
     private func machineWarnings(in state: ControlState, at now: Instant) -> [String] {
-        state.members.filter { $0.isActive && isHeard($0.holder, at: now) }.flatMap { member in
+        state.members.filter { isHeard($0.holder, at: now) }.flatMap { member in
             let isSlave = state.slaves.contains(member.name)
             return (view(of: member.holder, at: now)?.blockers ?? []).filter { blocker in
                 [.disk, .room, .limits].contains(blocker.kind)

@@ -147,6 +147,11 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
                 .failure("the node speaks version \(ControlRequest.currentVersion) of this protocol"))
             return done(channel)
         }
+        if let until = request.until, until < BootClock.now().nanoseconds {
+            finish(
+                channel, .failure("the node stood still, and whoever asked has given up: nothing was done"))
+            return done(channel)
+        }
         switch request.body {
         case .ask(let asked): ask(asked, channel)
         case .rings:

@@ -16,14 +16,18 @@ package struct ControlRequest: Hashable, Sendable, Codable {
     /// Of this protocol; a node answers a version it does not know with `.failure`.
     package var version: Int
     package var body: Body
+    /// When the client hangs up, by the boot-time clock of the machine that both are on, in nanoseconds: a node that stood
+    /// still does not do later what its operator has given up. Nil waits for ever.
+    package var until: Int64?
 
     package static let currentVersion = 1
     /// Longest request line, in bytes; a longer one is answered with `.failure` and closed.
     package static let maximumLength = 65_536
 
-    package init(_ body: Body) {
+    package init(_ body: Body, until: Int64? = nil) {
         version = Self.currentVersion
         self.body = body
+        self.until = until
     }
 }
 

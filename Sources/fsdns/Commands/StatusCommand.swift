@@ -25,7 +25,7 @@ struct StatusCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        let client = control.client
+        var client = control.client
         if !watch {
             Output.lines(lines(try client.status(), paint: .standard, width: Output.size?.columns))
             return
@@ -33,7 +33,9 @@ struct StatusCommand: ParsableCommand {
         // The first answer decides whether there is anything to watch.
         var last = try client.status()
         var trouble: String?
-        try Screen.watch(every: interval.duration) { first, width in
+        // A picture that is seconds old is to be called so soon.
+        client.patience = .seconds(2)
+        try Screen.watch(every: interval.duration) { [client] first, width in
             if !first {
                 do throws(CommandFailure) {
                     last = try client.status()

@@ -81,7 +81,8 @@ struct ControlClient: Hashable, Sendable {
     private func answer(to body: ControlRequest.Body) throws(CommandFailure) -> ControlResponse {
         do throws(LineSocket.Failure) {
             var socket = try LineSocket(path: path, patience: patience)
-            try socket.send(line: Self.encode(ControlRequest(body)))
+            let until = Self.bootTime() + patience.nanoseconds
+            try socket.send(line: Self.encode(ControlRequest(body, until: until)))
             let line = try socket.nextLine(patience: patience)
             guard let response = Self.decode(line) else { throw LineSocket.Failure.said(strange) }
             if case .failure(let why) = response { throw LineSocket.Failure.said(why) }
@@ -111,6 +112,13 @@ struct ControlClient: Hashable, Sendable {
         case .lineTooLong: return .noAnswer(strange)
         case .said(let why): return .noAnswer(why)
         }
+    }
+
+    /// CLOCK_BOOTTIME, in nanoseconds: the node's own clock.
+    private static func bootTime() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     private static func encode(_ request: ControlRequest) -> [UInt8] {
