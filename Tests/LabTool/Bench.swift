@@ -21,6 +21,7 @@ struct Bench {
         case recovery
         case registrations
         case flood
+        case strangers
         case cable
         case profileStop = "profile-stop"
         case filtered
@@ -83,6 +84,7 @@ struct Bench {
         case .recovery: try recovery()
         case .registrations: try registrations()
         case .flood: try floods()
+        case .strangers: try crowds()
         case .cable, .profileStop, .filtered: try servedOutages(metric)
         case .roll: try roll()
         }

@@ -86,9 +86,14 @@ extension LabSuites {
             try site.cluster.checkNoOverlap()
         }
 
-        @Test("the callers' network is gone everywhere, for a moment and for longer: no seat moves")
-        func everywhere() throws {
-            let site = try site(nodes: 4)
+        @Test(
+            "the callers' network is gone everywhere, for a moment and for longer: no seat moves, also where callers come by IPv6 and heartbeats by IPv4",
+            arguments: [false, true])
+        func everywhere(isIPv6: Bool) throws {
+            let site = try SwitchCluster(nodes: 4) {
+                $0.rings = 2
+                $0.isIPv6 = isIPv6
+            }
             defer { site.close() }
             try waitUntilReady(site, 1)
             pause(milliseconds: 1000)
