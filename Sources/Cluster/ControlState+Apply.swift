@@ -154,6 +154,12 @@ extension ControlState {
         guard let wall else {
             return .refused("no clock of the leader's was read yet; try again in a moment")
         }
+        let known = revoked ?? []
+        guard known.count < Revocation.limit || known.contains(where: { $0.name == node }) else {
+            return .refused(
+                "\(Revocation.limit) names are revoked, and the oldest would be forgotten: replace the authority"
+            )
+        }
         revoked = Revocation.adding(Revocation(name: node, at: wall), to: revoked)
         return .done(
             ClusterEvent(

@@ -8,54 +8,63 @@ import CLinux
 final class HoldGuard {
     /// Nanoseconds (5 ms) that the keeper has for it.
     static let allowance: Int64 = 5_000_000
-    /// Milliseconds between two looks while nothing is held: a hold lasts longer.
-    private static let idle: Int32 = 20
+    /// Milliseconds between two looks at most: a hold lasts longer. What could not be removed is tried again after `retry`.
+    private static let (pause, retry): (Int32, Int32) = (20, 2)
+    /// Tries of 20 ms each, when nobody is left to hold anything.
+    private static let lastTries = 50
 
     private let ledger: HoldLedger
-    /// What was removed, and the end of its hold: it is not removed again and again.
-    private var removed: [HoldLedger.Entry] = []
+    private let control: NetlinkSocket
+    /// What is gone, with the end of its hold: it is not removed again and again.
+    private var gone: [HoldLedger.Entry] = []
 
-    init(_ ledger: HoldLedger) { self.ledger = ledger }
+    init(_ ledger: HoldLedger) throws(SystemFailure) {
+        self.ledger = ledger
+        control = try NetlinkSocket()
+    }
 
     /// Removes what is overdue.
     ///
     /// - Returns: milliseconds until the next look, for poll(2).
     func look(at now: BootInstant = KeeperLoop.now()) -> Int32 {
         let entries = ledger.read()
-        removed.removeAll { !entries.contains($0) }
-        let due = entries.filter {
-            $0.until.advanced(by: Self.allowance) <= now && !removed.contains($0)
-        }
-        if !due.isEmpty {
-            Self.remove(due.map(\.address))
-            removed += due
-        }
-        let next = entries.filter { !removed.contains($0) }.map(\.until).min()
-        guard let next else { return Self.idle }
-        let wait = (next.nanoseconds &+ Self.allowance &- now.nanoseconds) / 1_000_000 + 1
-        return Int32(clamping: min(max(wait, 1), Int64(Self.idle)))
+        gone.removeAll { !entries.contains($0) }
+        let due = entries.filter { $0.until.advanced(by: Self.allowance) <= now && !gone.contains($0) }
+        if !due.isEmpty { gone += remove(due) }
+        guard let next = entries.filter({ !gone.contains($0) }).map(\.until).min() else { return Self.pause }
+        let wait = next.advanced(by: Self.allowance).nanoseconds.subtractingReportingOverflow(now.nanoseconds)
+        let milliseconds = wait.partialValue / 1_000_000 + 1
+        return Int32(clamping: min(max(milliseconds, Int64(Self.retry)), Int64(Self.pause)))
     }
 
     /// Removes all that is held, whenever its hold ends: nobody is left to hold it.
     func removeAll() {
-        let all = ledger.read().map(\.address)
-        if !all.isEmpty { Self.remove(all) }
+        for _ in 0..<Self.lastTries {
+            let entries = ledger.read()
+            if remove(entries).count == entries.count { return }
+            usleep(20_000)
+        }
     }
 
-    private static func remove(_ addresses: [KeeperAddress]) {
-        do throws(SystemFailure) {
-            let place = try KernelAddresses()
-            place.manage(addresses)
-            for address in try place.present() {
-                if case .removeFailed(_, let code, let text) = place.remove(address) {
-                    KeeperLoop.complain("cannot remove \(address): \(text) (\(code))")
-                } else {
-                    KeeperLoop.complain("the keeper did not remove \(address) in time; its guard did")
-                }
+    /// - Returns: those that are not on the machine any more.
+    private func remove(_ entries: [HoldLedger.Entry]) -> [HoldLedger.Entry] {
+        guard !entries.isEmpty, let table = try? InterfaceTable(dumpedBy: control) else { return [] }
+        return entries.filter { entry in
+            // The keeper may have come to itself meanwhile: what it holds anew has another end.
+            guard ledger.read().contains(entry) else { return false }
+            let placements = table.placements.filter { $0.address.isSameHost(as: entry.address) }
+            guard !placements.isEmpty else { return true }
+            let requests =
+                (MuteRules.muting(entry.address).map { [$0] } ?? [])
+                + placements.prefix(NetlinkSocket.requestsAtOnce - 1).map(KernelAddresses.requestToDelete)
+            guard let answers = try? control.request(together: requests) else { return false }
+            let harmless = [EEXIST, EADDRNOTAVAIL, ENODEV]
+            for case let failure? in answers where !harmless.contains(failure.errno) {
+                KeeperLoop.complain("the guard cannot remove \(entry.address): \(failure.text)")
+                return false
             }
-            place.finish()
-        } catch {
-            KeeperLoop.complain(error.text)
+            KeeperLoop.complain("the keeper did not remove \(entry.address) in time; its guard did")
+            return true
         }
     }
 
@@ -66,7 +75,9 @@ final class HoldGuard {
 
     /// Starts a guard of this process, which is about to become a keeper with that ledger; for a keeper whose starter is no
     /// guard. Without one (no more processes) the kernel's lifetime is all there is.
-    static func start(for ledger: HoldLedger) {
+    ///
+    /// - Returns: whether there is one.
+    static func start(for ledger: HoldLedger) -> Bool {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
@@ -78,6 +89,7 @@ final class HoldGuard {
         var pid: pid_t = 0
         let code = posix_spawn(&pid, "/proc/self/exe", &files, nil, words, environ)
         if code != 0 { KeeperLoop.complain(SystemFailure("start a guard", errno: code).text) }
+        return code == 0
     }
 
     /// The guard itself, with the ledger as descriptor 3: until the keeper, its parent, is gone, or systemd wants it to end.
@@ -96,7 +108,10 @@ final class HoldGuard {
         let signals = signalfd(-1, &ends, Int32(SFD_CLOEXEC))
         // The keeper's end comes as that signal too.
         _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0, 0, 0)
-        let guardian = HoldGuard(ledger)
+        guard let guardian = try? HoldGuard(ledger) else {
+            KeeperLoop.complain(SystemFailure("netlink socket of the guard").text)
+            return 1
+        }
         while getppid() == keeper {
             var entry = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
             if poll(&entry, 1, guardian.look()) > 0 { break }

@@ -26,7 +26,7 @@ final class HoldLedger {
     private static let bytes = (Place.first + Place.width * KeeperLimits.managedAddresses) * 8
 
     /// Of the memory file; -1 at the end that was handed it.
-    let descriptor: Int32
+    private(set) var descriptor: Int32
     private let words: UnsafeMutablePointer<Int64>
     private var managed: [KeeperAddress] = []
 
@@ -62,6 +62,12 @@ final class HoldLedger {
     deinit {
         munmap(words, Self.bytes)
         if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Whoever was to get the descriptor has it.
+    func handOver() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
     }
 
     private static func map(_ file: Int32) -> UnsafeMutablePointer<Int64>? {

@@ -60,8 +60,14 @@ package enum KeeperCommand {
             KeeperLoop.complain(SystemFailure("take the connection").text)
             return 1
         }
-        let ledger = try? HoldLedger()
-        if let ledger { HoldGuard.start(for: ledger) }
+        var ledger: HoldLedger?
+        do throws(SystemFailure) {
+            let shared = try HoldLedger()
+            if HoldGuard.start(for: shared) { ledger = shared }
+            shared.handOver()
+        } catch {
+            KeeperLoop.complain("there is no guard: \(error.text)")
+        }
         return KeeperLoop.run(descriptor: given, record: record, ledger: ledger)
     }
 

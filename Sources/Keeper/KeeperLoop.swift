@@ -169,6 +169,7 @@ package final class KeeperLoop {
         while done < actions.count {
             if let outcome = perform(actions[done]) {
                 actions += holdings.handle(outcome, at: Self.now())
+                note()
             }
             done += 1
         }
@@ -189,15 +190,23 @@ package final class KeeperLoop {
             exitCode = exitCode ?? code
             return nil
         case .add(let address):
+            // This process may have stood still since that was decided.
+            guard isHeldNow(address) else {
+                return .addFailed(address, errno: ETIMEDOUT, text: "the hold ended before it began")
+            }
             return placeOfAddresses.add(address)
         case .refresh(let address):
-            placeOfAddresses.refresh(address)
+            if isHeldNow(address) { placeOfAddresses.refresh(address) }
             return nil
         case .remove(let address):
             return placeOfAddresses.remove(address)
         case .announce(let address):
             return placeOfAddresses.announce(address)
         }
+    }
+
+    private func isHeldNow(_ address: KeeperAddress) -> Bool {
+        holdings.end(of: address).map { $0 > Self.now() } ?? false
     }
 
     private var placeOfAddresses: any AddressPlace {
@@ -241,7 +250,10 @@ package final class KeeperLoop {
                 try ManagedRecord.write(configuration.managed, to: record)
             }
             place.manage(configuration.managed)
-            if configuration.mode == .kernel { ledger?.manage(configuration.managed) }
+            if configuration.mode == .kernel {
+                ledger?.manage(configuration.managed)
+                note()
+            }
             self.place = place
             mode = configuration.mode
             nodeName = configuration.nodeName

@@ -168,12 +168,14 @@ package enum KeeperSpawning {
         KeeperPrivileges.restrictSpawner()
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK)
-        let ledger: HoldLedger
-        do throws(SystemFailure) { ledger = try HoldLedger() } catch {
+        let (ledger, guardian): (HoldLedger, HoldGuard)
+        do throws(SystemFailure) {
+            ledger = try HoldLedger()
+            guardian = try HoldGuard(ledger)
+        } catch {
             KeeperLoop.complain(error.text)
             return 1
         }
-        let guardian = HoldGuard(ledger)
         // Nobody is left: neither is a keeper, before long.
         defer { guardian.removeAll() }
         while true {

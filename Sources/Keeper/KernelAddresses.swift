@@ -139,7 +139,7 @@ final class KernelAddresses: AddressPlace {
         return .removed(address)
     }
 
-    private static func requestToDelete(_ placement: InterfaceTable.Placement) -> NetlinkRequest {
+    static func requestToDelete(_ placement: InterfaceTable.Placement) -> NetlinkRequest {
         NetlinkRequest(type: Int(RTM_DELADDR)) { writer in
             writer.appendAddressHeader(placement.address, interface: placement.interface)
             writer.append(attribute: Int(IFA_LOCAL), placement.address.bytes)

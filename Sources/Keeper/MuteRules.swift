@@ -33,13 +33,18 @@ struct MuteRules {
 
     /// nil when nothing is to be done.
     func requestToMute(_ address: KeeperAddress) -> NetlinkRequest? {
-        guard address.family == .v6, !muted.contains(address) else { return nil }
-        return Self.request(Int(RTM_NEWRULE), NLM_F_CREATE | NLM_F_EXCL, address.bytes, Self.priority)
+        muted.contains(address) ? nil : Self.muting(address)
     }
 
-    /// nil when nothing is to be done.
+    /// Whoever knows nothing of other rules; nil for IPv4.
+    static func muting(_ address: KeeperAddress) -> NetlinkRequest? {
+        guard address.family == .v6 else { return nil }
+        return request(Int(RTM_NEWRULE), NLM_F_CREATE | NLM_F_EXCL, address.bytes, priority)
+    }
+
+    /// nil for IPv4. Also of an address that is not known to be mute: a guard may have made it so.
     func requestToUnmute(_ address: KeeperAddress) -> NetlinkRequest? {
-        guard muted.contains(address) else { return nil }
+        guard address.family == .v6 else { return nil }
         return Self.request(Int(RTM_DELRULE), 0, address.bytes, Self.priority)
     }
 

@@ -38,7 +38,6 @@ final class NetlinkSocket {
         }
         guard bound == 0 else {
             let failure = SystemFailure("netlink bind")
-            close(descriptor)
             throw failure
         }
     }

@@ -25,10 +25,8 @@ package final class ServiceWatchdog {
         let kind = SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         descriptor = socket(AF_UNIX, Int32(kind), 0)
         guard descriptor >= 0 else { return nil }
-        guard Self.connect(descriptor, to: path) else {
-            close(descriptor)
-            return nil
-        }
+        // `deinit` closes it.
+        guard Self.connect(descriptor, to: path) else { return nil }
     }
 
     deinit { close(descriptor) }

@@ -6,6 +6,7 @@
 // The kernel's own headers for what Swift's Glibc module leaves out, and the few calls that C spells as
 // variadic functions, which Swift cannot call.
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fib_rules.h>
@@ -133,7 +134,9 @@ static inline int clinux_receive_descriptor(int socket, unsigned long long *numb
 
 /// A file that is nowhere but in memory (memfd_create(2)), closed by exec; returns -1 with errno.
 static inline int clinux_memory_file(const char *name) {
-    return (int)syscall(SYS_memfd_create, name, 1u);
+    // MFD_CLOEXEC, and MFD_NOEXEC_SEAL, which kernels before 6.3 do not know and some later ones insist on.
+    int file = (int)syscall(SYS_memfd_create, name, 1u | 8u);
+    return file < 0 && errno == EINVAL ? (int)syscall(SYS_memfd_create, name, 1u) : file;
 }
 
 /// A number that another process may read and write at the same time.

@@ -86,6 +86,12 @@ extension Node {
                 }
             }
         }
+        // Whoever serves callers elsewhere is worth waiting for.
+        unserving = unserving.filter { holder in
+            scratch.grants.allSatisfy {
+                $0.holder != holder || $0.revoked || servesNobody(holder, at: $0.address, at: now)
+            }
+        }
         leadership?.debts.note(present, unserving: unserving, at: now)
     }
 

@@ -22,9 +22,10 @@ extension Node {
             return sight.verdict != .silent || (company != .quiet && company != .missing)
         }
         for at in sights.indices { sights[at].isSure = network[sights[at].address]?.company == .heard }
-        sights += claims.filter { $0.counts(at: now) }.map { claim in
-            Sight(address: claim.address, epoch: claim.epoch, verdict: .served, station: claim.hardware)
-        }
+        sights =
+            claims.filter { $0.counts(at: now) }.map { claim in
+                Sight(address: claim.address, epoch: claim.epoch, verdict: .served, station: claim.hardware)
+            } + sights
         return ServiceView(
             blockers: machine + load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
             sights: sights, stations: stations, reviving: load.reviving
@@ -312,11 +313,18 @@ extension Node {
         var names: [String] = []
         var asked = 0
         var isSure = false
-        let own = askers.first { $0.0 == grant.holder }?.1.stations.first { $0.address == grant.address }
+        let view = askers.first { $0.0 == grant.holder }?.1
+        let own = view?.stations.first { $0.address == grant.address }
+        let rival = view?.sight(of: grant.address, epoch: grant.epoch)?.station
         for (holder, view) in askers where holder != grant.holder && view.canJudge(grant.address) {
             guard let sight = view.sight(of: grant.address, epoch: grant.epoch) else { continue }
-            // Who asked another machine, which has the address too, says nothing about the holder.
-            if let station = sight.station, let own, station != own.hardware { continue }
+            // Who asked another machine, which has the address too, says nothing about the holder. Who got no answer may only
+            // remember a former holder, unless this one hears of the other itself.
+            if let station = sight.station, let own, station != own.hardware,
+                sight.verdict != .silent || station == rival
+            {
+                continue
+            }
             asked += 1
             guard sight.verdict != .served else { continue }
             names.append(holder.name)

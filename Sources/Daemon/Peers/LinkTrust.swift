@@ -114,16 +114,23 @@ final class LinkTrust: Sendable {
         if let text = certificate.untimeliness(at: clock()) {
             return LinkFault(.certificate, "its certificate, for \(certificate.namesText), \(text)")
         }
-        let revocation = state.withLock { $0.revoked.first { $0.name == name } }
-        guard let revocation, revocation.covers(certificateFrom: certificate.start) else { return nil }
+        // Of any name that it is for: a certificate for two nodes is worth nothing when one of them was stolen.
+        let revocation = state.withLock { state in
+            state.revoked.first { one in
+                certificate.names.contains(PeerCertificate.name(of: one.name, in: key.cluster))
+                    && one.covers(certificateFrom: certificate.start)
+            }
+        }
+        guard let revocation else { return nil }
+        let node = revocation.name
         let when = revocation.at.map { " on \($0.text)" } ?? ""
         let isAhead = revocation.at.map { $0.seconds > clock() + Self.clockAllowance } ?? true
         return LinkFault(
             .forgotten,
-            "\(name) was forgotten\(when), and its certificate is from \(PeerCertificate.text(certificate.start)): "
+            "\(node) was forgotten\(when), and its certificate is from \(PeerCertificate.text(certificate.start)): "
                 + (isAhead
                     ? "by the clock here that moment is still to come, so the leader's was wrong: set the clocks, "
-                        + "then `fsdns forget \(name) --revoke`, then give it a newer one"
+                        + "then `fsdns forget \(node) --revoke`, then give it a newer one"
                     : "give it a newer one"))
     }
 
