@@ -51,6 +51,10 @@ enum DurationText {
         let (seconds, attoseconds) = duration.components
         let nanoseconds = seconds * 1_000_000_000 + attoseconds / 1_000_000_000
         let unit = units.last { nanoseconds % $0.nanoseconds == 0 && nanoseconds >= $0.nanoseconds }
-        return unit.map { "\(nanoseconds / $0.nanoseconds)\($0.name)" } ?? "\(nanoseconds)ns"
+        if let unit { return "\(nanoseconds / unit.nanoseconds)\(unit.name)" }
+        // Finer than the finest unit.
+        var fraction = "\(1000 + nanoseconds % 1000)".dropFirst()
+        while fraction.last == "0" { fraction.removeLast() }
+        return "\(nanoseconds / 1000)\(fraction.isEmpty ? "" : ".\(fraction)")us"
     }
 }

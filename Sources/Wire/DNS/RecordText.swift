@@ -94,7 +94,18 @@ extension DNSRecord {
         guard !Self.typeLists.contains(record.type) || !record.description.contains(" TYPE0") else {
             throw .malformedRecord("\"\(text.prefix(120))\": a type in the list is unknown")
         }
+        // An empty list is read, and then written in a way that is not.
+        guard !Self.typeLists.contains(record.type) || Self.isReadable(record.description) else {
+            throw .malformedRecord("\"\(text.prefix(120))\": the list of types is incomplete")
+        }
         self = record
+    }
+
+    private static func isReadable(_ text: String) -> Bool {
+        var rr: UnsafeMutablePointer<ldns_rr>?
+        guard ldns_rr_new_frm_str(&rr, text, 0, nil, nil) == LDNS_STATUS_OK else { return false }
+        ldns_rr_free(rr)
+        return true
     }
 
     /// NSEC, NSEC3 and CSYNC: their data end with a list of types (RFC 4034 §4.1.2, RFC 5155, RFC 7477).
