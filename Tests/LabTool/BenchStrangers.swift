@@ -42,7 +42,9 @@ extension Bench {
             outputFile: "crowd.log", errorsFile: "crowd.log")
         pause(milliseconds: 5000)
         rows += try measure("\(Self.strangers) strangers on each listener")
-        _ = host.machine.exitStatus(of: crowd)
+        guard host.machine.exitStatus(of: crowd) == 0 else {
+            throw LabFailure("the crowd ended early: \(host.machine.text(of: "crowd.log"))")
+        }
         Self.tell("the crowd: \(host.machine.text(of: "crowd.log").split(separator: "\n").last ?? "")")
         let lost = try lab.hosts.reduce(0) { count, host in
             try count
@@ -57,7 +59,8 @@ extension Bench {
     private static let crowd = """
         import os, random, resource, select, socket, sys, time
         count, seconds, places = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         end, made = time.monotonic() + seconds, 0
         def open_one(place):
             host, port = place.rsplit(':', 1)
@@ -80,7 +83,9 @@ extension Bench {
                 at, made = (at + 1) % len(fast), made + 1
                 # Who was sent away comes again.
                 i = random.randrange(len(slow))
-                if select.select([slow[i][1]], [], [], 0)[0]:
+                watch = select.poll()
+                watch.register(slow[i][1], select.POLLIN)
+                if watch.poll(0):
                     slow[i][1].close()
                     slow[i] = (slow[i][0], open_one(slow[i][0]))
                     made += 1
