@@ -132,7 +132,7 @@ extension Bench {
             let victim = try cluster.victim(round)
             let before = try cluster.lab.addressHistory().overlap(of: victim.address, until: .now)
             let moment = try victim.host.freeze(.both)
-            try wait(for: "the kernel to remove \(victim.address)", atMost: 5) {
+            try wait(for: "\(victim.address) to be removed", atMost: 5) {
                 try cluster.lab.addressHistory().firstRemoval(
                     of: victim.address, from: victim.host.name, after: moment) != nil
             }
@@ -146,9 +146,9 @@ extension Bench {
         }
         return [
             Row(
-                name: "SIGSTOP of both: signal → kernel removed it", sample: Sample(removals),
-                target: "max < 2500"),
-            Row(name: "  two holders until then", sample: Sample(overlaps)),
+                name: "SIGSTOP of both: signal → the guard removed it", sample: Sample(removals),
+                target: "max < 200"),
+            Row(name: "  two holders until then", sample: Sample(overlaps), target: "0"),
         ]
     }
 }

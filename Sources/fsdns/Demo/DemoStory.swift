@@ -217,7 +217,10 @@ struct DemoStory {
         let command = "dig +noall +answer @\(site.address(53)) -p \(DemoSite.zonePort) \(DemoSite.service) A"
         if let text = Local.output(command), !text.isEmpty {
             say(command)
-            for line in text.split(separator: "\n").sorted() { Output.line("    \(line)") }
+            // Tabs are dig's, and would be shown as what they are.
+            for line in text.split(separator: "\n").sorted() {
+                Output.line("    " + line.split(separator: "\t").joined(separator: " "))
+            }
         } else {
             say("the name server's answer for \(DemoSite.service):")
             for address in got { Output.line("    \(DemoSite.service). A \(address)") }
