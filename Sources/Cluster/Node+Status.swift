@@ -5,7 +5,7 @@ import Consensus
 extension Node {
     package func statusReport(at now: Instant) -> StatusReport {
         let voters = raft.membership.voters
-        let have = voters.count { hasVote($0, at: now) }
+        let have = votesHere(at: now)
         let leader = raft.leader?.name
         var report = StatusReport(
             cluster: settings.cluster, node: name, leader: leader, term: raft.term,
@@ -110,6 +110,9 @@ extension Node {
     func isHeard(_ holder: Holder, at now: Instant) -> Bool {
         holder == me || neighbours.isHeard(holder.member, within: timing.deadAfter, at: now)
     }
+
+    /// How many votes are here.
+    func votesHere(at now: Instant) -> Int { raft.membership.voters.count { hasVote($0, at: now) } }
 
     /// Whether a vote is here: our own, or that of a node heard lately.
     func hasVote(_ voter: MemberID, at now: Instant) -> Bool {

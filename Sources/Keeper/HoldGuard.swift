@@ -26,7 +26,7 @@ final class HoldGuard {
     /// Removes what is overdue.
     ///
     /// - Returns: milliseconds until the next look, for poll(2).
-    func look(at now: BootInstant = KeeperLoop.now()) -> Int32 {
+    func look(at now: BootInstant = .now()) -> Int32 {
         let entries = ledger.read()
         gone.removeAll { !entries.contains($0) }
         let due = entries.filter { $0.until.advanced(by: Self.allowance) <= now && !gone.contains($0) }
@@ -100,18 +100,16 @@ final class HoldGuard {
         }
         KeeperPrivileges.call("fsdns-guard")
         _ = KeeperPrivileges.arm()
-        var ends = sigset_t()
-        sigemptyset(&ends)
-        sigaddset(&ends, SIGTERM)
-        sigprocmask(SIG_BLOCK, &ends, nil)
-        for ignored in [SIGINT, SIGHUP, SIGPIPE] { signal(ignored, SIG_IGN) }
-        let signals = signalfd(-1, &ends, Int32(SFD_CLOEXEC))
-        // The keeper's end comes as that signal too.
-        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0, 0, 0)
-        guard let guardian = try? HoldGuard(ledger) else {
-            KeeperLoop.complain(SystemFailure("netlink socket of the guard").text)
+        let (signals, guardian): (Int32, HoldGuard)
+        do throws(SystemFailure) {
+            signals = try KeeperLoop.endSignals()
+            guardian = try HoldGuard(ledger)
+        } catch {
+            KeeperLoop.complain("there is no guard: \(error.text)")
             return 1
         }
+        // The keeper's end comes as that signal too.
+        _ = clinux_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM), 0, 0, 0)
         while getppid() == keeper {
             var entry = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
             if poll(&entry, 1, guardian.look()) > 0 { break }

@@ -52,19 +52,25 @@ package final class KeeperLoop {
         self.link = link
         self.ledger = ledger
         self.record = record
+        signals = try Self.endSignals()
+        timer = timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
+        guard timer >= 0 else { throw SystemFailure("timerfd_create") }
+        arms = KeeperPrivileges.arm()
+        watchdog = ServiceWatchdog()
+        watchdogAlarm = try Alarm()
+    }
+
+    /// SIGTERM as something to read; what else would end this process is ignored.
+    static func endSignals() throws(SystemFailure) -> Int32 {
         // A terminal's ^C goes to the node service too, which ends in good order and closes the socket.
         for ignored in [SIGINT, SIGHUP, SIGPIPE] { signal(ignored, SIG_IGN) }
         var ends = sigset_t()
         sigemptyset(&ends)
         sigaddset(&ends, SIGTERM)
         sigprocmask(SIG_BLOCK, &ends, nil)
-        signals = signalfd(-1, &ends, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        let signals = signalfd(-1, &ends, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
         guard signals >= 0 else { throw SystemFailure("signalfd") }
-        timer = timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
-        guard timer >= 0 else { throw SystemFailure("timerfd_create") }
-        arms = KeeperPrivileges.arm()
-        watchdog = ServiceWatchdog()
-        watchdogAlarm = try Alarm()
+        return signals
     }
 
     deinit {
@@ -143,14 +149,8 @@ package final class KeeperLoop {
         timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &setting, nil)
     }
 
-    static func now() -> BootInstant {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return BootInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
-
     private func letTimePass() {
-        guard let deadline = holdings.nextDeadline, deadline <= Self.now() else { return }
+        guard let deadline = holdings.nextDeadline, deadline <= .now() else { return }
         var expirations: UInt64 = 0
         _ = read(timer, &expirations, MemoryLayout<UInt64>.size)
         armedDeadline = nil
@@ -162,13 +162,13 @@ package final class KeeperLoop {
     /// Decides on one event and does what follows, in the order it was decided: an address's removal is never
     /// overtaken by its adding.
     private func happen(_ event: Holdings.Event) {
-        var actions = holdings.handle(event, at: Self.now())
+        var actions = holdings.handle(event, at: .now())
         // Before an address is added: whatever becomes of this process then, its guard knows of it.
         note()
         var done = 0
         while done < actions.count {
             if let outcome = perform(actions[done]) {
-                actions += holdings.handle(outcome, at: Self.now())
+                actions += holdings.handle(outcome, at: .now())
                 note()
             }
             done += 1
@@ -206,7 +206,7 @@ package final class KeeperLoop {
     }
 
     private func isHeldNow(_ address: KeeperAddress) -> Bool {
-        holdings.end(of: address).map { $0 > Self.now() } ?? false
+        holdings.end(of: address).map { $0 > .now() } ?? false
     }
 
     private var placeOfAddresses: any AddressPlace {

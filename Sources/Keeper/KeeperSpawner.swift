@@ -110,9 +110,7 @@ package final class KeeperSpawner: Sendable {
     ///
     /// It is the guard of what is held, too: one that stands still is worth telling before it is needed.
     package func isAnswering(within patience: Duration = .seconds(2)) -> Bool {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+        let now = BootInstant.now().nanoseconds
         return state.withLock { state in
             var answer = SpawnAnswer()
             while withUnsafeMutableBytes(

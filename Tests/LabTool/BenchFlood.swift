@@ -23,10 +23,7 @@ extension Bench {
             let sent = try lab.flood(
                 kind, perSecond: 200_000, seconds: seconds, from: attacker, to: Lab.group(),
                 isSpoofing: kind == .header)
-            let lost = try lab.hosts.reduce(0) { count, host in
-                try count
-                    + host.events().filter { $0.kind == "lease-lost" && ($0.moment ?? moment) > moment }.count
-            }
+            let lost = try leasesLost(in: lab, since: moment)
             Self.tell("\(kind.rawValue): \(Int(Double(sent) / seconds))/s sent, \(lost) leases lost")
             rows.append(
                 Row(
@@ -36,6 +33,13 @@ extension Bench {
             try lab.waitUntilSettled(atMost: 60)
         }
         return rows
+    }
+
+    func leasesLost(in lab: Lab, since moment: BootTime) throws -> Int {
+        try lab.hosts.reduce(0) { count, host in
+            try count
+                + host.events().filter { $0.kind == "lease-lost" && ($0.moment ?? moment) > moment }.count
+        }
     }
 
     private func costOfOne(_ kind: RingFlood.Kind, _ lab: Lab, _ attacker: Machine) throws -> Double {

@@ -46,10 +46,7 @@ extension Bench {
             throw LabFailure("the crowd ended early: \(host.machine.text(of: "crowd.log"))")
         }
         Self.tell("the crowd: \(host.machine.text(of: "crowd.log").split(separator: "\n").last ?? "")")
-        let lost = try lab.hosts.reduce(0) { count, host in
-            try count
-                + host.events().filter { $0.kind == "lease-lost" && ($0.moment ?? moment) > moment }.count
-        }
+        let lost = try leasesLost(in: lab, since: moment)
         rows.append(
             Row(name: "leases lost meanwhile", unit: "", sample: Sample([Double(lost)]), target: "0"))
         return rows

@@ -47,9 +47,7 @@ extension Node {
             if state.slaves.isEmpty { return "nobody can take \(seat.address): no slave is left" }
             if !why.isEmpty { return "nobody can take \(seat.address): " + why.joined(separator: "; ") }
             // Without a majority others may lead, and hold it.
-            let isLeaderless =
-                raft.leader == nil
-                && raft.membership.voters.count { hasVote($0, at: now) } >= raft.membership.majority
+            let isLeaderless = raft.leader == nil && votesHere(at: now) >= raft.membership.majority
             return isLeaderless ? "no node leads, so nobody is given \(seat.address)" : nil
         }
         return isHeard(grant.holder, at: now)

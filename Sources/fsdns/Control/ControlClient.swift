@@ -1,6 +1,7 @@
 import Cluster
 import FoundationEssentials
 @preconcurrency import Glibc
+import Keeper
 import Wire
 
 /// Asks one node over its control socket; the node finds the leader.
@@ -81,7 +82,7 @@ struct ControlClient: Hashable, Sendable {
     private func answer(to body: ControlRequest.Body) throws(CommandFailure) -> ControlResponse {
         do throws(LineSocket.Failure) {
             var socket = try LineSocket(path: path, patience: patience)
-            let until = Self.bootTime() + patience.nanoseconds
+            let until = BootInstant.now().advanced(by: patience.nanoseconds).nanoseconds
             try socket.send(line: Self.encode(ControlRequest(body, until: until)))
             let line = try socket.nextLine(patience: patience)
             guard let response = Self.decode(line) else { throw LineSocket.Failure.said(strange) }
@@ -112,13 +113,6 @@ struct ControlClient: Hashable, Sendable {
         case .lineTooLong: return .noAnswer(strange)
         case .said(let why): return .noAnswer(why)
         }
-    }
-
-    /// CLOCK_BOOTTIME, in nanoseconds: the node's own clock.
-    private static func bootTime() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     private static func encode(_ request: ControlRequest) -> [UInt8] {
