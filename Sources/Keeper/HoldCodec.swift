@@ -21,6 +21,7 @@ package enum HoldCodec {
         case released = 131
         case failed = 132
         case contested = 133
+        case guarded = 134
     }
 }
 
@@ -65,7 +66,7 @@ extension KeeperRequest {
             self = .release(address, token: reader.integer(as: UInt64.self))
         case .announce:
             self = .announce(try reader.address())
-        case .ready, .held, .released, .failed, .contested:
+        case .ready, .held, .released, .failed, .contested, .guarded:
             throw .kind(reader.kind.rawValue)
         }
     }
@@ -109,6 +110,10 @@ extension KeeperReport {
             writer.write(token)
             writer.write(hardware)
             return writer.finish()
+        case .guarded(let isWell):
+            var writer = DatagramWriter(.guarded)
+            writer.write(UInt8(isWell ? 1 : 0))
+            return writer.finish()
         }
     }
 
@@ -147,6 +152,8 @@ extension KeeperReport {
             let hardware = reader.integer(as: UInt64.self)
             guard hardware >> 48 == 0 else { throw .field("hardware address") }
             self = .contested(address, token: token, hardware: hardware)
+        case .guarded:
+            self = .guarded(try reader.flag("guarded"))
         case .configure, .hold, .release, .announce:
             throw .kind(reader.kind.rawValue)
         }

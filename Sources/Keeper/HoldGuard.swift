@@ -27,6 +27,7 @@ final class HoldGuard {
     ///
     /// - Returns: milliseconds until the next look, for poll(2).
     func look(at now: BootInstant = .now()) -> Int32 {
+        ledger.noteLook(at: now)
         let entries = ledger.read()
         gone.removeAll { !entries.contains($0) }
         let due = entries.filter { $0.until.advanced(by: Self.allowance) <= now && !gone.contains($0) }
@@ -73,11 +74,11 @@ final class HoldGuard {
     /// The keeper's program, which starts as a guard by this word and the number of the process it guards.
     static let word = "guard"
 
-    /// Starts a guard of this process, which is about to become a keeper with that ledger; for a keeper whose starter is no
-    /// guard. Without one (no more processes) the kernel's lifetime is all there is.
+    /// Starts a guard of this process, a keeper with that ledger whose starter is no guard. Without one (no more processes)
+    /// the kernel's lifetime is all there is.
     ///
-    /// - Returns: whether there is one.
-    static func start(for ledger: HoldLedger) -> Bool {
+    /// - Returns: its number; nil when there is none.
+    static func start(for ledger: HoldLedger) -> pid_t? {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
@@ -87,9 +88,11 @@ final class HoldGuard {
         let words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, "/proc/self/exe", &files, nil, words, environ)
+        let code = KeeperPrivileges.handingOn {
+            posix_spawn(&pid, "/proc/self/exe", &files, nil, words, environ)
+        }
         if code != 0 { KeeperLoop.complain(SystemFailure("start a guard", errno: code).text) }
-        return code == 0
+        return code == 0 ? pid : nil
     }
 
     /// The guard itself, with the ledger as descriptor 3: until the keeper, its parent, is gone, or systemd wants it to end.

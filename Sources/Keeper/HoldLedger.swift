@@ -4,7 +4,7 @@ import CLinux
 /// Until when the keeper holds which address, in memory that it shares with its guard, which removes what the keeper does
 /// not (`HoldGuard`).
 ///
-/// One keeper writes, one guard reads. Each number is written whole; the list of addresses changes only between two changes
+/// One keeper writes, one guard reads, and notes when it did. Each number is written whole; the list of addresses changes only between two changes
 /// of the generation.
 final class HoldLedger {
     struct Entry: Equatable {
@@ -18,7 +18,9 @@ final class HoldLedger {
         /// Odd while the list is being written.
         static let generation = 1
         static let count = 2
-        static let first = 3
+        /// When the guard looked last.
+        static let look = 3
+        static let first = 4
         /// Family and prefix length, the address in two numbers, and the end of its hold or 0.
         static let width = 4
     }
@@ -26,7 +28,7 @@ final class HoldLedger {
     private static let bytes = (Place.first + Place.width * KeeperLimits.managedAddresses) * 8
 
     /// Of the memory file; -1 at the end that was handed it.
-    private(set) var descriptor: Int32
+    let descriptor: Int32
     private let words: UnsafeMutablePointer<Int64>
     private var managed: [KeeperAddress] = []
 
@@ -62,12 +64,6 @@ final class HoldLedger {
     deinit {
         munmap(words, Self.bytes)
         if descriptor >= 0 { close(descriptor) }
-    }
-
-    /// Whoever was to get the descriptor has it.
-    func handOver() {
-        if descriptor >= 0 { close(descriptor) }
-        descriptor = -1
     }
 
     private static func map(_ file: Int32) -> UnsafeMutablePointer<Int64>? {
@@ -107,7 +103,13 @@ final class HoldLedger {
         }
     }
 
+    /// When the guard looked last; in the distant past when it never did.
+    var lastLook: BootInstant { BootInstant(nanoseconds: clinux_load(words + Place.look)) }
+
     // MARK: The guard
+
+    /// The guard looks now, and so is alive.
+    func noteLook(at now: BootInstant) { clinux_store(words + Place.look, now.nanoseconds) }
 
     /// What is held now; empty while the list is being written.
     func read() -> [Entry] {

@@ -25,6 +25,9 @@ package enum KeeperReport: Equatable, Sendable {
     /// Another machine says that it has the address, which is held here; told again as long as it does, at most four times
     /// a second. `hardware` is its Ethernet address as a number.
     case contested(KeeperAddress, token: UInt64, hardware: UInt64)
+    /// Whether a guard would remove what this keeper does not; said when it changes, and when it is so from the start that
+    /// there is none.
+    case guarded(Bool)
 }
 
 /// Why an address was let go.

@@ -41,6 +41,7 @@ package enum KeeperCommand {
     /// Serves the one node service that connects, and ends with it; the socket's next connection starts another
     /// keeper, which begins by removing whatever is left.
     private static func serve(record: String) -> Int32 {
+        _ = clinux_close_from(UInt32(given) + 1)
         guard isPassedToUs else {
             KeeperLoop.complain("serve is for systemd, which passes a listening socket; none was passed")
             return 64
@@ -60,15 +61,11 @@ package enum KeeperCommand {
             KeeperLoop.complain(SystemFailure("take the connection").text)
             return 1
         }
-        var ledger: HoldLedger?
-        do throws(SystemFailure) {
-            let shared = try HoldLedger()
-            if HoldGuard.start(for: shared) { ledger = shared }
-            shared.handOver()
-        } catch {
+        var supervisor: GuardSupervisor?
+        do throws(SystemFailure) { supervisor = try GuardSupervisor() } catch {
             KeeperLoop.complain("there is no guard: \(error.text)")
         }
-        return KeeperLoop.run(descriptor: given, record: record, ledger: ledger)
+        return KeeperLoop.run(descriptor: given, record: record, supervisor: supervisor)
     }
 
     /// Waits for who wanted this keeper; false when nobody comes.

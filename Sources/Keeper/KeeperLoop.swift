@@ -8,6 +8,8 @@ package final class KeeperLoop {
     private let signals: Int32
     private let arms: KeeperArms
     private let ledger: HoldLedger?
+    /// Of a keeper whose starter is no guard.
+    private let supervisor: GuardSupervisor?
     private let watchdog: ServiceWatchdog?
     private let watchdogAlarm: Alarm
     /// Where the managed addresses are noted for `KeeperCommand`; nil when nobody else clears up.
@@ -26,21 +28,30 @@ package final class KeeperLoop {
     private static let requestsAtOnce = 64
 
     /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor`
-    /// is the keeper's end of the socket pair.
-    package static func run(descriptor: Int32, record: String? = nil) -> Int32 {
-        run(descriptor: descriptor, record: record, ledger: HoldLedger(descriptor: descriptor + 1))
+    /// is the keeper's end of the socket pair, the next one its starter's ledger.
+    static func run(descriptor: Int32) -> Int32 {
+        let ledger = HoldLedger(descriptor: descriptor + 1)
+        _ = clinux_close_from(UInt32(descriptor) + 1)
+        return run(descriptor: descriptor, record: nil, ledger: ledger, supervisor: nil)
     }
 
-    /// - Parameter ledger: where a guard reads what is held; nil without one.
-    static func run(descriptor: Int32, record: String?, ledger: HoldLedger?) -> Int32 {
+    /// The same for a keeper of its own unit, whose guard is its own.
+    ///
+    /// - Parameter supervisor: nil when there could be none.
+    static func run(descriptor: Int32, record: String, supervisor: GuardSupervisor?) -> Int32 {
+        run(descriptor: descriptor, record: record, ledger: supervisor?.ledger, supervisor: supervisor)
+    }
+
+    private static func run(
+        descriptor: Int32, record: String?, ledger: HoldLedger?, supervisor: GuardSupervisor?
+    ) -> Int32 {
         guard let link = KeeperLink(descriptor: descriptor) else {
             complain("started by the fsdns node service; not meant to be run by hand")
             return 64
         }
         KeeperPrivileges.call("fsdns-keeper")
-        _ = clinux_close_from(UInt32(descriptor) + 1)
         do throws(SystemFailure) {
-            let loop = try KeeperLoop(link: link, record: record, ledger: ledger)
+            let loop = try KeeperLoop(link, record, ledger, supervisor)
             return loop.run()
         } catch {
             complain(error.text)
@@ -48,9 +59,12 @@ package final class KeeperLoop {
         }
     }
 
-    private init(link: KeeperLink, record: String?, ledger: HoldLedger?) throws(SystemFailure) {
+    private init(
+        _ link: KeeperLink, _ record: String?, _ ledger: HoldLedger?, _ supervisor: GuardSupervisor?
+    ) throws(SystemFailure) {
         self.link = link
         self.ledger = ledger
+        self.supervisor = supervisor
         self.record = record
         signals = try Self.endSignals()
         timer = timerfd_create(CLOCK_BOOTTIME, Int32(TFD_CLOEXEC | TFD_NONBLOCK))
@@ -94,6 +108,9 @@ package final class KeeperLoop {
                 watchdogAlarm.clear()
                 tellWatchdog()
             }
+            if let supervisor, ready.contains(supervisor.descriptor), let isWell = supervisor.look() {
+                link.send(.guarded(isWell))
+            }
             if let place {
                 for descriptor in place.descriptors where ready.contains(descriptor) {
                     letTimePass()
@@ -121,7 +138,8 @@ package final class KeeperLoop {
     // MARK: Waiting
 
     private func wait() -> [Int32] {
-        var watched = [signals, timer, watchdogAlarm.descriptor].map {
+        // A descriptor of -1 is passed over (poll(2)).
+        var watched = [signals, timer, watchdogAlarm.descriptor, supervisor?.descriptor ?? -1].map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         if !peerIsGone {
@@ -260,6 +278,7 @@ package final class KeeperLoop {
             let present = try place.present()
             let armed = configuration.mode == .kernel ? arms.union(.kernelLifetime) : arms
             happen(.configured(managed: configuration.managed, present: present, armed: armed))
+            if record != nil, supervisor?.isWell != true { link.send(.guarded(false)) }
         } catch {
             giveUp(error.text)
         }

@@ -73,7 +73,7 @@ package enum KeeperPrivileges {
         if clinux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
             warnings.append("programs started from here may gain privileges: \(SystemFailure("prctl").text)")
         }
-        if clinux_set_capabilities(0) != 0 {
+        if clinux_set_capabilities(0, 0) != 0 {
             warnings.append("privileges are kept: \(SystemFailure("capset").text)")
         }
         return warnings
@@ -83,6 +83,22 @@ package enum KeeperPrivileges {
         for capability in 0...Int32(CAP_LAST_CAP) where !kept.contains(capability) {
             _ = clinux_prctl(PR_CAPBSET_DROP, UInt(capability), 0, 0, 0)
         }
+    }
+
+    /// Has what `body` starts keep what a keeper needs, which a program that is not root's loses otherwise.
+    static func handingOn<Result>(_ body: () -> Result) -> Result {
+        var permitted: UInt64 = 0
+        guard clinux_permitted(&permitted) == 0 else { return body() }
+        let kept = [CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK].filter { permitted & 1 << UInt64($0) != 0 }
+        _ = clinux_set_capabilities(permitted, kept.reduce(0) { $0 | 1 << UInt64($1) })
+        for capability in kept {
+            _ = clinux_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_RAISE), UInt(capability), 0, 0)
+        }
+        defer {
+            _ = clinux_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
+            _ = clinux_set_capabilities(permitted, 0)
+        }
+        return body()
     }
 
     /// Gives up the network too: loopback mode needs nothing.
@@ -98,6 +114,6 @@ package enum KeeperPrivileges {
         for capability in kept { wanted |= 1 << UInt64(capability) }
         dropBounds(except: kept)
         _ = clinux_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
-        _ = clinux_set_capabilities(wanted & permitted)
+        _ = clinux_set_capabilities(wanted & permitted, 0)
     }
 }

@@ -26,6 +26,7 @@ import Testing
         .failed(v4, token: 9, errno: -1, text: String(repeating: "é", count: 100)),
         .failed(v4, token: 9, errno: EPERM, text: ""),
         .contested(v6, token: 3, hardware: 0xFFFF_FFFF_FFFF),
+        .guarded(true), .guarded(false),
     ]
 
     @Test("every request comes back as it went", arguments: requests)

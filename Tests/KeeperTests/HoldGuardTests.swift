@@ -48,7 +48,7 @@ import Testing
             unlink(path)
         }
         #expect(HoldLedger(descriptor: file) == nil, "empty")
-        #expect(ftruncate(file, 8216) == 0)
+        #expect(ftruncate(file, 8224) == 0)
         #expect(HoldLedger(descriptor: file) == nil, "zeros")
         #expect(HoldLedger(descriptor: -1) == nil)
         #expect(HoldLedger(descriptor: STDERR_FILENO) == nil)

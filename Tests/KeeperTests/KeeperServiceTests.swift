@@ -47,6 +47,39 @@ struct KeeperServiceTests {
     }
 
     @Test(
+        "a guard that is killed or stands still is replaced by another, which guards: also without root's privileges",
+        arguments: [SIGKILL, SIGSTOP], [nil, "nobody"])
+    func guardReplaced(signal: Int32, user: String?) throws {
+        let site = try Site("replaced")
+        defer { site.clear() }
+        let descriptor = try KeeperSocket.connect(path: site.socket)
+        let process = try site.startService(as: user)
+        try Self.hold(on: descriptor)
+        let first = try #require(site.guardOf(process))
+        kill(first, signal)
+        let start = KeeperUnderTest.now()
+        var second: pid_t?
+        while second == nil {
+            try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
+            second = site.guardOf(process).flatMap { $0 == first ? nil : $0 }
+            usleep(1000)
+        }
+        // It sets itself up before it guards, and says so by its name.
+        while site.name(of: second) != "fsdns-guard" {
+            try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
+        }
+        kill(process.pid, SIGSTOP)
+        kill(process.pid, SIGKILL)
+        for address in [Self.address, Self.second] {
+            while try site.isThere(try #require(address)) {
+                try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
+            }
+        }
+        _ = try process.wait()
+        close(descriptor)
+    }
+
+    @Test(
         "what a killed keeper left is removed at once by the command that clears up after it, and nothing else is"
     )
     func clearedUp() throws {
@@ -101,6 +134,7 @@ struct KeeperServiceTests {
         let lan: NetworkNamespaces
         let socket: String
         private let record: String
+        private var program: String { "\(record).program" }
         private let listener: Int32
 
         init(_ name: String) throws {
@@ -117,6 +151,7 @@ struct KeeperServiceTests {
             close(listener)
             unlink(socket)
             unlink(record)
+            unlink(program)
         }
 
         func isThere(_ address: KeeperAddress) throws -> Bool {
@@ -126,18 +161,33 @@ struct KeeperServiceTests {
 
         /// The process that the keeper forked.
         func guardOf(_ keeper: Child) -> pid_t? {
-            var bytes = [UInt8](repeating: 0, count: 64)
             let path = "/proc/\(keeper.pid)/task/\(keeper.pid)/children"
-            let file = open(path, O_RDONLY)
-            defer { close(file) }
-            let count = read(file, &bytes, bytes.count)
-            let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+            let text = String(decoding: Self.bytes(of: path), as: UTF8.self)
             return text.split(separator: " ").first.flatMap { pid_t($0) }
         }
 
+        private static func bytes(of path: String) -> ArraySlice<UInt8> {
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let file = open(path, O_RDONLY)
+            defer { close(file) }
+            let count = read(file, &bytes, bytes.count)
+            return bytes.prefix(max(0, count))
+        }
+
         /// As systemd does: the listening socket is descriptor 3, and LISTEN_PID names who gets it.
-        func startService() throws -> Child {
-            try start("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve \"$1\"", socket: listener)
+        func startService(as user: String? = nil) throws -> Child {
+            let start = "LISTEN_PID=$$ LISTEN_FDS=1 exec"
+            guard let user else { return try self.start("\(start) \"$0\" serve \"$1\"", socket: listener) }
+            // Where that user can read it.
+            let privileges = "--inh-caps +net_admin,+net_raw --ambient-caps +net_admin,+net_raw"
+            let other = "setpriv --reuid \(user) --clear-groups \(privileges) \(program) serve \"$1\""
+            return try self.start("cp \"$0\" \(program) && \(start) \(other)", socket: listener)
+        }
+
+        func name(of pid: pid_t?) -> String? {
+            guard let pid else { return nil }
+            let bytes = Self.bytes(of: "/proc/\(pid)/comm").prefix { $0 != UInt8(ascii: "\n") }
+            return String(decoding: bytes, as: UTF8.self)
         }
 
         func run(_ verb: String) throws -> Child { try start("exec \"$0\" \(verb) \"$1\"", socket: nil) }

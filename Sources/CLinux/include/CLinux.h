@@ -49,12 +49,14 @@ static inline int clinux_permitted(unsigned long long *permitted) {
     return 0;
 }
 
-/// Makes these the permitted and effective capabilities of this thread, and none inheritable.
-static inline int clinux_set_capabilities(unsigned long long wanted) {
+/// Makes these the permitted and effective, and those the inheritable capabilities of this thread; returns -1 with errno.
+static inline int clinux_set_capabilities(unsigned long long wanted, unsigned long long inheritable) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
-        {.effective = (unsigned)wanted, .permitted = (unsigned)wanted, .inheritable = 0},
-        {.effective = (unsigned)(wanted >> 32), .permitted = (unsigned)(wanted >> 32), .inheritable = 0},
+        {.effective = (unsigned)wanted, .permitted = (unsigned)wanted, .inheritable = (unsigned)inheritable},
+        {.effective = (unsigned)(wanted >> 32),
+         .permitted = (unsigned)(wanted >> 32),
+         .inheritable = (unsigned)(inheritable >> 32)},
     };
     return (int)syscall(SYS_capset, &header, data);
 }

@@ -59,6 +59,8 @@ final class KeeperGuard {
     private var waiting: [KeeperRequest] = []
     /// Looks in a row at which something that was sent was not read.
     private var unread = 0
+    /// Unless a keeper of its own unit says that it has no guard.
+    private var isGuarded = true
     /// Whether what a keeper holds ends by itself when it dies or stands still.
     private var endsByItself = false
     /// Releases asked for and not answered yet; a new keeper answers those its predecessor did not, because it
@@ -136,6 +138,10 @@ final class KeeperGuard {
 
     /// What an operator should see before it matters; nil when nothing.
     var trouble: Blocker? {
+        if !isGuarded {
+            return Blocker(
+                .room, nil, "nothing would remove the addresses of a keeper that stands still: see its log")
+        }
         guard let spawner, spawner.isGone || !spawner.isAnswering() else { return nil }
         return Blocker(
             .room, nil, "another keeper could not be started, should this one end: restart fsdns here")
@@ -276,6 +282,7 @@ final class KeeperGuard {
         case .ready(let holding, let armed, _):
             warnings = Self.warnings(of: armed, configuration.mode)
             backOff = Self.firstBackOff
+            isGuarded = true
             // Sockets on loopback go with the process, which is killed where it is ours and stands still.
             endsByItself =
                 configuration.mode == .kernel ? armed.contains(.kernelLifetime) : peer?.process != nil
@@ -314,6 +321,9 @@ final class KeeperGuard {
             guard let known = known(token) else { return [] }
             let (address, epoch) = (tokens[known].address, tokens[known].epoch)
             return [.keeperContested(address: address, epoch: epoch, hardware: hardware)]
+        case .guarded(let isWell):
+            isGuarded = isWell
+            return []
         }
     }
 

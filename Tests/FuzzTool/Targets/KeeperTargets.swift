@@ -29,7 +29,7 @@ extension FuzzTarget {
                 .held(addresses[1], token: 3, at: at, announcedAt: nil),
                 .released(addresses[0], token: 3, at: at, cause: .expired),
                 .failed(addresses[1], token: 3, errno: 22, text: "no interface has its network"),
-                .contested(addresses[0], token: 3, hardware: 0x024C_0000_0007),
+                .contested(addresses[0], token: 3, hardware: 0x024C_0000_0007), .guarded(false),
             ]
             return requests().map(\.datagram) + reports.map(\.datagram)
         }

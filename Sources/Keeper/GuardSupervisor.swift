@@ -1,0 +1,71 @@
+import CLinux
+@preconcurrency import Glibc
+
+/// The guard of a keeper that has no starter of its own (`HoldGuard`): started with the keeper, looked at four times a
+/// second, and replaced when it has ended or stands still.
+final class GuardSupervisor {
+    /// Nanoseconds (250 ms) between two looks.
+    private static let interval: Int64 = 250_000_000
+    /// A guard that has not looked for so long (500 ms, of at most 20) at two looks in a row stands still; one alone may be
+    /// a pause of the whole machine.
+    private static let patience: Int64 = 500_000_000
+    /// Nanoseconds (1 s) between two starts.
+    private static let pause: Int64 = 1_000_000_000
+
+    let ledger: HoldLedger
+    private let alarm: Alarm
+    private var pid: pid_t?
+    private var startedAt: BootInstant?
+    private var isLate = false
+    /// Whether a guard runs, as far as was last seen.
+    private(set) var isWell = false
+
+    init() throws(SystemFailure) {
+        ledger = try HoldLedger()
+        alarm = try Alarm()
+        start(at: .now())
+        alarm.set(nanoseconds: Self.interval)
+    }
+
+    /// Readable when it is time to look.
+    var descriptor: Int32 { alarm.descriptor }
+
+    /// - Returns: whether there is a guard, when that has changed.
+    func look(at now: BootInstant = .now()) -> Bool? {
+        alarm.clear()
+        alarm.set(nanoseconds: Self.interval)
+        let before = isWell
+        if let pid, hasEnded(pid) { lose("has ended") }
+        if let pid, isStandingStill(at: now) {
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
+            lose("stands still")
+        }
+        if pid == nil, startedAt.map({ $0.advanced(by: Self.pause) <= now }) ?? true { start(at: now) }
+        isWell = pid != nil
+        return isWell == before ? nil : isWell
+    }
+
+    private func hasEnded(_ pid: pid_t) -> Bool {
+        let ended = waitpid(pid, nil, WNOHANG)
+        return ended == pid || (ended < 0 && errno == ECHILD)
+    }
+
+    private func isStandingStill(at now: BootInstant) -> Bool {
+        let seen = max(ledger.lastLook, startedAt ?? now)
+        let wasLate = isLate
+        isLate = seen.advanced(by: Self.patience) < now
+        return isLate && wasLate
+    }
+
+    private func lose(_ what: String) {
+        KeeperLoop.complain("the guard \(what); another one is started")
+        (pid, isLate) = (nil, false)
+    }
+
+    private func start(at now: BootInstant) {
+        startedAt = now
+        pid = HoldGuard.start(for: ledger)
+        isWell = pid != nil
+    }
+}
