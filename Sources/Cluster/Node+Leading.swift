@@ -29,6 +29,7 @@ extension Node {
         advancePlaybooks(&scratch, at: now)
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
+        stepAsideIfShutOut(at: now)
     }
 
     /// Proposes a command and applies it to the scratch state, so that what follows in this pass builds on it.

@@ -188,7 +188,7 @@ extension Node {
                     : "there is no leader, although \(have) of \(votes) votes are heard: unless one is elected in a "
                         + "moment, look at the links between the nodes with: fsdns rings")
         }
-        warnings += majorityWarnings(at: now)
+        warnings += majorityWarnings(at: now) + deafnessWarnings(at: now)
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
         if have == raft.membership.majority {

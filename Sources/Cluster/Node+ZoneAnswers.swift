@@ -33,8 +33,11 @@ extension Node {
             if zoneKeeper.accepted != nil { return }
         }
         if isConverged {
-            zoneKeeper.failures = 0
-            zoneKeeper.problem = nil
+            // A refused update of nothing but our mark is refused still.
+            if zoneKeeper.failures == 0 || !isUpdateWanted(desired) {
+                zoneKeeper.succeeded()
+                zoneKeeper.problem = nil
+            }
             // That the epoch record was not taken is not seen in what is compared here.
             if zoneKeeper.untaken?.hasEpoch == false { zoneKeeper.untaken = nil }
             zoneKeeper.adopt = false
@@ -45,8 +48,15 @@ extension Node {
             zoneKeeper.nextRead = now + min(Self.zonePoll, .milliseconds(640))
         } else {
             zoneKeeper.nextRead = now + pause(floor: .milliseconds(20))
-            zoneKeeper.failures = min(zoneKeeper.failures, 8)
+            zoneKeeper.limitFailures()
         }
+    }
+
+    private func isUpdateWanted(_ desired: DesiredZone) -> Bool {
+        desired.plan(
+            from: zoneKeeper.readings.first, epoch: zoneEpoch, adopt: zoneKeeper.adopt,
+            isContested: zoneKeeper.isContested
+        ).update != nil
     }
 
     /// Between two looks at a zone that is as it should be.
@@ -73,7 +83,7 @@ extension Node {
     }
 
     private mutating func backOff(at now: Instant) {
-        zoneKeeper.failures += 1
+        zoneKeeper.failed(at: now)
         zoneKeeper.nextRead = now + pause(floor: .milliseconds(50))
     }
 
@@ -170,7 +180,8 @@ extension Node {
         switch outcome {
         case .done:
             zoneKeeper.isContested = false
-            zoneKeeper.failures = 0
+            zoneKeeper.succeeded()
+            zoneKeeper.proof.updated(at: now)
             zoneKeeper.problem = nil
             zoneKeeper.nextRead = now
             zoneKeeper.accepted = update.map { ZoneKeeper.Accepted(update: $0, epoch: applied) }
@@ -200,7 +211,7 @@ extension Node {
     mutating func hurryZone(adopt: Bool, at now: Instant) {
         if adopt { zoneKeeper.adopt = true }
         zoneKeeper.nextRead = now
-        zoneKeeper.failures = 0
+        zoneKeeper.forgetFailures()
         zoneKeeper.untaken?.nextTry = now
         zoneKeeper.proof.due = now
     }

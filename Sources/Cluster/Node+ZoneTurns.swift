@@ -29,6 +29,10 @@ struct ZoneTurns: Hashable, Sendable {
     /// In so many heartbeats a turn is said, as some may be lost.
     private static let beats = 4
     private static let longestSpan = Duration.seconds(4)
+    /// A leader that cannot write is followed by one that perhaps can after so long.
+    static let patience = Duration.seconds(10)
+    /// Where it was known before.
+    static let shortPatience = Duration.seconds(2)
     /// A node tries once, in however many heartbeats it hears of its turn.
     private static let pause = Duration.seconds(30)
 
@@ -44,7 +48,7 @@ struct ZoneTurns: Hashable, Sendable {
     private var last: [Turn] = []
     private var next = Instant.zero
 
-    // Of every other node.
+    // Of every other node, and of a leader that could not write.
     var updating: UInt64?
     private var triedAt: Instant?
     var trouble = ""
@@ -101,8 +105,7 @@ extension Node {
     /// Lets another node try, while the leader itself has nothing to write.
     mutating func giveZoneTurn(at now: Instant) {
         guard let leadership, let state, state.settings.dns != nil, zoneTurns.isDue(at: now),
-            now - leadership.since >= ZoneTurns.first, zoneKeeper.converged != nil,
-            zoneKeeper.updating == nil, zoneKeeper.sendAt == nil,
+            canGiveZoneTurn(leadership, at: now), zoneKeeper.updating == nil, zoneKeeper.sendAt == nil,
             zoneKeeper.rate.isIdle(at: now)
         else { return }
         let nodes = state.members.compactMap { member -> (name: String, isInTrouble: Bool)? in
@@ -119,6 +122,13 @@ extension Node {
             moment = moment + ZoneRate.span
         }
         zoneKeeper.rate.note(at: end)
+    }
+
+    /// A leader that is shut out learns as soon whether another is not any more.
+    private func canGiveZoneTurn(_ leadership: Leadership, at now: Instant) -> Bool {
+        let age = now - leadership.since
+        if zoneShutOut(at: now) != nil { return age >= ZoneTurns.roundInTrouble }
+        return age >= ZoneTurns.first && zoneKeeper.converged != nil
     }
 
     /// The leader says whose turn it is.
@@ -152,6 +162,41 @@ extension Node {
                     ? Self.zoneWordText(name, zoneTurns.trouble)
                     : "\(name) could write the zone again when leading")
         }
+    }
+
+    // MARK: - A leader that cannot write
+
+    /// Why this leader cannot read or write the zone, once that has lasted; nil when it can.
+    private func zoneShutOut(at now: Instant) -> String? {
+        if let since = zoneKeeper.failingSince {
+            let patience = zoneTurns.trouble.isEmpty ? ZoneTurns.patience : ZoneTurns.shortPatience
+            guard now - since >= patience else { return nil }
+            if let problem = zoneKeeper.problem { return problem.text }
+            guard let reading = zoneKeeper.readings.first, case .failed(let reason) = reading.outcome else {
+                return nil
+            }
+            return "\(reading.endpoint) cannot be read: \(reason)"
+        }
+        return zoneKeeper.proof.shutOut?.text
+    }
+
+    /// Hands leadership to a node that can write the zone as far as it knows. Each that could not says so itself, until it
+    /// has tried again; when none is left, whoever leads goes on.
+    mutating func stepAsideIfShutOut(at now: Instant) {
+        guard let state, let dns = state.settings.dns, leaving == nil else { return }
+        guard let trouble = zoneShutOut(at: now) else {
+            if zoneKeeper.failingSince == nil, zoneKeeper.converged != nil { zoneTurns.trouble = "" }
+            return
+        }
+        let heir = heirs(at: now).first { heir in
+            guard let heartbeat = neighbours[heir]?.heartbeat, heartbeat.paths != nil else { return false }
+            return heartbeat.zone?.trouble.isEmpty ?? true
+                && heartbeat.settingsVersion == state.settings.version
+        }
+        guard let heir else { return }
+        if zoneTurns.trouble.isEmpty { report(.zoneTrouble, dns.zone, Self.zoneWordText(name, trouble)) }
+        zoneTurns.trouble = String(trouble.prefix(ZoneWord.longestTrouble))
+        handLeadershipOver(to: heir, pause: ZoneTurns.patience, at: now)
     }
 
     private static func zoneWordText(_ nodes: String, _ trouble: String) -> String {

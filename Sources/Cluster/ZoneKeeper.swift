@@ -10,7 +10,9 @@ struct ZoneKeeper: Hashable, Sendable {
     var nextRead: Instant?
     /// Why the last update did not happen; nil once one did, or the zone is true anyway.
     var problem: ZoneTrouble?
-    var failures = 0
+    /// In sequence, of reading the primary and of writing to it.
+    private(set) var failures = 0
+    private(set) var failingSince: Instant?
     /// The operator told us to take over a zone of another writer; kept until that is done.
     var adopt = false
     /// An update of ours with unknown end may still arrive.
@@ -58,6 +60,22 @@ struct ZoneKeeper: Hashable, Sendable {
         var server: Endpoint
         var since: Instant
     }
+
+    mutating func failed(at now: Instant) {
+        failures += 1
+        failingSince = failingSince ?? now
+    }
+
+    mutating func succeeded() {
+        failures = 0
+        failingSince = nil
+    }
+
+    /// Waits no longer because of what failed before; whether it fails still, the next try tells.
+    mutating func forgetFailures() { failures = 0 }
+
+    /// So that the pauses between tries become no longer.
+    mutating func limitFailures() { failures = min(failures, 8) }
 
     /// Whether time alone makes it worth another look.
     func isDue(at now: Instant) -> Bool {

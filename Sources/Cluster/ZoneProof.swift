@@ -25,6 +25,8 @@ package struct ZoneProof: Hashable, Sendable {
     /// How often in sequence the zone was not as it was read.
     var surprises = 0
     package var trouble: [ZoneTrouble] = []
+    /// What keeps this node from writing anything, as of the last round.
+    private(set) var shutOut: ZoneTrouble?
 
     package init() {}
 
@@ -114,6 +116,12 @@ extension ZoneProof {
         reason = ""
     }
 
+    /// An update was carried out: what was found before is tried again soon.
+    mutating func updated(at now: Instant) {
+        if !trouble.isEmpty { due = min(due, now) }
+        shutOut = nil
+    }
+
     /// - Returns: whether the round is over.
     package mutating func ended(
         _ outcome: ZoneUpdateOutcome, _ server: DNSSettings.ServerSettings, at now: Instant
@@ -123,6 +131,7 @@ extension ZoneProof {
         switch outcome {
         case .prerequisiteFailed where wasGuarded: hasPassed = true
         case .done where wasGuarded:
+            hasPassed = true
             finish([ZoneRefusal.careless(server)], at: now)
             return true
         case .done:
@@ -162,6 +171,7 @@ extension ZoneProof {
 
     private mutating func finish(_ found: [ZoneTrouble], at now: Instant) {
         trouble = found
+        shutOut = hasPassed ? nil : found.first
         waiting = []
         due = now + (found.isEmpty ? Self.interval : Self.intervalInTrouble)
     }

@@ -14,11 +14,7 @@ import Testing
         "a node whose secret is another than the leader's is named before it leads, and again well afterwards"
     )
     func wrongSecret() throws {
-        // Slow heartbeats, as minutes pass here.
-        let timing = Timing(
-            interval: .milliseconds(100), lease: .milliseconds(600), deadAfter: .milliseconds(800),
-            discovery: .milliseconds(500))
-        var stage = Stage(3, prefer: 0, timing: timing, seed: 3, dns: dns)
+        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 3, dns: dns)
         let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
         #expect(leads)
         let leader = try #require(stage.leader)
@@ -44,6 +40,76 @@ import Testing
         #expect(!report.warnings.contains { $0.contains("when leading") })
         #expect(
             stage.reports.contains { $0.event.text == "fs\(wrong) could write the zone again when leading" })
+    }
+
+    // Slow heartbeats, as minutes pass here.
+    private static let slow = Timing(
+        interval: .milliseconds(100), lease: .milliseconds(600), deadAfter: .milliseconds(800),
+        discovery: .milliseconds(500))
+
+    @Test(
+        "a leader that cannot write the zone hands leadership to a node that can, and what is decided is published",
+        arguments: ["no way", "another secret"])
+    func shutOut(_ trouble: String) throws {
+        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 5, dns: dns)
+        let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
+        #expect(leads)
+        stage.run(.seconds(5))
+        let former = try #require(stage.leader)
+        if trouble == "no way" {
+            stage.zoneFailures = [former]
+        } else {
+            stage.zoneRefusals[former] = "BADSIG"
+        }
+        // The other secret is found by the test of each minute.
+        let isHanded = stage.run(.seconds(trouble == "no way" ? 22 : 75)) {
+            $0.leader.map { $0 != former } ?? false
+        }
+        #expect(isHanded)
+        let leader = try #require(stage.leader)
+        #expect(stage.violations.isEmpty)
+        // Somebody else's hand: mended by who leads now.
+        let whole = stage.zone.filter { $0.type != "TXT" }
+        stage.zone.removeAll { $0.type == "SRV" }
+        let isMended = stage.run(.seconds(12)) { stage in
+            stage.zone.filter { $0.type != "TXT" }.sorted() == whole.sorted()
+        }
+        #expect(isMended)
+        stage.run(.seconds(30))
+        #expect(stage.leader == leader, "it stays there")
+        for machine in stage.machines {
+            let warnings = try #require(machine.node?.statusReport(at: stage.now).warnings)
+            #expect(
+                warnings.contains { $0.hasPrefix("fs\(former) could not write the zone when leading: ") },
+                "\(machine.name): \(warnings)")
+        }
+    }
+
+    @Test(
+        "a name server that answers nobody moves leadership once round at most, and the first that reaches it leads"
+    )
+    func shutOutAll() throws {
+        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 6, dns: dns)
+        let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
+        #expect(leads)
+        stage.zoneFailures = [0, 1, 2]
+        var leaders: [Int] = []
+        for _ in 0..<600 {
+            stage.run(.seconds(1))
+            if let leader = stage.leader, leaders.last != leader { leaders.append(leader) }
+        }
+        #expect(leaders.count <= 3, "\(leaders)")
+        #expect(Set(leaders).count == leaders.count, "\(leaders)")
+        #expect(stage.violations.isEmpty)
+        let last = try #require(leaders.last)
+        let other = (last + 1) % 3
+        stage.zoneFailures.remove(other)
+        let isFound = stage.run(.seconds(140)) { $0.leader == other }
+        #expect(isFound)
+        for moment in stage.updates.map(\.at) {
+            let within = stage.updates.count { $0.at >= moment && $0.at - moment < .seconds(1) }
+            #expect(within <= 5)
+        }
     }
 
     @Test(

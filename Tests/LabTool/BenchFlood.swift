@@ -17,17 +17,19 @@ extension Bench {
                 Row(name: "forged datagram (\(kind.rawValue)): processor", unit: "µs", sample: Sample([cost]))
             )
         }
-        for kind in RingFlood.Kind.allCases {
+        let floods = RingFlood.Kind.allCases.map { (kind: $0, isSpoofing: false) } + [(.header, true)]
+        for (kind, isSpoofing) in floods {
             let moment = BootTime.now
             let seconds = isQuick ? 5.0 : 60.0
             let sent = try lab.flood(
                 kind, perSecond: 200_000, seconds: seconds, from: attacker, to: Lab.group(),
-                isSpoofing: kind == .header)
+                isSpoofing: isSpoofing)
             let lost = try leasesLost(in: lab, since: moment)
-            Self.tell("\(kind.rawValue): \(Int(Double(sent) / seconds))/s sent, \(lost) leases lost")
+            let what = kind.rawValue + (isSpoofing ? ", from any address" : "")
+            Self.tell("\(what): \(Int(Double(sent) / seconds))/s sent, \(lost) leases lost")
             rows.append(
                 Row(
-                    name: "\(Int(Double(sent) / seconds))/s (\(kind.rawValue)) to the group: leases lost",
+                    name: "\(Int(Double(sent) / seconds))/s (\(what)) to the group: leases lost",
                     unit: "",
                     sample: Sample([Double(lost)]), target: "0"))
             try lab.waitUntilSettled(atMost: 60)

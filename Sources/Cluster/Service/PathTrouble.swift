@@ -152,7 +152,7 @@ extension PathTrouble {
     }
 
     /// `fs1 does not hear fs2 and fs3, fs2 does not hear fs1`, or `fs1, fs2 and fs3 do not hear each other`.
-    private static func deafness(_ told: [Told]) -> String {
+    static func deafness(_ told: [Told]) -> String {
         let views = views(told)
         let all = views.map(\.node)
         if all.count > 1, views.allSatisfy({ view in all.filter { $0 != view.node } == view.peers }) {

@@ -112,6 +112,12 @@ extension SwitchCore {
         case "commands" where words.count == 2 && (words[1] == "refuse" || words[1] == "accept"):
             faults.commandsRefused = words[1] == "refuse"
             return "+OK\n"
+        case "options" where words.count == 2:
+            guard let milliseconds = Int64(words[1]), (0...60_000).contains(milliseconds) else {
+                return "-ERR from 0 to 60000\n"
+            }
+            faults.optionsDelay = .milliseconds(milliseconds)
+            return "+OK\n"
         case "load": return simulateLoad(words)
         case "freeze":
             let seconds = words.count > 1 ? Int64(words[1]) : nil
@@ -124,6 +130,7 @@ extension SwitchCore {
             return """
                 -USAGE: simulator events stuck|flow
                        simulator commands refuse|accept
+                       simulator options MILLISECONDS_UNTIL_ANSWERED
                        simulator load bridged|parked COUNT [PROFILE]
                        simulator load rate CALLS_PER_SECOND
                        simulator load stop

@@ -38,7 +38,11 @@ extension SwitchCore {
             switch method {
             case "INVITE": invite(message, key, from: source, on: index)
             case "REGISTER": register(message, from: source, on: index)
-            default: answerOptions(message, from: source, on: index)
+            default:
+                guard faults.optionsDelay > .zero else {
+                    return answerOptions(message, from: source, on: index)
+                }
+                agenda.note(.answerOptions(message, from: source, on: index), at: now + faults.optionsDelay)
             }
         case "BYE": respond(message, 481, "Call Does Not Exist", from: source, on: index)
         case "INFO", "MESSAGE", "NOTIFY", "REFER", "UPDATE", "SUBSCRIBE", "PUBLISH", "PRACK":
@@ -72,7 +76,7 @@ extension SwitchCore {
         return false
     }
 
-    private mutating func answerOptions(_ message: SIPMessage, from source: SIPEndpoint, on index: Int) {
+    mutating func answerOptions(_ message: SIPMessage, from source: SIPEndpoint, on index: Int) {
         let address = profiles[index].address
         respond(message, 200, "OK", from: source, on: index, tag: chance.tag()) { response in
             response.append("Contact", "<sip:\(address)>")

@@ -127,6 +127,7 @@ package struct SwitchCore: Sendable {
         case acceptAlone(String)
         case retransmit(key: String, interval: Duration)
         case resendFailure(Transactions.ServerKey, interval: Duration)
+        case answerOptions(SIPMessage, from: SIPEndpoint, on: Int)
         case forget(Transactions.ServerKey)
         case resendAnswer(String, interval: Duration, until: Timestamp)
         case phone(PhoneStep)
@@ -153,6 +154,8 @@ package struct SwitchCore: Sendable {
         case .acceptAlone(let uuid): acceptRevivalAnswer(uuid)
         case .retransmit(let key, let interval): retransmit(key, after: interval)
         case .resendFailure(let key, let interval): resendFailure(key, after: interval)
+        case .answerOptions(let message, let source, let index):
+            answerOptions(message, from: source, on: index)
         case .forget(let key): transactions.forget(key)
         case .resendAnswer(let uuid, let interval, let until):
             resendAnswer(uuid, after: interval, until: until)
@@ -196,6 +199,8 @@ struct Faults: Hashable, Sendable {
     /// Events are fired and go nowhere until mended.
     var eventsStuck = false
     var commandsRefused = false
+    /// Of every answer to OPTIONS.
+    var optionsDelay = Duration.zero
     /// Events held back, oldest first; bounded as FreeSWITCH's queue is.
     var backlog: [SwitchEvent] = []
     static let backlogLimit = 100_000

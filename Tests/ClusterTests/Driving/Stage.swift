@@ -39,9 +39,11 @@ struct Stage {
     private(set) var spoken: [Int: Heartbeat] = [:]
 
     /// What the name server of the zone serves, who asked it for updates when, and what it answers whom.
-    private(set) var zone: [ZoneRecord] = []
+    var zone: [ZoneRecord] = []
     private(set) var updates: [(at: Instant, by: Int, update: ZoneUpdate)] = []
     var zoneRefusals: [Int: String] = [:]
+    /// Machines without a way to the name server.
+    var zoneFailures: Set<Int> = []
 
     private var replies: [UInt64: OperatorReply] = [:]
     private var asked: UInt64 = 0
@@ -242,7 +244,10 @@ struct Stage {
             answer(.keeperReleased(address: address.name, epoch: epoch, cause: "asked"), i)
         case .readZone(let id, _):
             guard let server = settings.dns?.servers.first else { return }
-            let reading = ServerReading(endpoint: server.endpoint, outcome: .read(serial: 1, records: zone))
+            let outcome: ServerReading.Outcome =
+                zoneFailures.contains(i)
+                ? .failed("no answer") : .read(serial: 1, records: zone)
+            let reading = ServerReading(endpoint: server.endpoint, outcome: outcome)
             answer(.zoneRead(id: id, [reading]), i)
         case .updateZone(let id, let update): answer(.zoneUpdated(id: id, carryOut(update, by: i)), i)
         case .answer(let id, let reply): replies[id] = reply
@@ -263,6 +268,7 @@ struct Stage {
 
     private mutating func carryOut(_ update: ZoneUpdate, by i: Int) -> ZoneUpdateOutcome {
         updates.append((now, i, update))
+        if zoneFailures.contains(i) { return .unknown("no answer") }
         if let code = zoneRefusals[i] { return .refused(code) }
         if update.isGuarded { return .prerequisiteFailed("NXRRSET") }
         zone.removeAll { there in

@@ -2,8 +2,9 @@
 
 /// An attacker on the ring without the key: sends forged datagrams as fast as told, with any source address.
 ///
-/// Frames are built whole and handed to a packet-level socket in batches, so that the attacker is not slower than an
-/// attacker would be.
+/// With another source address for each datagram, frames are built whole and handed to a raw socket in batches. Without,
+/// 64 datagrams are handed over as one, which the receiver's kernel takes apart (UDP_SEGMENT, udp(7)): so the attacker,
+/// who shares the processors with those it attacks, uses little of them.
 package struct RingFlood {
     /// What the datagrams look like.
     package enum Kind: String, CaseIterable, Sendable {
@@ -52,6 +53,10 @@ package struct RingFlood {
             }
         }
         guard let sample else { throw LabFailure("nobody sends heartbeats to \(group)") }
+        if !isSpoofing {
+            return try sendSegments(
+                sample.bytes, from: kind == .session || kind == .replay ? sample.from : own)
+        }
         let raw = socket(AF_INET, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(IPPROTO_RAW))
         guard raw >= 0 else { throw LabFailure("no raw socket: \(String(cString: strerror(errno)))") }
         defer { close(raw) }
@@ -62,13 +67,57 @@ package struct RingFlood {
         return try send(from: raw, packet(around: sample))
     }
 
+    /// Sends datagrams like this one, from an address that need not be this machine's.
+    private func sendSegments(_ body: [UInt8], from source: String) throws -> Int {
+        let size = body.count
+        let udp = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(udp) }
+        func set(_ level: Int32, _ option: Int32, _ value: Int32) -> Bool {
+            var value = value
+            return setsockopt(udp, level, option, &value, socklen_t(MemoryLayout<Int32>.size)) == 0
+        }
+        // linux/udp.h: UDP_SEGMENT.
+        guard set(Int32(IPPROTO_IP), IP_TRANSPARENT, 1), set(Int32(IPPROTO_UDP), 103, Int32(size)) else {
+            throw LabFailure("no segmented datagrams: \(String(cString: strerror(errno)))")
+        }
+        var interface = ip_mreqn()
+        inet_pton(AF_INET, own, &interface.imr_address)
+        setsockopt(
+            udp, Int32(IPPROTO_IP), IP_MULTICAST_IF, &interface, socklen_t(MemoryLayout<ip_mreqn>.size))
+        func call(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32, _ text: String, _ port: UInt16)
+            -> Bool
+        {
+            var name = UDPSocket.address(text, port)
+            return withUnsafePointer(to: &name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+        }
+        let port = UInt16(RingCapture.port)
+        guard call({ bind(udp, $0, $1) }, source, 0), call({ connect(udp, $0, $1) }, target, port) else {
+            throw LabFailure("cannot send as \(source): \(String(cString: strerror(errno)))")
+        }
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: size * Self.batch, alignment: 8)
+        defer { room.deallocate() }
+        let datagram = kind == .garbage ? [UInt8](repeating: 0xA5, count: size) : body
+        for place in 0..<Self.batch {
+            for (offset, byte) in datagram.enumerated() { room[place * size + offset] = byte }
+            if kind == .session { raiseCounter(room, at: place * size, by: place) }
+        }
+        return pace { number in
+            for place in 0..<Self.batch { vary(room, at: place * size, number + place) }
+            return Glibc.send(udp, room.baseAddress, room.count, 0) == room.count ? Self.batch : 0
+        }
+    }
+
     /// An IPv4 packet with a UDP datagram without checksum.
     private func packet(around sample: RingCapture.Datagram) throws -> [UInt8] {
         var body = sample.bytes
         if kind == .garbage { body = [UInt8](repeating: 0xA5, count: body.count) }
         let length = 28 + body.count
         var packet: [UInt8] = [0x45, 0, UInt8(length >> 8), UInt8(length & 255), 0, 0, 0, 0, 1, 17, 0, 0]
-        packet += bytes(of: kind == .session || kind == .replay ? sample.from : own) + bytes(of: target)
+        packet += bytes(of: own) + bytes(of: target)
         let port = RingCapture.port
         packet += [UInt8(port >> 8), UInt8(port & 255), UInt8(port >> 8), UInt8(port & 255)]
         packet += [UInt8((8 + body.count) >> 8), UInt8((8 + body.count) & 255), 0, 0]
@@ -115,31 +164,42 @@ package struct RingFlood {
                 messages.advanced(by: place).initialize(to: message)
             }
             return pace { number in
-                for place in 0..<Self.batch { vary(room, place * size, number + place) }
+                for place in 0..<Self.batch {
+                    vary(room, at: place * size + 28, number + place)
+                    spoof(room, place * size, number + place)
+                }
                 return Int(max(sendMany(raw, messages, UInt32(Self.batch), 0), 0))
             }
         }
     }
 
     /// Makes each datagram another one.
-    private func vary(_ room: UnsafeMutableRawBufferPointer, _ start: Int, _ number: Int) {
-        let mixed = UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15
-        let body = start + 28
+    private func vary(_ room: UnsafeMutableRawBufferPointer, at body: Int, _ number: Int) {
         switch kind {
         case .garbage, .header:
             // The session, behind version, cluster and key.
-            room.storeBytes(of: mixed, toByteOffset: body + 13, as: UInt64.self)
+            room.storeBytes(of: Self.mixed(number), toByteOffset: body + 13, as: UInt64.self)
         case .session:
             // The counter goes up, so that it is not taken for a copy; the tag is as it was, and so is wrong.
-            let counter =
-                UInt64(bigEndian: room.loadUnaligned(fromByteOffset: body + 29, as: UInt64.self)) + 64
-            room.storeBytes(of: counter.bigEndian, toByteOffset: body + 29, as: UInt64.self)
+            raiseCounter(room, at: body, by: Self.batch)
         case .replay: break
         }
-        if isSpoofing {
-            room[start + 14] = UInt8(truncatingIfNeeded: mixed >> 40)
-            room[start + 15] = UInt8(truncatingIfNeeded: mixed >> 48)
-        }
+    }
+
+    private func raiseCounter(_ room: UnsafeMutableRawBufferPointer, at body: Int, by amount: Int) {
+        let counter = UInt64(bigEndian: room.loadUnaligned(fromByteOffset: body + 29, as: UInt64.self))
+        room.storeBytes(of: (counter + UInt64(amount)).bigEndian, toByteOffset: body + 29, as: UInt64.self)
+    }
+
+    /// Gives the packet another source address.
+    private func spoof(_ room: UnsafeMutableRawBufferPointer, _ start: Int, _ number: Int) {
+        let mixed = Self.mixed(number)
+        room[start + 14] = UInt8(truncatingIfNeeded: mixed >> 40)
+        room[start + 15] = UInt8(truncatingIfNeeded: mixed >> 48)
+    }
+
+    private static func mixed(_ number: Int) -> UInt64 {
+        UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15
     }
 
     /// Sends batches so that the rate is kept, for the time given; what cannot be sent in time is not made up for.
