@@ -52,6 +52,8 @@ enum StormFault: Hashable, Sendable {
     case view, loneHolder, reunion
     case slowDisk, quickCrash, quickKill, keeperBusy, sleep
     case brokenPeerLink, lostDatagrams, ghosts
+    /// A whole machine whose heartbeats, or whose links, do not pass while the other do.
+    case halfMachine
     case operators, switchFailure, shutdown
     case copy, addressee
 }
@@ -88,7 +90,7 @@ extension StormTheme {
             [
                 (.view, 5), (.loneHolder, 3), (.reunion, 5), (.slowDisk, 2), (.quickCrash, 2),
                 (.quickKill, 2), (.keeperBusy, 1), (.sleep, 1), (.brokenPeerLink, 2), (.lostDatagrams, 1),
-                (.ghosts, 1), (.operators, 3), (.switchFailure, 2), (.shutdown, 1),
+                (.halfMachine, 3), (.ghosts, 1), (.operators, 3), (.switchFailure, 2), (.shutdown, 1),
             ]
         }
     }

@@ -118,6 +118,7 @@ extension World {
             network.mute(link)
             agenda.add(
                 .unmutes(link), at: now.after(nanoseconds: drawSpanInStorm(20 * millisecond...span * 4)))
+        case .halfMachine: halve(happensInStorm(perMille: 500) ? leaderPlace ?? drawMachine() : drawMachine())
         case .ghosts: playGhosts(to: drawMachine())
         case .operators: moveSomething()
         case .switchFailure: failSwitch(of: drawHolderOrOther())
@@ -126,6 +127,25 @@ extension World {
         case .addressee: storm?.copyIsAddressed.toggle()
         }
         return nil
+    }
+
+    /// Takes all heartbeats to a machine, from it or both, or all its links.
+    private mutating func halve(_ machine: Int) {
+        guard let span = storm?.span else { return }
+        let links = network.boundary(of: [machine]).links
+        let end = now.after(nanoseconds: drawSpanInStorm(20 * millisecond...span * 6))
+        let kind = drawInStorm(0...3)
+        guard kind < 3 else {
+            for link in links { breakPeerLink(link, until: end) }
+            return
+        }
+        for link in links where kind == 2 || (kind == 0) == (link.from == machine) {
+            network.mute(link)
+            agenda.add(.unmutes(link), at: end)
+        }
+        trace.add(
+            now, "network",
+            "no heartbeats \(["from", "to", "from and to"][Int(kind)]) \(machines[machine].name)")
     }
 
     private mutating func drawRestart() -> Int64 {
@@ -148,10 +168,13 @@ extension World {
 
     mutating func breakPeerLink(_ link: Link) {
         guard let span = storm?.span else { return }
+        breakPeerLink(link, until: now.after(nanoseconds: drawSpanInStorm(10 * millisecond...span * 5)))
+    }
+
+    private mutating func breakPeerLink(_ link: Link, until end: Moment) {
         network.breakPeerLink(link)
         disconnect(link)
         trace.add(now, "network", "no peer link \(machines[link.from].name)>\(machines[link.to].name)")
-        let end = now.after(nanoseconds: drawSpanInStorm(10 * millisecond...span * 5))
         agenda.add(.peerLinkHeals(link), at: end)
     }
 
