@@ -21,10 +21,12 @@ extension Bench {
         for (kind, isSpoofing) in floods {
             let moment = BootTime.now
             let seconds = isQuick ? 5.0 : 60.0
+            let lines = logLines(of: lab)
             let sent = try lab.flood(
                 kind, perSecond: 200_000, seconds: seconds, from: attacker, to: Lab.group(),
                 isSpoofing: isSpoofing)
             let lost = try leasesLost(in: lab, since: moment)
+            let written = zip(lines, logLines(of: lab)).map { Double($1 - $0) / seconds }.max() ?? 0
             let what = kind.rawValue + (isSpoofing ? ", from any address" : "")
             Self.tell("\(what): \(Int(Double(sent) / seconds))/s sent, \(lost) leases lost")
             rows.append(
@@ -32,10 +34,43 @@ extension Bench {
                     name: "\(Int(Double(sent) / seconds))/s (\(what)) to the group: leases lost",
                     unit: "",
                     sample: Sample([Double(lost)]), target: "0"))
+            rows.append(
+                Row(
+                    name: "  log lines a second, of the node with most", sample: Sample([written]),
+                    target: "< 2"))
             try lab.waitUntilSettled(atMost: 60)
         }
+        let gaps = try RingFlood.Kind.allCases.map { try takeover(under: $0, cluster, attacker) }
+        rows.append(
+            Row(
+                name: "power loss while the group is flooded: gap at the caller", sample: Sample(gaps),
+                target: "400"))
+        rows.append(Row(name: "  two holders", sample: Sample([try cluster.overlap()]), target: "0"))
         return rows
     }
+
+    private func takeover(under kind: RingFlood.Kind, _ cluster: BenchCluster, _ attacker: Machine) throws
+        -> Double
+    {
+        let victim = try cluster.victim(0)
+        let probe = try cluster.lab.startProbe(of: victim.address)
+        let flood = try cluster.lab.startFlood(
+            kind, perSecond: 200_000, seconds: 8, from: attacker, to: Lab.group())
+        pause(milliseconds: 3000)
+        let moment = try victim.host.cutPower()
+        _ = try cluster.waitForTakeover(victim, after: moment)
+        let record = try probe.stop()
+        _ = attacker.exitStatus(of: flood)
+        guard let handover = record.handovers.first(where: { $0.from == victim.host.name }) else {
+            throw LabFailure("the probe saw no handover from \(victim.host.name)")
+        }
+        Self.tell("\(kind.rawValue): \(victim.host.name) lost, gap \(handover.gap) ms")
+        try victim.host.powerOn()
+        try cluster.lab.waitUntilSettled(atMost: 60)
+        return handover.gap
+    }
+
+    private func logLines(of lab: Lab) -> [Int] { lab.hosts.map { $0.log.split(separator: "\n").count } }
 
     func leasesLost(in lab: Lab, since moment: BootTime) throws -> Int {
         try lab.hosts.reduce(0) { count, host in

@@ -1,3 +1,5 @@
+import Glibc
+
 extension Lab {
     /// The multicast group of a ring.
     package static func group(ring: Int = 0) -> String { "239.77.0.\(ring + 1)" }
@@ -19,16 +21,30 @@ extension Lab {
         _ kind: RingFlood.Kind, perSecond: Int, seconds: Double, from attacker: Machine, to target: String,
         isSpoofing: Bool = false
     ) throws -> Int {
-        let flood =
-            [
-                instruments, "flood", kind.rawValue, "\(perSecond)", "\(seconds)", attacker.addresses[0],
-                Self.group(),
-                target,
-            ] + (isSpoofing ? ["spoof"] : [])
+        let flood = floodCommand(kind, perSecond, seconds, attacker, target, isSpoofing)
         let text = try attacker.check(flood, seconds: seconds + 20)
         guard let count = Int(text.split(separator: "\n").last ?? "") else {
             throw LabFailure("the flood did not tell how much it sent: \(text)")
         }
         return count
+    }
+
+    /// The same without waiting for its end; returns its process.
+    package func startFlood(
+        _ kind: RingFlood.Kind, perSecond: Int, seconds: Double, from attacker: Machine, to target: String
+    ) throws -> pid_t {
+        try attacker.start(
+            floodCommand(kind, perSecond, seconds, attacker, target, false), outputFile: "flood.log",
+            errorsFile: "flood.log")
+    }
+
+    private func floodCommand(
+        _ kind: RingFlood.Kind, _ perSecond: Int, _ seconds: Double, _ attacker: Machine, _ target: String,
+        _ isSpoofing: Bool
+    ) -> [String] {
+        [
+            instruments, "flood", kind.rawValue, "\(perSecond)", "\(seconds)", attacker.addresses[0],
+            Self.group(), target,
+        ] + (isSpoofing ? ["spoof"] : [])
     }
 }
