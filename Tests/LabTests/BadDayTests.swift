@@ -166,6 +166,38 @@ extension LabSuites {
             try cluster.checkNoOverlap()
         }
 
+        @Test(
+            "a leader whose machine has no way to the name server is followed by one that has, and a drain goes on"
+        )
+        func shutOutLeader() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let former = try lab.host(try #require(try lab.status().leader))
+            try lab.network.partition([former.machine], from: [lab.nameServer.machine])
+            let moment = BootTime.now
+            try cluster.holder(of: "master2").command("drain", "master2", "--reason", "lab")
+            try wait(for: "another leader", atMost: 40, every: 100) {
+                try lab.status().leader.map { $0 != former.name } ?? false
+            }
+            print(
+                "lab: without a way to the name server for \(BootTime.now.milliseconds(since: moment)) ms: another leads"
+            )
+            try wait(for: "the drain to end", atMost: 30, every: 200) { try lab.status().maintenance.drain == nil }
+            for host in lab.hosts {
+                let warnings = try host.status().warnings ?? []
+                #expect(
+                    warnings.contains {
+                        $0.hasPrefix("\(former.name) could not write the zone when leading: ")
+                    },
+                    "\(host.name): \(warnings)")
+            }
+            try lab.network.heal()
+            try lab.waitUntilSettled(atMost: 60)
+            try cluster.checkAgreement()
+            try cluster.checkNoOverlap()
+        }
+
         @Test("the printed script is taken by nsupdate and does the same")
         func script() throws {
             let lab = try Lab()
