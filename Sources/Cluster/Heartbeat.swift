@@ -44,6 +44,9 @@ package struct Heartbeat: Hashable, Sendable {
     package var zone: ZoneWord?
     /// Nil from an earlier release, which does not tell.
     package var identity: IdentityView?
+    /// The sender's wall clock when it was sent, in milliseconds since 1970; nil from an earlier release, which does not
+    /// tell. For people only: nothing is decided by it. The service fills it in when it sends.
+    package var wallClock: Int64?
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

@@ -45,6 +45,9 @@ extension Node {
         lines += seats.map { "\($0.name) goes to a slave, if there is one" }
         lines.append(
             "started again, \(all.joined(separator: ", ")) set their state aside and join as new nodes")
+        lines.append(
+            "a machine that was stolen rather than lost must not: fsdns forget NODE --revoke makes its certificate "
+                + "worthless")
         if dryRun {
             answer(asker, .plan(lines))
             return

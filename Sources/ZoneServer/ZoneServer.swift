@@ -114,11 +114,15 @@ package final class ZoneServer: Sendable {
         return (family == .v6 ? bootstrap.serverChannelOption(Self.v6Only, value: 1) : bootstrap)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // Connections have turns: the rest of what one sent waits in the kernel.
+            .childChannelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: StreamResponder.turn)
+            )
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(ByteToMessageHandler(StreamFraming()))
-                    try pipeline.addHandler(StreamResponder(served, patience: idle))
+                    try channel.pipeline.syncOperations.addHandler(StreamResponder(served, patience: idle))
                 }
             }
     }

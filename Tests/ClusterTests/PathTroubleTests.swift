@@ -52,6 +52,39 @@ import Testing
         #expect(sentences[0].contains(", and 3 more; no decision goes this way"))
     }
 
+    @Test("a certificate, a clock and a link by the key alone are told with whose they are, each once")
+    func others() {
+        let clock = PathTrouble(.clock, detail: "4 s ahead of the others", peers: ["fs3"])
+        let sentences = PathTrouble.sentences([
+            told("fs1", clock), told("fs2", clock), told("fs3", clock),
+            told("fs3", PathTrouble(.certificate, detail: "the certificate ends on 2027-01-01", peers: [])),
+            told(
+                "fs2", PathTrouble(.certificate, detail: "the last authority ends on 2027-01-02", peers: [])),
+            told("fs1", PathTrouble(.plainLink, peers: ["fs2", "fs3"])),
+        ])
+        #expect(
+            sentences == [
+                "links stand by the cluster key alone, which certificates are to end: fs1 to fs2 and fs3; give the "
+                    + "cluster file with <links> to all, then set required=\"yes\"",
+                "certificates for links: on fs3 the certificate ends on 2027-01-01, on fs2 the last authority ends on "
+                    + "2027-01-02; fsdns doctor there says what to do",
+                "clocks differ: that of fs3 is 4 s ahead of the others; certificates, schedules and revocations go by "
+                    + "them: let chrony or another NTP client set it there",
+            ])
+    }
+
+    @Test("who was forgotten reads that others refuse it, and what it needs") func refused() {
+        let detail = "refused there: fs3 was forgotten on 2026-11-29T12:00:00Z, and its certificate is"
+        let sentences = PathTrouble.sentences(
+            ["fs1", "fs2"].map { told("fs3", PathTrouble(.link, detail: detail, peers: [$0])) })
+        #expect(
+            sentences == [
+                "no link, although heartbeats arrive: fs3 has none to fs1 (\(detail)), fs3 has none to fs2 "
+                    + "(\(detail)); no decision goes this way: whoever was forgotten or revoked (fsdns forget) needs a "
+                    + "newer certificate to come back"
+            ])
+    }
+
     @Test(
         "what one node notices is in the status of every other, and in none once its heartbeats say no more")
     func everywhere() throws {

@@ -154,10 +154,11 @@ import Testing
         let report = try #require(stage.machines[1].node?.statusReport(at: stage.now))
         #expect(report.warnings.contains { $0.hasPrefix("no majority is heard: 2 of 5 votes") })
         let plan = stage.ask(1, .recoverQuorum(lost: ["fs2", "fs3", "fs4"], dryRun: true, who: "ops"))
-        guard case .plan? = plan else {
+        guard case .plan(let lines)? = plan else {
             Issue.record("no plan: \(String(describing: plan))")
             return
         }
+        #expect(lines.contains { $0.contains("stolen") && $0.contains("fsdns forget NODE --revoke") })
         #expect(stage.voters(by: 1) == 5)
     }
 

@@ -14,7 +14,8 @@ struct HeartbeatsTests {
     }
 
     private func paths(
-        _ number: Int, secret: String = "a secret of enough length", bindings: [NodeBinding] = []
+        _ number: Int, secret: String = "a secret of enough length", bindings: [NodeBinding] = [],
+        wallClock: Int64 = 1_800_000_000_000
     ) -> Heartbeats {
         let plan = HeartbeatPort.Plan(
             name: "unicast", network: nil, own: peers[number - 1].ip, port: Self.port, peers: peers,
@@ -22,7 +23,7 @@ struct HeartbeatsTests {
         return Heartbeats(
             plans: [plan], me: "fs\(number)", timing: Timing(),
             key: ClusterKey(cluster: "pbx", secret: Array(secret.utf8)), bindings: bindings,
-            log: EventLog.silent)
+            log: EventLog.silent, wallClock: { wallClock })
     }
 
     private func heartbeat(_ number: Int, _ sequence: UInt64) -> Heartbeat {
@@ -53,6 +54,7 @@ struct HeartbeatsTests {
         var (first, second) = (heartbeat(1, 1), heartbeat(1, 2))
         first.endpoints = [peers[0]]
         second.endpoints = [peers[0]]
+        (first.wallClock, second.wallClock) = (1_800_000_000_000, 1_800_000_000_000)
         #expect(heard.map(\.heartbeat) == [first, second])
         #expect(heard.map(\.isNew) == [true, true])
         #expect(heard.map(\.from) == [peers[0], peers[0]])
@@ -62,6 +64,20 @@ struct HeartbeatsTests {
         #expect(report.paths.map(\.peer) == ["fs1", "fs3"])
         #expect(report.paths.map(\.condition) == ["no faults", "never heard"])
         #expect(report.paths[0].lossPerMille == 0)
+    }
+
+    @Test(
+        "a wall clock that differs is told as a trouble, by what new heartbeats say"
+    )
+    func clocks() {
+        let (one, other) = (paths(1, wallClock: 1_800_000_060_000), paths(2))
+        other.clockWatch = ClockWatch(window: .zero, leastSamples: 1)
+        one.tend(at: .zero)
+        other.tend(at: .zero)
+        for sequence in 1...UInt64(3) { one.send(heartbeat(1, sequence), at: .zero) }
+        #expect(receive(other).count == 3)
+        let told = PathTrouble(.clock, detail: "60 s ahead of fs2", peers: ["fs1"])
+        #expect(other.troubles(at: BootClock.now()).filter { $0.kind == .clock } == [told])
     }
 
     @Test("links are called where the sender says, else where the file says, else where it was heard")

@@ -170,20 +170,25 @@ final class RawCaller: Sendable {
         typealias InboundIn = ByteBuffer
         typealias OutboundOut = ByteBuffer
         private let words: [UInt8]
-        private let ended: Mailbox<Bool>
+        private let ended: Mailbox<Int>
+        private var count = 0
 
-        init(_ words: [UInt8], _ ended: Mailbox<Bool>) { (self.words, self.ended) = (words, ended) }
+        init(_ words: [UInt8], _ ended: Mailbox<Int>) { (self.words, self.ended) = (words, ended) }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: words)), promise: nil)
         }
 
-        func channelInactive(context: ChannelHandlerContext) { ended.put(true) }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            count += unwrapInboundIn(data).readableBytes
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { ended.put(count) }
         func errorCaught(context: ChannelHandlerContext, error: any Error) {}
     }
 
-    /// Gets a value when the other end closes.
-    let ended = Mailbox<Bool>()
+    /// Gets how many bytes came when the other end closes.
+    let ended = Mailbox<Int>()
     private let channel: any Channel
 
     /// - Parameter chain: the certificates to show, the key of the first in the same PEM; empty shows none.

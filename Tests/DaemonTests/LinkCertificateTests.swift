@@ -100,10 +100,14 @@ struct LinkCertificateTests {
     }
 
     @Test(
-        "raw callers are refused: no certificate, one for servers only, a chain of 150 kB",
+        "raw callers are refused: no certificate, one for another use, weak or an authority's, a chain of 150 kB",
         arguments: [
             (shows: nil, told: "it shows no certificate"),
             ("fs2-for-servers-only", "or for another use"),
+            ("fs2-for-clients-only", "is not for servers and clients alike (extendedKeyUsage)"),
+            ("fs2-that-signs-others", "is one of an authority (basicConstraints CA:TRUE)"),
+            ("fs2-with-rsa-1024", "has an RSA key of 1024 bits, and 2048 are the least"),
+            ("fs2-signed-over-sha1", "is signed over MD5 or SHA-1"),
             ("chain", "TLS with it fails"),
         ] as [(shows: String?, told: String)])
     func raw(shows: String?, told: String) throws {
@@ -167,6 +171,29 @@ struct LinkCertificateTests {
         #expect(try call(["-sess_in", ticket]).contains("New, TLSv1.3"))
     }
 
+    @Test("who has not proved the key hears nothing of why, also with a certificate that was revoked")
+    func nothingForStrangers() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"), patience: .milliseconds(300))
+        one.trust.revoke([Revocation(name: "fs2", at: nil)])
+        let thief = try RawCaller(
+            to: try #require(one.place), shows: "fs2",
+            words: PeerFrameCodec.encode(
+                .hello(
+                    PeerHello(
+                        cluster: "pbx",
+                        holder: Holder(member: MemberID(name: "fs2", birth: 5), incarnation: 9)))))
+        // Random bytes and the proof over them, as for anybody.
+        #expect(thief.ended.next() == 2 * LinkProof.length)
+    }
+
+    @Test("an RSA key of 2048 bits is good enough")
+    func goodRSA() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+        let other = try CertifiedEnd("fs2", try CertificateFolder("fs2-with-rsa-2048"))
+        #expect(try one.reaches(other, "there"))
+        #expect(try other.reaches(one, "back"))
+    }
+
     @Test("two machines with one and the same certificate are told of it")
     func copied() throws {
         let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
@@ -186,7 +213,9 @@ struct LinkCertificateTests {
         #expect(try lost.reaches(one, "before"))
         // 2021-01-01; one certificate is from 2020, the other from 2022.
         one.trust.revoke([Revocation(name: "fs3", at: WallTime(seconds: 1_609_459_200))])
-        _ = one.links.listening()
+        // What it says before it knows that the link has ended would be lost.
+        for _ in 0..<10_000 where lost.condition(one) == "stands" { _ = lost.links.listening() }
+        #expect(lost.condition(one) != "stands")
         lost.links.send(.refused("after"), to: one.me.member)
         var line: String?
         for _ in 0..<200 where line == nil {
@@ -198,6 +227,8 @@ struct LinkCertificateTests {
                 "fs3 was forgotten on 2021-01-01T00:00:00Z, and its certificate is from 2020-01-01T00:00:00Z")
                 == true)
         #expect(one.mailbox.isEmpty)
+        // It is told why, as it proved that it belongs here.
+        #expect(lost.condition(one, has: "refused there: fs3 was forgotten on 2021-01-01T00:00:00Z"))
         // One that goes out is not made either.
         try one.hears(lost)
         one.links.send(.refused("secret"), to: lost.me.member)

@@ -4,6 +4,7 @@ import Consensus
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Testing
 import Wire
 
@@ -28,6 +29,10 @@ struct LinkMigrationTests {
             #expect(try one.reaches(other, "there"))
             #expect(try other.reaches(one, "back"))
             #expect(one.condition(other) == condition)
+            let isPlain = condition != "stands"
+            #expect(
+                one.links.watch.plainLinks()
+                    == (isPlain ? [PathTrouble(.plainLink, peers: [other.me.name])] : []))
         }
     }
 
@@ -50,6 +55,10 @@ struct LinkMigrationTests {
             #expect(warnings.count == 1)
             #expect(warnings.first?.contains(told) == true)
             #expect(warnings.first?.hasSuffix("; links go on with what was read before") == true)
+            #expect(
+                one.trust.troubles() == [
+                    PathTrouble(.certificate, detail: "the files were changed and are not used", peers: [])
+                ])
         }
         unlink(folder.files.certificateFile)
         one.trust.reread()
@@ -84,7 +93,10 @@ struct LinkMigrationTests {
         let end = Int64(4_702_233_600)  // 2119-01-03
         let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
         func warnings(_ now: Int64) throws -> [String] {
-            try LinkTrust(key, files: folder.files, node: "fs1", log: .silent, clock: { now }).warnings()
+            let trust = try LinkTrust(key, files: folder.files, node: "fs1", log: .silent, clock: { now })
+            #expect(trust.troubles().isEmpty == trust.warnings().isEmpty, "the others hear of it")
+            #expect(trust.troubles().allSatisfy { $0.detail.count <= PathTrouble.longestDetail })
+            return trust.warnings()
         }
         #expect(try warnings(end - 40 * 86_400) == [])
         let soon = try warnings(end - 20 * 86_400)
@@ -99,7 +111,15 @@ struct LinkMigrationTests {
         arguments: [
             ("fs2-with-the-key-of-another", ["authority"], "do not belong together"),
             ("fs2-of-another-authority", ["authority"], "must be signed by an authority in the second file"),
-            ("fs2-for-servers-only", ["authority"], "for server and client alike"),
+            ("fs2-for-servers-only", ["authority"], "is not for servers and clients alike"),
+            ("fs2-for-clients-only", ["authority"], "is not for servers and clients alike"),
+            ("fs2-that-signs-others", ["authority"], "is one of an authority (basicConstraints CA:TRUE)"),
+            ("fs2-signed-over-sha1", ["authority"], "is signed over MD5 or SHA-1"),
+            ("fs2-with-rsa-1024", ["authority"], "has an RSA key of 1024 bits, and 2048 are the least"),
+            (
+                "fs2-of-a-weak-authority", ["authority", "weak-authority"],
+                "has an RSA key of 1024 bits, and 2048 are the least"
+            ),
             ("fs2-of-another-cluster", ["authority"], "is for fsdns://pby/fs2; this node's has the URI"),
             ("fs3", ["authority"], "is for fsdns://pbx/fs3; this node's has the URI"),
             ("authority", ["authority"], "no private key"),
@@ -110,6 +130,39 @@ struct LinkMigrationTests {
         let failure = #expect(throws: ServiceFailure.self) { try CertifiedEnd("fs2", folder) }
         #expect(failure?.description.contains(told) == true, "\(failure?.description ?? "")")
         #expect(failure?.description.contains(folder.directory.path) == true)
+    }
+
+    @Test(
+        "a private key where none belongs is told, and links are made all the same",
+        arguments: [
+            ("fs2", "authority-with-its-key", "/peer-ca.pem has a private key in it: whoever reads it"),
+            ("fs2-with-two-keys", "authority", "/peer.pem has more than one private key in it"),
+        ])
+    func strayKeys(own: String, authority: String, told: String) throws {
+        let one = try CertifiedEnd("fs2", try CertificateFolder(own, authorities: [authority]))
+        #expect(one.trust.warnings().count == 1)
+        #expect(one.trust.warnings().first?.contains(told) == true)
+        #expect(one.trust.troubles().map(\.detail) == ["the files have a private key too many"])
+        let other = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+        #expect(try one.reaches(other, "all the same"))
+    }
+
+    @Test("what is no certificate is none, however it was cut or changed")
+    func garbledCertificates() throws {
+        for name in ["fs2", "fs2-with-rsa-2048", "authority"] {
+            let first = try #require(
+                NIOSSLCertificate.fromPEMBytes(try CertificateFolder.fixture(name)).first)
+            let bytes = try first.toDERBytes()
+            #expect(CertificateFacts(bytes) != nil)
+            for length in bytes.indices { #expect(CertificateFacts(Array(bytes[..<length])) == nil) }
+            for place in bytes.indices {
+                for value in [UInt8(0), 0x7F, 0x80, 0x83, 0xFF] {
+                    var changed = bytes
+                    changed[place] = value
+                    _ = CertificateFacts(changed)
+                }
+            }
+        }
     }
 
     @Test("so are files that others may read or write, and what is no PEM") func modes() throws {
@@ -135,54 +188,13 @@ struct LinkMigrationTests {
         #expect(failure().contains("is larger than 65536 bytes"))
     }
 
-    /// A node's replica links by themselves.
-    private final class ReplicaEnd: Sendable {
-        let met = Mailbox<Holder>()
-        let me: Holder
-        let trust: LinkTrust
-        let ear: LogEar
-        private let loop = MultiThreadedEventLoopGroup.singleton.next()
-        private let links: NIOLoopBound<ReplicaLinks>
-
-        init(_ name: String, _ folder: CertificateFolder) throws {
-            me = Holder(member: MemberID(name: name, birth: 5), incarnation: 1 << 32)
-            ear = try LogEar()
-            let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
-            trust = try LinkTrust(
-                key, files: folder.files, node: name, log: ear.log, clock: { CertifiedEnd.now })
-            let (loop, me, log, trust, met) = (loop, me, ear.log, trust, met)
-            let local = Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0)
-            links = try loop.submit {
-                let links = try ReplicaLinks(loop: loop, key: key, me: me, log: log, trust: trust)
-                links.owner = ReplicaLinks.Owner(
-                    connected: { met.put($0) }, disconnected: { _ in }, received: { _, _ in })
-                links.listen(at: [local])
-                return NIOLoopBound(links, eventLoop: loop)
-            }.wait()
-            trust.observe { [loop, links] stale in loop.execute { links.value.prove(stale) } }
-        }
-
-        var place: Endpoint? {
-            try? loop.submit { [links] in links.value.listening.first.flatMap(Endpoint.init) }.wait()
-        }
-
-        func hears(_ other: ReplicaEnd) throws {
-            let place = try #require(other.place)
-            let way = PeerWay(remote: place, local: Endpoint(ip: place.ip, port: 0))
-            let sighting = PeerSighting(holder: other.me, ways: [way], isTold: true)
-            try loop.submit { [links] in links.value.heard(sighting) }.wait()
-        }
-
-        func stop() { try? loop.submit { [links] in links.value.stop() }.wait() }
-    }
-
     @Test(
         "replica links ask for the same: they stand between believed nodes, end when one is forgotten, and take no other"
     )
     func replicas() throws {
-        let one = try ReplicaEnd("fs1", try CertificateFolder("fs1"))
-        let other = try ReplicaEnd("fs2", try CertificateFolder("fs2"))
-        let evil = try ReplicaEnd(
+        let one = try CertifiedReplicaEnd("fs1", try CertificateFolder("fs1"))
+        let other = try CertifiedReplicaEnd("fs2", try CertificateFolder("fs2"))
+        let evil = try CertifiedReplicaEnd(
             "fs1", try CertificateFolder("fs1-of-another-authority", authorities: ["both-authorities"]))
         defer { for end in [one, other, evil] { end.stop() } }
         while other.place == nil {}
@@ -200,5 +212,6 @@ struct LinkMigrationTests {
         }
         #expect(line != nil)
         #expect(other.met.isEmpty)
+        #expect(one.ear.hears("refused there: fs1 was forgotten") != nil, "it is told why")
     }
 }

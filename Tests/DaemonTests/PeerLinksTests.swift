@@ -105,6 +105,20 @@ struct PeerLinksTests {
         #expect(other.mailbox.next()?.message == .refused("second"))
     }
 
+    @Test("who says that it is this very node gets nothing in")
+    func ownName() throws {
+        let one = try End("fs1")
+        let impostor = try End("fs1")
+        let friend = try End("fs2")
+        let place = try one.listen()
+        impostor.links.heard(one.me, at: place)
+        impostor.links.send(.refused("evil"), to: one.me.member)
+        #expect(one.mailbox.next(within: 0.3) == nil)
+        friend.links.heard(one.me, at: place)
+        friend.links.send(.refused("good"), to: one.me.member)
+        #expect(one.mailbox.next()?.from == friend.me.member)
+    }
+
     @Test("a crowd of idle strangers keeps no peer out")
     func crowd() throws {
         let one = try End("fs1")

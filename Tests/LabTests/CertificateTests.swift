@@ -29,7 +29,7 @@ extension LabSuites {
                 }
             }
 
-            private func copy(_ fixture: String, to name: String, mode: mode_t) throws {
+            func copy(_ fixture: String, to name: String, mode: mode_t) throws {
                 let path = "\(Self.fixtures)/DaemonTests/Certificates/\(fixture).pem"
                 try write(try String(contentsOfFile: path, encoding: .utf8), to: name, mode: mode)
             }
@@ -124,6 +124,29 @@ extension LabSuites {
                 })
             #expect(status.output.contains("fs3 was forgotten on"), "\(status.output)")
             #expect(members(status.output) == 2)
+            // The machine itself hears why from those that refuse it.
+            let own = try #require(
+                try site.ask("fs3", ["status"]) { output in
+                    ["fs1", "fs2"].allSatisfy {
+                        output.output.contains("fs3 has none to \($0) (refused there: fs3 was forgotten on")
+                    }
+                })
+            #expect(own.output.contains("needs a newer certificate to come back"), "\(own.output)")
+        }
+
+        @Test("what is wrong with one machine's certificate is in the status of the others") func told()
+            throws
+        {
+            let site = try Site()
+            _ = try #require(try site.ask("fs1", ["status"], until: { members($0.output) == 3 }))
+            try site.copy("fs2", to: "fs3/peer.pem", mode: 0o600)
+            for name in ["fs1", "fs2", "fs3"] {
+                _ = try #require(
+                    try site.ask(name, ["status"]) {
+                        $0.output.contains("on fs3 the files were changed and are not used")
+                    })
+            }
+            #expect(try site.ask("fs1", ["rings"]).output.contains("stands"))
         }
     }
 }

@@ -67,4 +67,50 @@ enum Programs {
             answer += buffer[..<count]
         }
     }
+
+    /// Reads framed messages one by one.
+    struct Stream {
+        private let descriptor: Int32
+        private var bytes: ArraySlice<UInt8> = []
+
+        init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+        /// The next message; throws when the other end closes or says nothing for ten seconds.
+        mutating func message() throws -> [UInt8] {
+            let length = try take(2).reduce(0) { $0 << 8 | Int($1) }
+            return Array(try take(length))
+        }
+
+        private mutating func take(_ count: Int) throws -> ArraySlice<UInt8> {
+            while bytes.count < count {
+                var buffer = [UInt8](repeating: 0, count: 1 << 16)
+                let read = recv(descriptor, &buffer, buffer.count, 0)
+                guard read > 0 else { throw Failure(reason: "closed: errno \(errno)") }
+                bytes += buffer[..<read]
+            }
+            defer { bytes = bytes.dropFirst(count) }
+            return bytes.prefix(count)
+        }
+    }
+
+    /// Sends the same bytes again and again, and reads what comes, until it is stopped.
+    final class Flood: Sendable {
+        private let descriptor: Int32
+        private let bytes: [UInt8]
+
+        init(_ descriptor: Int32, _ bytes: [UInt8]) { (self.descriptor, self.bytes) = (descriptor, bytes) }
+
+        func start() {
+            Thread { [descriptor, bytes] in
+                while send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) > 0 {}
+            }.start()
+            Thread { [descriptor] in
+                var buffer = [UInt8](repeating: 0, count: 1 << 16)
+                while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
+                close(descriptor)
+            }.start()
+        }
+
+        func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
 }

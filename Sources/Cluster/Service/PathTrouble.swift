@@ -2,6 +2,8 @@ import Consensus
 
 /// Ways between nodes that carry nothing while others do, in the words of the node that notices it.
 ///
+/// What else links and people need of a node rides with them: its certificate and its wall clock.
+///
 /// It rides in every heartbeat, so that whichever node is asked can tell of all of them. Who is heard on no way at all is
 /// not told of here: that is what fences are for.
 package struct PathTrouble: Hashable, Sendable, Comparable {
@@ -19,6 +21,12 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
         case ring = 5
         /// Every tenth heartbeat or more does not arrive.
         case loss = 6
+        /// A link stands by the cluster key alone although the teller shows a certificate.
+        case plainLink = 7
+        /// The teller's own certificate for links ends soon, has ended, or its files need a look.
+        case certificate = 8
+        /// Somebody's wall clock differs from the others'.
+        case clock = 9
 
         /// As programs read it.
         var word: String {
@@ -29,15 +37,24 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
             case .unicast: "unicast"
             case .ring: "ring"
             case .loss: "loss"
+            case .plainLink: "plain-link"
+            case .certificate: "certificate"
+            case .clock: "clock"
             }
         }
 
-        var isOfLink: Bool { self == .link || self == .replicaLink }
+        /// Whether the node itself has a longer sentence for it, that of the link or of the file.
+        package var isToldAlone: Bool {
+            switch self {
+            case .link, .replicaLink, .certificate: true
+            case .multicast, .unicast, .ring, .loss, .plainLink, .clock: false
+            }
+        }
     }
     package var kind: Kind
     /// Its name in the cluster file; empty for links.
     package var ring: String
-    /// The group, the port, or how the last attempt ended.
+    /// The group, the port, how the last attempt ended, what the certificate lacks, or by how much the clock differs.
     package var detail: String
     /// Whom it is about, sorted.
     package var peers: [String]
@@ -103,13 +120,12 @@ extension PathTrouble {
         case .link:
             return
                 "no link, although heartbeats arrive: \(missing(told)); no decision goes this way: "
-                + (isDistrusted(told) ? certificates : "let TCP pass between the nodes' ring addresses")
+                + (remedy(told) ?? "let TCP pass between the nodes' ring addresses")
         case .replicaLink:
             return
                 "no replica link, although heartbeats arrive: \(missing(told)); calls, registrations and limits "
                 + "are not copied this way: "
-                + (isDistrusted(told)
-                    ? certificates : "let TCP pass on the port above that of the heartbeats")
+                + (remedy(told) ?? "let TCP pass on the port above that of the heartbeats")
         case .multicast:
             return
                 "multicast stops on ring \(ring)\(detail), unicast passes: \(deafness(told)); heartbeats go by "
@@ -126,18 +142,38 @@ extension PathTrouble {
             return
                 "ring \(ring) loses every tenth heartbeat or more: \(gaps(told)); look for a bad cable, a duplex "
                 + "mismatch or a link that is full"
+        case .plainLink:
+            return
+                "links stand by the cluster key alone, which certificates are to end: \(plain(told)); give the "
+                + "cluster file with <links> to all, then set required=\"yes\""
+        case .certificate:
+            return
+                "certificates for links: \(some(told.map { "on \($0.node) \($0.trouble.detail)" })); "
+                + "fsdns doctor there says what to do"
+        case .clock:
+            return
+                "clocks differ: \(clocks(told)); certificates, schedules and revocations go by them: let chrony or "
+                + "another NTP client set it there"
         }
     }
 
     private static let certificates = "look at the keys and certificates of both: fsdns doctor"
+    private static let newer =
+        "whoever was forgotten or revoked (fsdns forget) needs a newer certificate to come back"
 
-    /// Whether TCP passes, and one end does not believe the other.
-    private static func isDistrusted(_ told: [Told]) -> Bool {
-        told.contains { $0.trouble.detail.contains(distrust) }
+    /// What to do where TCP passes, and one end does not believe the other; nil elsewhere.
+    private static func remedy(_ told: [Told]) -> String? {
+        let details = told.map(\.trouble.detail)
+        if details.contains(where: { $0.hasPrefix(refusal) && $0.contains(forgotten) }) { return newer }
+        return details.contains { $0.contains(distrust) || $0.hasPrefix(refusal) } ? certificates : nil
     }
 
     /// How the reason of a link begins whose other end is not believed.
     package static let distrust = "whoever answers there is not believed"
+    /// How the reason of a link begins whose other end does not believe this one, and says why.
+    package static let refusal = "refused there"
+    /// What is said of a certificate that `fsdns forget` made worthless.
+    package static let forgotten = "was forgotten"
 
     /// Observers named one by one; beyond that they are counted.
     private static let namedObservers = 4
@@ -164,6 +200,23 @@ extension PathTrouble {
     /// `fs1 misses some of fs2 and fs3`
     private static func gaps(_ told: [Told]) -> String {
         some(views(told).map { "\($0.node) misses some of \(list($0.peers))" })
+    }
+
+    /// `fs1 to fs3, fs2 to fs3`
+    private static func plain(_ told: [Told]) -> String {
+        some(views(told).map { "\($0.node) to \(list($0.peers))" })
+    }
+
+    /// `that of fs3 is 4 s ahead of the others`, each clock once, whoever tells of it.
+    private static func clocks(_ told: [Told]) -> String {
+        var all: [(peer: String, detail: String)] = []
+        for one in told {
+            for peer in one.trouble.peers where !all.contains(where: { $0.peer == peer }) {
+                all.append((peer, one.trouble.detail))
+            }
+        }
+        return some(
+            all.sorted { $0.peer < $1.peer }.map { "that of \($0.peer) is \($0.detail)" })
     }
 
     /// What each observer says of its peers.

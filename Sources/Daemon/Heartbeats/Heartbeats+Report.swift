@@ -35,6 +35,7 @@ extension Heartbeats {
                 closed: port.local == nil ? port.trouble : nil)
         }
         return watch.troubles(on: rings, at: now) + lossWatch.troubles
+            + clockWatch.troubles(of: me, heardWithin: timing.deadAfter, at: now)
     }
 
     /// - Parameters:

@@ -69,6 +69,9 @@ final class Heartbeats {
     private var sieve: HeartbeatSieve
     var watch: RingWatch
     var lossWatch = LossWatch()
+    var clockWatch = ClockWatch()
+    /// In milliseconds since 1970.
+    private let wallClock: () -> Int64
     /// As whom this node speaks.
     private(set) var speaker: Holder?
     private(set) var paths: [Path] = []
@@ -78,10 +81,13 @@ final class Heartbeats {
     private let batch = DatagramBatch(longest: FrameLimits.longestHeartbeat)
     private let log: EventLog
 
+    /// - Parameter wallClock: milliseconds since 1970.
     init(
         plans: [HeartbeatPort.Plan], me: String, timing: Timing, key: ClusterKey,
-        bindings: [NodeBinding] = [], log: EventLog
+        bindings: [NodeBinding] = [], log: EventLog,
+        wallClock: @escaping () -> Int64 = WallClock.milliseconds
     ) {
+        self.wallClock = wallClock
         let filter = DatagramFilter(
             prefix: key.heartbeatPrefix, lengths: HeartbeatOpener.shortest...FrameLimits.longestHeartbeat)
         ports = plans.map { HeartbeatPort(plan: $0, filter: filter) }
@@ -132,6 +138,7 @@ final class Heartbeats {
     func send(_ heartbeat: Heartbeat, at now: Instant) {
         var heartbeat = heartbeat
         heartbeat.endpoints = ports.compactMap(\.local)
+        heartbeat.wallClock = wallClock()
         speaker = heartbeat.sender
         let datagram = sealer.seal(heartbeat)
         for port in ports {
@@ -195,12 +202,18 @@ final class Heartbeats {
                     note(opened.heartbeat.sender, opened.counter, port.plan.name, from, at: now)
                 }
                 observe(opened.heartbeat, from, port, way, at: now)
+                if opened.isNew { compareClocks(opened.heartbeat, at: now) }
                 hear(Heard(heartbeat: opened.heartbeat, from: from, local: local, isNew: opened.isNew))
             } catch {
                 count(error.reason, 1)
                 tell(error, of: place, source, at: now)
             }
         }
+    }
+
+    private func compareClocks(_ heartbeat: Heartbeat, at now: Instant) {
+        guard let said = heartbeat.wallClock, heartbeat.sender.name != me else { return }
+        clockWatch.hear(heartbeat.sender.name, says: said, here: wallClock(), at: now)
     }
 
     /// Builds no text while the log would not say it: a stranger's datagrams must cost nothing.

@@ -175,7 +175,7 @@ struct RingWatch {
                     switch kind {
                     case .multicast: ring.group.map { "\($0)" } ?? ""
                     case .ring: ring.closed ?? ""
-                    case .unicast, .link, .replicaLink, .loss: ""
+                    case .unicast, .link, .replicaLink, .loss, .plainLink, .certificate, .clock: ""
                     }
                 return PathTrouble(kind, ring: ring.name, detail: detail, peers: peers.sorted())
             }

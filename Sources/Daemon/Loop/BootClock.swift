@@ -19,6 +19,13 @@ enum WallClock {
         return UInt64(max(time.tv_sec, 0))
     }
 
+    /// Since 1970 UTC.
+    static func milliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
     /// RFC 3339, UTC, with milliseconds.
     static func text() -> String {
         var time = timespec()

@@ -197,6 +197,7 @@ final class NodeLoop {
         let troubles =
             doers.links.watch.troubles(.link)
             + (doers.sharing?.linkWatch.troubles(.replicaLink) ?? []) + heartbeats.troubles(at: now)
+            + doers.links.watch.plainLinks() + doers.links.trust.troubles()
         guard troubles != pathTroubles else { return }
         pathTroubles = troubles
         feed(.pathsSeen(troubles))
@@ -213,7 +214,7 @@ final class NodeLoop {
         let now = BootClock.now()
         let faults =
             doers.links.watch.warnings() + (doers.sharing?.linkWatch.warnings() ?? [])
-            + doers.links.trust.warnings() + ownSentences(of: pathTroubles.filter { !$0.ring.isEmpty })
+            + doers.links.trust.warnings() + ownSentences(of: pathTroubles.filter { !$0.kind.isToldAlone })
             + heartbeats.warnings(at: now)
         var report = heartbeats.report(
             counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],

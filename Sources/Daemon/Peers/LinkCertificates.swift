@@ -18,6 +18,8 @@ package struct LinkCertificates: Sendable {
     /// When the last of the authorities ends.
     let authorityEnd: Int64
     let files: LinkCertificateFiles
+    /// What stands in the files and belongs on no machine of the cluster, a sentence each.
+    private let strayKeys: [String]
 
     /// - Parameter node: whose certificate it should be; nil when that is not known here.
     /// - Throws: `ServiceFailure` with the file and what is wrong in it. Certificates that have ended or not begun are read.
@@ -51,7 +53,9 @@ package struct LinkCertificates: Sendable {
         }
         authorityEnd = authorities.map { Int64($0.notValidAfter) }.max() ?? 0
         self.files = files
+        strayKeys = Self.strayKeys(bytes.own, bytes.authorities, files)
         try checkName(node, cluster.cluster)
+        try checkStrength()
         // Nothing to rehearse with at a time that is not its own: then only that is said.
         guard own.untimeliness(at: now) == nil else { return }
         if let fault = LinkRehearsal.fault(try PeerTLS.credentials(self, cluster)) {
@@ -93,23 +97,36 @@ package struct LinkCertificates: Sendable {
     }
 
     /// What an operator should do about them soon, or should have done.
-    package func warnings(at now: Int64) -> [String] {
-        var warnings: [String] = []
+    package func warnings(at now: Int64) -> [String] { findings(at: now).map(\.sentence) }
+
+    /// The same, each also in short, for the other nodes' `status`.
+    func findings(at now: Int64) -> [(short: String, sentence: String)] {
+        var findings: [(short: String, sentence: String)] = []
         if let text = own.untimeliness(at: now) {
-            warnings.append(
-                "the certificate in \(files.certificateFile) \(text): other nodes make no links with this one"
-            )
+            findings.append(
+                (
+                    "the certificate "
+                        + (now > own.end ? text : "begins only on \(PeerCertificate.text(own.start))"),
+                    "the certificate in \(files.certificateFile) \(text): other nodes make no links with this one"
+                ))
         } else if own.end - now < Self.notice {
-            warnings.append(
-                "the certificate in \(files.certificateFile) ends on \(PeerCertificate.text(own.end)): put a newer "
-                    + "one there")
+            let text = PeerCertificate.text(own.end)
+            findings.append(
+                (
+                    "the certificate ends on \(text)",
+                    "the certificate in \(files.certificateFile) ends on \(text): put a newer one there"
+                ))
         }
         if authorityEnd - now < Self.notice {
-            warnings.append(
-                "the last authority in \(files.authorityFile) ends on \(PeerCertificate.text(authorityEnd)): add a "
-                    + "newer one on all machines, then make the machines' certificates anew")
+            let text = PeerCertificate.text(authorityEnd)
+            findings.append(
+                (
+                    "the last authority ends on \(text)",
+                    "the last authority in \(files.authorityFile) ends on \(text): add a newer one on all machines, "
+                        + "then make the machines' certificates anew"
+                ))
         }
-        return warnings
+        return findings + strayKeys.map { ("the files have a private key too many", $0) }
     }
 
     /// For people: whose it is and until when.

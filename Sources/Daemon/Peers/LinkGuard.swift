@@ -64,6 +64,9 @@ final class LinkGuard: ChannelInboundHandler {
                 LinkFault(.otherName, "it has the very certificate of this node; every machine needs its own")
             )
         }
+        if let text = theirs.unfitness {
+            return fail(context, LinkFault(.certificate, "its certificate, for \(theirs.namesText), \(text)"))
+        }
         switch end {
         case .caller:
             let nonce = LinkProof.nonce()

@@ -127,7 +127,7 @@ final class LinkTrust: Sendable {
         let isAhead = revocation.at.map { $0.seconds > clock() + Self.clockAllowance } ?? true
         return LinkFault(
             .forgotten,
-            "\(node) was forgotten\(when), and its certificate is from \(PeerCertificate.text(certificate.start)): "
+            "\(node) \(PathTrouble.forgotten)\(when), and its certificate is from \(PeerCertificate.text(certificate.start)): "
                 + (isAhead
                     ? "by the clock here that moment is still to come, so the leader's was wrong: set the clocks, "
                         + "then `fsdns forget \(node) --revoke`, then give it a newer one"
@@ -216,6 +216,16 @@ final class LinkTrust: Sendable {
         guard let certificates else { return [] }
         let changed = problem.map { ["\($0); links go on with what was read before"] } ?? []
         return changed + certificates.warnings(at: clock())
+    }
+
+    /// The same in short, as others hear of it.
+    func troubles() -> [PathTrouble] {
+        let (problem, certificates) = state.withLock { ($0.problem, $0.certificates) }
+        guard let certificates else { return [] }
+        let text =
+            problem == nil
+            ? certificates.findings(at: clock()).first?.short : "the files were changed and are not used"
+        return text.map { [PathTrouble(.certificate, detail: $0, peers: [])] } ?? []
     }
 
     private func complain() {

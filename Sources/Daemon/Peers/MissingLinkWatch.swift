@@ -94,6 +94,16 @@ final class MissingLinkWatch: Sendable {
         }
     }
 
+    /// Links that stand by the cluster key alone although this node has a certificate, as others hear of them.
+    func plainLinks(at now: NIODeadline = .now()) -> [PathTrouble] {
+        let peers = entries.withLock { entries in
+            entries.filter {
+                $0.isPlain && $0.missingSince == nil && now - $0.heardAt < Self.silence
+            }.map(\.name)
+        }
+        return peers.isEmpty ? [] : [PathTrouble(.plainLink, peers: peers.sorted())]
+    }
+
     /// Every link to a peer that was heard in the last minute: `stands`, with what it lacks, or since when it does not and why.
     func conditions(at now: NIODeadline = .now()) -> [(peer: String, text: String)] {
         entries.withLock { entries in

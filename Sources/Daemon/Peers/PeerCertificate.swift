@@ -14,6 +14,8 @@ struct PeerCertificate: Hashable, Sendable {
     var end: Int64
     /// SHA-256 of its DER.
     var fingerprint: [UInt8]
+    /// Why it is no node's certificate, as the end of a sentence; nil when it may be.
+    var unfitness: String?
 
     /// - Throws: what the TLS library throws for a certificate it cannot write.
     init(_ certificate: NIOSSLCertificate) throws {
@@ -25,7 +27,10 @@ struct PeerCertificate: Hashable, Sendable {
             }
         start = Int64(certificate.notValidBefore)
         end = Int64(certificate.notValidAfter)
-        fingerprint = LinkProof.fingerprint(try certificate.toDERBytes())
+        let bytes = try certificate.toDERBytes()
+        fingerprint = LinkProof.fingerprint(bytes)
+        let facts = CertificateFacts(bytes)
+        unfitness = facts == nil ? "cannot be read" : facts?.unfitness
     }
 
     /// What the certificate of a node must be for. A URI with a scheme of our own, and not a host name: an authority that also

@@ -51,8 +51,22 @@ enum LinkOptions {
     }
 }
 
-/// Why a link is of no use, for the log.
+/// Why a link is of no use, for the log and for the other end.
 enum LinkRefusal {
+    private static let longest = 300
+
+    /// What the end that was called says last to one that proved the key, so that a machine that was forgotten hears that
+    /// it was. Strangers hear nothing. A caller of an earlier release takes it for a frame out of order and ends the link.
+    static func frame(_ fault: LinkFault) -> ByteBuffer {
+        ByteBuffer(bytes: PeerFrameCodec.encode(.refused(fault.description)))
+    }
+
+    /// What a caller that was refused so is told; nil for any other frame.
+    static func told(_ frame: PeerFrame) -> String? {
+        guard case .message(.refused(let why)) = frame else { return nil }
+        return "\(PathTrouble.refusal): \(VisibleText.of(why, longest: longest))"
+    }
+
     static func text(_ hello: PeerHello, cluster: String) -> String? {
         if hello.cluster != cluster { return "it belongs to cluster \(hello.cluster)" }
         let version = PeerFrameCodec.version
@@ -64,8 +78,9 @@ enum LinkRefusal {
 }
 
 /// The end of a link that this node made: introduces itself, hears who answers, then only sends.
-final class OutgoingLink: ChannelInboundHandler {
+final class OutgoingLink: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let links: PeerLinks
@@ -77,6 +92,8 @@ final class OutgoingLink: ChannelInboundHandler {
     private var proven: LinkProven?
     /// Why this end closes it.
     private var reason: String?
+    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
+    private var isClosing = false
 
     init(links: PeerLinks, member: MemberID, attempt: UInt64) {
         self.links = links
@@ -94,10 +111,22 @@ final class OutgoingLink: ChannelInboundHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isClosing = true
+        context.close(mode: mode, promise: promise)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
-            while let frame = try decoder.next() {
+            while !isClosing, let frame = try decoder.next() {
+                if !isStanding, proven != nil, let told = LinkRefusal.told(frame) {
+                    reason = told
+                    links.log.warning("peer-link", member.name, told)
+                    end(context)
+                    return
+                }
                 guard !isStanding, let proven, case .hello(let hello) = frame else {
                     throw .malformed("order of frames")
                 }
@@ -135,25 +164,31 @@ final class OutgoingLink: ChannelInboundHandler {
             reason = "whoever answers there does not know the cluster key"
             links.log.stranger("peer-link", member.name, "the handshake failed: \(error)")
         }
+        end(context)
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        isClosing = true
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
         reason = "\(PathTrouble.distrust): \(fault)"
         links.log.stranger("peer-link", member.name, fault)
-        context.close(promise: nil)
+        end(context)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         self.reason = "the link is of no use: \(reason)"
         links.log.warning("peer-link", member.name, "is of no use: \(reason)")
-        context.close(promise: nil)
+        end(context)
     }
 }
 
 /// The end of a link that another node made: hears who it is, introduces itself, then only receives.
-final class IncomingLink: ChannelInboundHandler {
+final class IncomingLink: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let links: PeerLinks
@@ -162,6 +197,8 @@ final class IncomingLink: ChannelInboundHandler {
     private var proven: LinkProven?
     private var slot: UInt64?
     private var timeout: Scheduled<Void>?
+    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
+    private var isClosing = false
 
     init(links: PeerLinks) { self.links = links }
 
@@ -169,7 +206,7 @@ final class IncomingLink: ChannelInboundHandler {
         let channel = context.channel
         slot = links.admit(channel)
         guard slot != nil else {
-            context.close(promise: nil)
+            end(context)
             return
         }
         timeout = context.eventLoop.scheduleTask(in: links.patience) { channel.close(promise: nil) }
@@ -181,10 +218,16 @@ final class IncomingLink: ChannelInboundHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isClosing = true
+        context.close(mode: mode, promise: promise)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
-            while let frame = try decoder.next() {
+            while !isClosing, let frame = try decoder.next() {
                 switch (frame, member) {
                 case (.hello(let hello), nil):
                     guard let proven else { throw .malformed("order of frames") }
@@ -193,6 +236,7 @@ final class IncomingLink: ChannelInboundHandler {
                         return
                     }
                     if let fault = links.trust.fault(of: proven, as: hello.holder.name) {
+                        context.writeAndFlush(wrapOutboundOut(LinkRefusal.frame(fault)), promise: nil)
                         refuse(context, fault)
                         return
                     }
@@ -206,8 +250,12 @@ final class IncomingLink: ChannelInboundHandler {
         }
     }
 
-    /// - Returns: false when there is no place for it.
+    /// - Returns: false when it is refused.
     private func greet(_ hello: PeerHello, _ context: ChannelHandlerContext) -> Bool {
+        guard hello.holder.member != links.member else {
+            refuse(context, "it has this node's own name")
+            return false
+        }
         guard let slot, links.accept(hello.holder, slot, context.channel) else {
             refuse(context, "there are too many links already")
             return false
@@ -231,18 +279,23 @@ final class IncomingLink: ChannelInboundHandler {
             let from = context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("peer-link", from, "one that does not know the cluster key was refused")
         }
+        end(context)
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        isClosing = true
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
         links.log.stranger("peer-link", context.channel.remoteAddress?.ipAddress ?? "?", fault)
-        context.close(promise: nil)
+        end(context)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let from = context.channel.remoteAddress?.ipAddress ?? "?"
         links.log.stranger("peer-link", from, "was refused: \(reason)")
-        context.close(promise: nil)
+        end(context)
     }
 }
 

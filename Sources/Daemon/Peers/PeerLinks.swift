@@ -154,6 +154,9 @@ final class PeerLinks: Sendable {
 
     func receive(_ message: PeerMessage, from member: MemberID) { deliver(message, member) }
 
+    /// As whom this node introduces itself.
+    var member: MemberID { state.value.me.member }
+
     var hello: PeerFrame { .hello(PeerHello(cluster: cluster, holder: state.value.me)) }
 }
 

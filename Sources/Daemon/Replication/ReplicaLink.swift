@@ -4,9 +4,10 @@ import NIOCore
 import NIOSSL
 import Wire
 
-/// One end of a replica link: both sides introduce themselves, then frames go both ways.
-final class ReplicaLink: ChannelInboundHandler {
+/// One end of a replica link: the caller introduces itself, then the called one, and frames go both ways.
+final class ReplicaLink: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private static let patience: TimeAmount = .seconds(3)
@@ -21,7 +22,11 @@ final class ReplicaLink: ChannelInboundHandler {
     private var proven: LinkProven?
     /// Why this end closes it.
     private var fault: LinkFault?
+    /// Why the other end does, as it says.
+    private var refusal: String?
     private var timeout: Scheduled<Void>?
+    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
+    private var isClosing = false
 
     /// - Parameter expected: whom this end called.
     init(links: ReplicaLinks, expected: Holder?) {
@@ -33,7 +38,7 @@ final class ReplicaLink: ChannelInboundHandler {
         if expected == nil {
             slot = links.admit(context.channel)
             guard slot != nil else {
-                context.close(promise: nil)
+                end(context)
                 return
             }
         }
@@ -45,18 +50,27 @@ final class ReplicaLink: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let proven = event as? LinkProven {
             self.proven = proven
-            if let expected, let fault = links.trust.fault(of: proven, as: expected.name) {
-                return refuse(context, fault)
+            // The end that was called waits to hear who it is: the other would count a link as standing that is refused.
+            if let expected {
+                if let fault = links.trust.fault(of: proven, as: expected.name) {
+                    return refuse(context, fault)
+                }
+                context.writeAndFlush(wrapOutboundOut(links.hello), promise: nil)
             }
-            context.writeAndFlush(wrapOutboundOut(links.hello), promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
     }
 
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isClosing = true
+        context.close(mode: mode, promise: promise)
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
         var incoming = unwrapInboundIn(data)
         buffer.writeBuffer(&incoming)
-        while let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) {
+        while !isClosing, let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) {
             guard length <= ReplicaLinks.frameLimit else {
                 refuse(context, "it sent a frame of \(length) bytes")
                 return
@@ -77,7 +91,14 @@ final class ReplicaLink: ChannelInboundHandler {
     /// - Returns: false when the link is of no use and was closed.
     private func greet(_ bytes: [UInt8], _ context: ChannelHandlerContext) -> Bool {
         do throws(FrameFailure) {
-            guard let proven, case .hello(let hello) = try PeerFrameCodec.decodeFrame(bytes) else {
+            let frame = try PeerFrameCodec.decodeFrame(bytes)
+            if let expected, proven != nil, let told = LinkRefusal.told(frame) {
+                refusal = told
+                links.log.warning("replica-link", expected.name, told)
+                end(context)
+                return false
+            }
+            guard let proven, case .hello(let hello) = frame else {
                 throw .malformed("order of frames")
             }
             if let reason = LinkRefusal.text(hello, cluster: links.cluster) {
@@ -85,6 +106,9 @@ final class ReplicaLink: ChannelInboundHandler {
                 return false
             }
             if let fault = links.trust.fault(of: proven, as: hello.holder.name) {
+                if expected == nil {
+                    context.writeAndFlush(wrapOutboundOut(LinkRefusal.frame(fault)), promise: nil)
+                }
                 refuse(context, fault)
                 return false
             }
@@ -101,6 +125,7 @@ final class ReplicaLink: ChannelInboundHandler {
                 return false
             }
             timeout?.cancel()
+            if expected == nil { context.writeAndFlush(wrapOutboundOut(links.hello), promise: nil) }
             peer = hello.holder
             links.stand(hello.holder, context.channel, proven)
             return true
@@ -116,7 +141,7 @@ final class ReplicaLink: ChannelInboundHandler {
         links.gone(
             peer ?? expected, context.channel,
             fault.map { "\(PathTrouble.distrust): \($0)" }
-                ?? "the other end does not complete the link")
+                ?? refusal ?? "the other end does not complete the link")
         context.fireChannelInactive()
     }
 
@@ -127,6 +152,11 @@ final class ReplicaLink: ChannelInboundHandler {
             let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("replica-link", name, "the handshake failed: \(error)")
         }
+        end(context)
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        isClosing = true
         context.close(promise: nil)
     }
 
@@ -134,12 +164,12 @@ final class ReplicaLink: ChannelInboundHandler {
         let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
         self.fault = fault
         links.log.stranger("replica-link", name, fault)
-        context.close(promise: nil)
+        end(context)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
         links.log.stranger("replica-link", name, "is of no use: \(reason)")
-        context.close(promise: nil)
+        end(context)
     }
 }

@@ -108,6 +108,11 @@ package enum HeartbeatCodec {
         if let paths = heartbeat.paths {
             writer.write(section: HeartbeatSection.paths) { HeartbeatPaths.write(paths, to: &$0) }
         }
+        if let wallClock = heartbeat.wallClock {
+            writer.write(section: HeartbeatSection.wallClock) {
+                $0.write(fixed: UInt64(bitPattern: wallClock))
+            }
+        }
         writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
     }
 
@@ -121,6 +126,8 @@ package enum HeartbeatCodec {
             case HeartbeatSection.identity: heartbeat.identity = try HeartbeatIdentity.read(&content)
             case HeartbeatSection.zone: heartbeat.zone = try HeartbeatZone.read(&content)
             case HeartbeatSection.paths: heartbeat.paths = try HeartbeatPaths.read(&content)
+            case HeartbeatSection.wallClock:
+                heartbeat.wallClock = Int64(bitPattern: try content.fixed64())
             case HeartbeatSection.origin: try HeartbeatOrigin.read(&content, into: &heartbeat)
             default: break
             }

@@ -19,6 +19,8 @@ enum HeartbeatSection {
     static let paths: UInt8 = 5
     /// Whose turn it is to try the zone (`HeartbeatZone`).
     static let zone: UInt8 = 6
+    /// The sender's wall clock (`Heartbeat.wallClock`).
+    static let wallClock: UInt8 = 7
     /// As many rings as a node may have.
     static let endpointLimit = 8
 }

@@ -1,11 +1,11 @@
 import NIOCore
 
-/// What the service itself reads: answers to SIP OPTIONS, lines typed at a console.
+/// What the service itself reads: answers to SIP OPTIONS, lines typed at a console, certificates of links.
 ///
 /// Its few readers stand in files that need nothing else of it. They are compiled here once more, through links: the whole
 /// service, with a database and TLS, would take longer to build than everything that is fuzzed.
 extension FuzzTarget {
-    static let service: [FuzzTarget] = [optionsAnswer, commandWords]
+    static let service: [FuzzTarget] = [optionsAnswer, commandWords, certificate]
 
     static let optionsAnswer = FuzzTarget(
         "options-answer", "a datagram that answers SIP OPTIONS, or does not", maximumLength: 1500,
@@ -22,6 +22,24 @@ extension FuzzTarget {
         if let code = SIPOptions.code(of: bytes) { expect((200...999).contains(code), "status \(code)") }
         expect(SIPOptions.status(of: bytes).utf8.count <= 80, "a status line without end")
         _ = SIPOptions.isAnswer(bytes, to: "7")
+    }
+
+    static let certificate = FuzzTarget(
+        "certificate", "the certificate that the other end of a link shows, before it has proved the key",
+        maximumLength: 2048,
+        // A body of serial number, four empty sequences and a key on no curve, then an algorithm; the corpus has whole ones.
+        seeds: {
+            let key: [UInt8] = [0x30, 0x0B, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x02, 0x00, 0x04]
+            let body =
+                [0x02, 0x01, 0x07] + Array(repeatElement([UInt8(0x30), 0x00], count: 4).joined()) + key
+            let algorithm: [UInt8] = [0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70]
+            let whole = [0x30, UInt8(body.count)] + body + algorithm
+            return [[0x30, UInt8(whole.count)] + whole]
+        }
+    ) { input in
+        guard let facts = CertificateFacts(input.rest()) else { return }
+        if case .rsa(let bits) = facts.key { expect(bits >= 0, "a key of \(bits) bits") }
+        expect(facts.weakness == nil || facts.unfitness != nil, "weak, and fit all the same")
     }
 
     static let commandWords = FuzzTarget(

@@ -55,6 +55,7 @@ struct FrameSamples {
             heartbeat.logTerm = number()
             heartbeat.machine = MachineID(host: number(), boot: number())
         }
+        if flag() { heartbeat.wallClock = Int64(bitPattern: number()) }
         heartbeat.endpoints = list(0...3) {
             Endpoint(ip: $0.ip(), port: UInt16(truncatingIfNeeded: $0.number32()))
         }

@@ -22,6 +22,7 @@ struct HeartbeatTests {
         // Between two sections a cut cannot be seen: the tag of the sealed frame sees it.
         heartbeat.endpoints = []
         (heartbeat.logTerm, heartbeat.machine) = (0, .unknown)
+        heartbeat.wallClock = nil
         let bytes = HeartbeatCodec.encode(heartbeat)
         for length in 0..<bytes.count {
             #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(Array(bytes[..<length])) }
@@ -51,6 +52,21 @@ struct HeartbeatTests {
         #expect(throws: FrameFailure.malformed("endpoint")) {
             try HeartbeatCodec.decode(HeartbeatCodec.encode(samples.heartbeat()) + [2, 4, 1, 9, 0, 1])
         }
+    }
+
+    @Test("a heartbeat tells its sender's wall clock, whatever it is, and may tell more than that")
+    func wallClock() throws {
+        var samples = FrameSamples(seed: 12)
+        var heartbeat = samples.heartbeat()
+        for time in [0, 1_800_000_000_123, -5, Int64.max, .min] {
+            heartbeat.wallClock = time
+            #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).wallClock == time)
+        }
+        heartbeat.wallClock = nil
+        let bytes = HeartbeatCodec.encode(heartbeat)
+        let later = [UInt8(7), 9] + [UInt8](repeating: 0, count: 7) + [5, 77]
+        #expect(try HeartbeatCodec.decode(bytes + later).wallClock == 5)
+        #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(bytes + [7, 2, 0, 0]) }
     }
 
     @Test("sections that a later version adds at the end are left alone")
