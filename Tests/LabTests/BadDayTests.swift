@@ -180,9 +180,8 @@ extension LabSuites {
             try wait(for: "another leader", atMost: 40, every: 100) {
                 try lab.status().leader.map { $0 != former.name } ?? false
             }
-            print(
-                "lab: without a way to the name server for \(BootTime.now.milliseconds(since: moment)) ms: another leads"
-            )
+            let waited = Int(BootTime.now.milliseconds(since: moment))
+            print("lab: another leads, \(waited) ms after the way to the name server was lost")
             try wait(for: "the drain to end", atMost: 30, every: 200) { try lab.status().maintenance.drain == nil }
             for host in lab.hosts {
                 let warnings = try host.status().warnings ?? []

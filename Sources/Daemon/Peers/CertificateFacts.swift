@@ -1,3 +1,5 @@
+import SwiftASN1
+
 /// What stands in a certificate that the TLS library takes and links do not: weak keys and signatures, another use than links
 /// have, and the right to make other certificates.
 struct CertificateFacts: Hashable, Sendable {
@@ -11,16 +13,18 @@ struct CertificateFacts: Hashable, Sendable {
     private static let leastRSA = 2048
     private static let leastCurve = 256
 
-    /// Object identifiers, as DER has them.
     private enum Name {
-        static let rsa: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01]
-        static let curve: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01]
-        static let curveWithSHA1: [UInt8] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x01]
-        static let constraints: [UInt8] = [0x55, 0x1D, 0x13]
-        static let uses: [UInt8] = [0x55, 0x1D, 0x25]
-        private static let use: [UInt8] = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03]
-        static let forServers = use + [1]
-        static let forClients = use + [2]
+        static let rsa: ASN1ObjectIdentifier = [1, 2, 840, 113_549, 1, 1, 1]
+        static let curve: ASN1ObjectIdentifier = [1, 2, 840, 10045, 2, 1]
+        /// RSA with MD2, MD4, MD5 and SHA-1; ECDSA with SHA-1.
+        static let weakSignatures: [ASN1ObjectIdentifier] = [
+            [1, 2, 840, 113_549, 1, 1, 2], [1, 2, 840, 113_549, 1, 1, 3], [1, 2, 840, 113_549, 1, 1, 4],
+            [1, 2, 840, 113_549, 1, 1, 5], [1, 2, 840, 10045, 4, 1],
+        ]
+        static let constraints: ASN1ObjectIdentifier = [2, 5, 29, 19]
+        static let uses: ASN1ObjectIdentifier = [2, 5, 29, 37]
+        static let forServers: ASN1ObjectIdentifier = [1, 3, 6, 1, 5, 5, 7, 3, 1]
+        static let forClients: ASN1ObjectIdentifier = [1, 3, 6, 1, 5, 5, 7, 3, 2]
     }
 
     private(set) var key = Key.other
@@ -35,72 +39,101 @@ struct CertificateFacts: Hashable, Sendable {
 
     /// - Parameter der: a whole certificate (RFC 5280 §4.1). Nil when it is none.
     init?(_ der: [UInt8]) {
-        var outer = DERReader(der[...])
-        guard var whole = outer.sequence(), var body = whole.sequence(), var algorithm = whole.sequence(),
-            let signature = algorithm.next(DERReader.Tag.identifier)
-        else { return nil }
-        isSignedWeakly = Self.isWeak(Array(signature))
-        // The version, which the first one leaves out.
-        if body.nextTag == 0xA0 { _ = body.next() }
-        guard body.next(DERReader.Tag.integer) != nil else { return nil }
-        // Algorithm, issuer, validity, subject.
-        for _ in 0..<4 { guard body.next(DERReader.Tag.sequence) != nil else { return nil } }
-        guard let keyInfo = body.next(DERReader.Tag.sequence), let key = Self.key(keyInfo) else { return nil }
-        self.key = key
-        publicKey = Array(keyInfo)
-        while let (tag, content) = body.next() {
-            guard tag == 0xA3 else { continue }
-            var list = DERReader(content)
-            guard var extensions = list.sequence() else { return nil }
-            while var one = extensions.sequence() { guard take(&one) else { return nil } }
-        }
+        do { try read(DER.parse(der)) } catch { return nil }
     }
 
-    private static func isWeak(_ algorithm: [UInt8]) -> Bool {
-        if algorithm == Name.curveWithSHA1 { return true }
-        // RSA with MD2, MD4, MD5 and SHA-1 are numbers 2 to 5 of the same arc.
-        guard algorithm.dropLast() == Name.rsa[...], let last = algorithm.last else { return false }
-        return (2...5).contains(last)
-    }
-
-    private static func key(_ info: ArraySlice<UInt8>) -> Key? {
-        var info = DERReader(info)
-        guard var algorithm = info.sequence(), let name = algorithm.next(DERReader.Tag.identifier),
-            var bits = info.next(DERReader.Tag.bitString), bits.popFirst() == 0
-        else { return nil }
-        if name.dropLast() == Name.rsa[...] {
-            var outer = DERReader(bits)
-            guard var numbers = outer.sequence(), let modulus = numbers.next(DERReader.Tag.integer) else {
-                return nil
+    private mutating func read(_ whole: ASN1Node) throws {
+        try DER.sequence(whole, identifier: .sequence) { parts in
+            guard let body = parts.next(), let algorithm = parts.next(), parts.next() != nil else {
+                throw Malformed()
             }
-            let digits = modulus.drop { $0 == 0 }
-            let empty = digits.first?.leadingZeroBitCount ?? 0
-            return .rsa(bits: 8 * digits.count - empty)
+            isSignedWeakly = Name.weakSignatures.contains(try Self.algorithm(algorithm))
+            try read(body: body)
         }
-        guard Array(name) == Name.curve else { return .other }
-        // A point: both numbers after 4, or the first of them after 2 or 3.
-        let length = max(bits.count - 1, 0)
-        return .curve(bits: 8 * (bits.first == 4 ? length / 2 : length))
     }
 
-    /// - Returns: false for what is no extension.
-    private mutating func take(_ one: inout DERReader) -> Bool {
-        guard let name = one.next(DERReader.Tag.identifier).map(Array.init) else { return false }
-        if one.nextTag == DERReader.Tag.boolean { _ = one.next() }
-        guard let content = one.next(DERReader.Tag.octetString) else { return false }
-        var value = DERReader(content)
-        switch name {
-        case Name.constraints:
-            guard var fields = value.sequence() else { return false }
-            isAuthority = fields.next(DERReader.Tag.boolean).map { $0.contains { $0 != 0 } } ?? false
-        case Name.uses:
-            guard var fields = value.sequence() else { return false }
-            var uses: [[UInt8]] = []
-            while let use = fields.next(DERReader.Tag.identifier) { uses.append(Array(use)) }
-            isForBothEnds = uses.contains(Name.forServers) && uses.contains(Name.forClients)
-        default: break
+    private struct Malformed: Error {}
+
+    private mutating func read(body: ASN1Node) throws {
+        try DER.sequence(body, identifier: .sequence) { fields in
+            // The version, which the first one leaves out.
+            _ = try DER.optionalExplicitlyTagged(&fields, tagNumber: 0, tagClass: .contextSpecific) {
+                try Int(derEncoded: $0)
+            }
+            _ = try ArraySlice<UInt8>(derEncoded: &fields)
+            // Algorithm, issuer, validity, subject.
+            for _ in 0..<4 { guard fields.next()?.identifier == .sequence else { throw Malformed() } }
+            guard let keyInfo = fields.next() else { throw Malformed() }
+            key = try Self.key(keyInfo)
+            publicKey = Array(keyInfo.encodedBytes)
+            while let field = fields.next() {
+                guard field.identifier == ASN1Identifier(tagWithNumber: 3, tagClass: .contextSpecific),
+                    case .constructed(let content) = field.content
+                else { continue }
+                for list in content {
+                    try DER.sequence(list, identifier: .sequence) { extensions in
+                        while let one = extensions.next() { try take(one) }
+                    }
+                }
+            }
         }
-        return true
+    }
+
+    /// The name in an AlgorithmIdentifier (RFC 5280 §4.1.1.2).
+    private static func algorithm(_ node: ASN1Node) throws -> ASN1ObjectIdentifier {
+        try DER.sequence(node, identifier: .sequence) { fields in
+            let name = try ASN1ObjectIdentifier(derEncoded: &fields)
+            _ = fields.next()
+            return name
+        }
+    }
+
+    private static func key(_ info: ASN1Node) throws -> Key {
+        try DER.sequence(info, identifier: .sequence) { fields in
+            guard let node = fields.next() else { throw Malformed() }
+            let name = try algorithm(node)
+            let bits = try ASN1BitString(derEncoded: &fields).bytes
+            switch name {
+            case Name.rsa:
+                return try DER.sequence(DER.parse(bits), identifier: .sequence) { numbers in
+                    let digits = try ArraySlice<UInt8>(derEncoded: &numbers).drop { $0 == 0 }
+                    _ = try ArraySlice<UInt8>(derEncoded: &numbers)
+                    return .rsa(bits: 8 * digits.count - (digits.first?.leadingZeroBitCount ?? 0))
+                }
+            case Name.curve:
+                // A point: both numbers after 4, or the first of them after 2 or 3.
+                let length = max(bits.count - 1, 0)
+                return .curve(bits: 8 * (bits.first == 4 ? length / 2 : length))
+            default: return .other
+            }
+        }
+    }
+
+    private mutating func take(_ node: ASN1Node) throws {
+        try DER.sequence(node, identifier: .sequence) { fields in
+            let name = try ASN1ObjectIdentifier(derEncoded: &fields)
+            var field = fields.next()
+            // Whether it is critical.
+            if field?.identifier == .boolean { field = fields.next() }
+            guard let field else { throw Malformed() }
+            let value = try ASN1OctetString(derEncoded: field).bytes
+            switch name {
+            case Name.constraints:
+                isAuthority = try DER.sequence(DER.parse(value), identifier: .sequence) { fields in
+                    let first = fields.next()
+                    while fields.next() != nil {}
+                    guard first?.identifier == .boolean, case .primitive(let bytes)? = first?.content else {
+                        return false
+                    }
+                    return bytes.contains { $0 != 0 }
+                }
+            case Name.uses:
+                let uses: [ASN1ObjectIdentifier] = try DER.sequence(
+                    of: ASN1ObjectIdentifier.self, identifier: .sequence, rootNode: DER.parse(value))
+                isForBothEnds = uses.contains(Name.forServers) && uses.contains(Name.forClients)
+            default: break
+            }
+        }
     }
 
     /// Why nobody should rely on its key; nil when one may.
