@@ -126,7 +126,8 @@ extension Node {
             command = .asked(deed)
         }
         var scratch = state
-        let stamped = StampedCommand(time: clusterTime(at: now), command: command)
+        let stamped = StampedCommand(
+            time: clusterTime(at: now), command: command, wall: wallTime(at: now))
         let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
         if let refusal = scratch.apply(stamped, at: guess).refusal {
             answer(asker, .refused([refusal]))

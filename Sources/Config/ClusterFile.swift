@@ -183,7 +183,7 @@ package struct LinkCertificateFiles: Hashable, Sendable {
     package var certificateFile: String
     /// Absolute; PEM.
     package var authorityFile: String
-    /// Whether links by the key alone are refused.
+    /// Whether links by the key alone are refused, and heartbeats do not count that no certificate vouches for.
     package var isRequired: Bool
 
     package init(certificateFile: String, authorityFile: String, isRequired: Bool) {

@@ -55,9 +55,10 @@ package enum NodeService {
         shared = try share(setting, start, directory, options, inbox, journal, log, trust, on: sharing)
         let audit = AuditFile(path: directory.auditFile, log: log)
         let control = Self.control(setting, options, inbox, journal, audit, shared, log)
+        let signer = trust.hasCertificates ? HeartbeatSigner() : nil
         let links = try PeerLinks(
-            loop: deciding, key: setting.key, me: start.me, log: log, trust: trust,
-            report: { inbox.put(.noticed($0)) },
+            loop: deciding, key: setting.key, me: start.me, log: log, trust: trust, voucher: signer?.voucher,
+            report: { inbox.put(.noticed($0)) }, vouch: { inbox.put(.vouched($0)) },
             deliver: { inbox.offer(.received($0.relayed(by: $1.name), from: $1)) })
         let zone =
             setting.zoneServers.isEmpty
@@ -74,13 +75,13 @@ package enum NodeService {
         doers.calendar.start()
         let reread = FileReread(
             path: options.configPath, name: setting.name, running: setting.file, log: log, journal: journal)
-        watch(trust, links, shared, on: sharing)
+        watch(trust, links, shared, inbox, on: sharing)
         SignalWatch.start(inbox, reread: { for look in [reread.look, trust.look] { look() } })
         shared?.start()
         log.notice(
             "ready", setting.name,
             "node \(start.me) of cluster \(setting.file.settings.cluster) answers at \(options.controlPath)")
-        let reason = try beat(setting, start, inbox, doers, spawner, warnings)
+        let reason = try beat(setting, start, signer, inbox, doers, spawner, warnings)
         links.stop()
         doers.hand.stop()
         shared?.stop()
@@ -109,9 +110,10 @@ package enum NodeService {
 
     /// Certificates are read again when they change, and links made anew where that ends them.
     private static func watch(
-        _ trust: LinkTrust, _ links: PeerLinks, _ shared: Sharing?, on loop: any EventLoop
+        _ trust: LinkTrust, _ links: PeerLinks, _ shared: Sharing?, _ inbox: Inbox, on loop: any EventLoop
     ) {
         trust.observe { [weak links, weak shared] stale in
+            if stale == .all { inbox.put(.authorityChanged) }
             links?.prove(stale)
             shared?.prove(stale)
         }
@@ -243,8 +245,8 @@ package enum NodeService {
 
     /// Runs the heart on this thread, which got its turn while the process still had the right to one.
     private static func beat(
-        _ setting: NodeSetting, _ start: Start, _ inbox: Inbox, _ doers: NodeLoop.Doers,
-        _ spawner: KeeperSpawner?, _ warnings: [String]
+        _ setting: NodeSetting, _ start: Start, _ signer: HeartbeatSigner?, _ inbox: Inbox,
+        _ doers: NodeLoop.Doers, _ spawner: KeeperSpawner?, _ warnings: [String]
     ) throws(ServiceFailure) -> StopReason {
         let ending = Ending()
         let work = {
@@ -255,7 +257,8 @@ package enum NodeService {
                 let heartbeats = Heartbeats(
                     plans: HeartbeatPort.Plan.all(of: setting.file, node: setting.name), me: setting.name,
                     timing: setting.file.settings.timing, key: setting.key,
-                    bindings: setting.file.nodeBindings, log: doers.log)
+                    bindings: setting.file.nodeBindings, signer: signer, trust: doers.links.trust,
+                    log: doers.log)
                 heartbeats.tend(at: BootClock.now())
                 if let taken = heartbeats.takenAddress {
                     throw ServiceFailure(

@@ -58,6 +58,20 @@ import Testing
         #expect(stage.violations == [])
     }
 
+    @Test("an operator revokes what a name had until now, once the leader has read a clock")
+    func asked() throws {
+        var (stage, leader, _) = try formed()
+        let request = OperatorRequest.revoke(node: "fs2", who: "ops")
+        #expect(refusal(stage.ask(leader, request))?.hasPrefix("no clock of the leader's") == true)
+        stage.happen(.calendar(CalendarReading(now: WallTime(seconds: 5000), answers: [])), at: leader)
+        guard case .accepted? = stage.ask(leader, request) else {
+            Issue.record("it is refused")
+            return
+        }
+        stage.run(.seconds(1))
+        #expect(stage.state(leader)?.revoked?.map(\.name) == ["fs2"])
+    }
+
     @Test("the time a name was forgotten is agreed, and older certificates for it count no more")
     func revoked() throws {
         let holder = Holder(member: MemberID(name: "fs2", birth: 7), incarnation: 1)

@@ -105,6 +105,9 @@ final class CertifiedEnd {
     let trust: LinkTrust
     let ear: LogEar
     let mailbox = Mailbox<Letter>()
+    /// The key of its heartbeats, and those that others told.
+    let signer = HeartbeatSigner()
+    let vouched = Mailbox<HeartbeatVouch>()
     let folder: CertificateFolder?
     private(set) var place: Endpoint?
 
@@ -121,10 +124,11 @@ final class CertifiedEnd {
         self.folder = folder
         let key = ClusterKey(cluster: "pbx", secret: Array(secret.utf8))
         trust = try LinkTrust(key, files: folder?.files, node: owner ?? name, log: ear.log, clock: clock)
-        let mailbox = mailbox
+        let (mailbox, vouched) = (mailbox, vouched)
         links = try PeerLinks(
             loop: MultiThreadedEventLoopGroup.singleton.next(), key: key, me: me, log: ear.log, trust: trust,
-            patience: patience, deliver: { mailbox.put(Letter(message: $0, from: $1)) })
+            patience: patience, voucher: signer.voucher, vouch: { vouched.put($0) },
+            deliver: { mailbox.put(Letter(message: $0, from: $1)) })
         trust.observe { [weak links] in links?.prove($0) }
         place = links.listen(
             at: Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0), within: .seconds(20))
@@ -132,6 +136,12 @@ final class CertifiedEnd {
 
     /// Hears that one, and so calls it.
     func hears(_ other: CertifiedEnd) throws { links.heard(other.me, at: try #require(other.place)) }
+
+    /// Somebody says that it is that one, of that birth, and nothing vouches for it.
+    func hinted(_ holder: Holder, at place: Endpoint) throws {
+        let way = PeerWay(remote: place, local: Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 0))
+        links.hinted(PeerSighting(holder: holder, ways: [way], isTold: false))
+    }
 
     /// Whether a message arrives there, the other being heard again and again as it is by its heartbeats.
     func reaches(_ other: CertifiedEnd, _ text: String, within rounds: Int = 200) throws -> Bool {

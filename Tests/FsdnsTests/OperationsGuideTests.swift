@@ -29,6 +29,7 @@ import Testing
             ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
         ),
         ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
+        ("Daemon/Heartbeats/UnprovenWatch.swift", ["warnings"]),
         ("Daemon/Storage/Storage.swift", ["trouble"]), ("Daemon/Storage/StateFile.swift", ["obstacle"]),
         ("Daemon/Peers/LinkCertificates.swift", ["findings"]),
         ("Daemon/Peers/LinkCertificates+Strength.swift", ["checkStrength", "strayKeys"]),

@@ -14,8 +14,11 @@ extension LabSuites {
             private let folder: String
             private let program = Programs().fsdns
             private var pids: [String: pid_t] = [:]
+            private var forger: pid_t?
+            private let isRequired: Bool
 
-            init() throws {
+            init(isRequired: Bool = true) throws {
+                self.isRequired = isRequired
                 folder = "/tmp/fsdns-certificates-\(getpid())"
                 try? FileManager.default.removeItem(atPath: folder)
                 for name in Self.names {
@@ -40,12 +43,15 @@ extension LabSuites {
             }
 
             /// Addresses of this process's own, so that two runs do not meet.
+            private let net = "127.61.\(getpid() % 250 + 1)"
+            /// Where somebody listens who was listed too.
+            private var eavesdropper: String { "\(net).4" }
+
             private var clusterFile: String {
-                let net = "127.61.\(getpid() % 250 + 1)"
                 let nodes = Self.names.enumerated().map { number, name in
                     "<node name=\"\(name)\" address=\"\(net).\(number + 1)\"/>"
                 }
-                let peers = (1...3).map { "<peer address=\"\(net).\($0)\" port=\"25405\"/>" }
+                let peers = (1...4).map { "<peer address=\"\(net).\($0)\" port=\"25405\"/>" }
                 return """
                     <cluster xmlns="urn:fsdns:cluster:1" name="pbx"><key file="cluster.key"/>
                       <heartbeat dead-after="1s" discovery="1s">\(peers.joined())</heartbeat>
@@ -55,7 +61,8 @@ extension LabSuites {
                       </addresses>
                       <seats><seat name="master1" address="alpha" prefer="fs1"/></seats>
                       <freeswitch kind="none"/>
-                      <links certificate-file="peer.pem" authority-file="peer-ca.pem"/>
+                      <links certificate-file="peer.pem" authority-file="peer-ca.pem"
+                        required="\(isRequired ? "yes" : "no")"/>
                     </cluster>
                     """
             }
@@ -72,6 +79,24 @@ extension LabSuites {
                 guard let pid = pids.removeValue(forKey: name) else { return }
                 Glibc.kill(-pid, SIGKILL)
                 _ = Launch.exitStatus(of: pid)
+            }
+
+            /// Somebody with the cluster's key and no certificate speaks in that node's name from now on, to all others.
+            func forge(_ name: String, _ manner: String) throws {
+                endForging()
+                let targets = Self.names.indices.filter { Self.names[$0] != name }.map { "\(net).\($0 + 1)" }
+                forger = try Launch.start(
+                    [
+                        Programs().lab, "forge", manner, "pbx", "a secret of enough length", name,
+                        eavesdropper, "25405", "300",
+                    ] + targets)
+            }
+
+            func endForging() {
+                guard let pid = forger else { return }
+                Glibc.kill(-pid, SIGKILL)
+                _ = Launch.exitStatus(of: pid)
+                forger = nil
             }
 
             func ask(_ name: String, _ words: [String]) throws -> Launch.Output {
@@ -96,6 +121,7 @@ extension LabSuites {
             }
 
             deinit {
+                endForging()
                 for name in Self.names { kill(name) }
                 try? FileManager.default.removeItem(atPath: folder)
             }
@@ -147,6 +173,87 @@ extension LabSuites {
                     })
             }
             #expect(try site.ask("fs1", ["rings"]).output.contains("stands"))
+        }
+
+        private func holder(_ status: String) -> String? {
+            let line = status.split(separator: "\n").first {
+                $0.hasPrefix("master1") && $0.contains(" active ")
+            }
+            return line.flatMap { line in Site.names.first { line.contains(" \($0) ") } }
+        }
+
+        @Test(
+            "one with the cluster's key and no certificate keeps no dead master alive, makes none of the living leave, and is named"
+        )
+        func forged() throws {
+            let site = try Site()
+            let formed = try #require(
+                try site.ask("fs1", ["status"]) { members($0.output) == 3 && holder($0.output) != nil })
+            let leader = try #require(
+                Site.names.first { formed.output.contains("leader \($0) ") }, "\(formed.output)")
+            // What the leader hears counts: a master that leads itself is heard by nobody who decides.
+            let master = try #require(Site.names.first { $0 != leader })
+            if holder(formed.output) != master {
+                _ = try site.ask(leader, ["switchover", "master1", "--to", master, "--wait"])
+            }
+            _ = try #require(try site.ask(leader, ["status"]) { holder($0.output) == master })
+            try site.forge(master, "leaving")
+            for _ in 0..<10 {
+                pause(milliseconds: 300)
+                let status = try site.ask(leader, ["status"]).output
+                #expect(holder(status) == master && members(status) == 3, "\(status)")
+                #expect(!status.contains("expired"), "\(status)")
+            }
+            _ = try #require(
+                try site.ask(leader, ["status"]) {
+                    $0.output.contains("heartbeats are forged in the name of \(master)")
+                })
+            try site.forge(master, "alive")
+            pause(milliseconds: 500)
+            site.kill(master)
+            _ = try #require(
+                try site.ask(leader, ["status"]) { output in
+                    output.output.contains("Quorum 2/3") && holder(output.output).map { $0 != master } == true
+                        && output.output.contains("heartbeats in the name of \(master) do not count")
+                })
+            // The true one is heard among those in its name.
+            try site.start(master)
+            _ = try #require(try site.ask(leader, ["status"]) { members($0.output) == 3 })
+        }
+
+        @Test(
+            "a machine whose certificate is revoked while it runs is heard no more, without a restart of anybody"
+        )
+        func revoked() throws {
+            let site = try Site()
+            let formed = try #require(
+                try site.ask("fs1", ["status"]) { members($0.output) == 3 && holder($0.output) != nil })
+            let leader = try #require(
+                Site.names.first { formed.output.contains("leader \($0) ") }, "\(formed.output)")
+            let lost = try #require(Site.names.first { $0 != leader })
+            _ = try #require(
+                try site.ask(leader, ["forget", lost, "--revoke"], until: { $0.status == 0 }))
+            let status = try #require(
+                try site.ask(leader, ["status"]) { output in
+                    output.output.contains("Quorum 2/3")
+                        && output.output.contains("heartbeats in the name of \(lost) do not count")
+                })
+            #expect(holder(status.output) != lost, "\(status.output)")
+        }
+
+        @Test(
+            "a restarted node, and a cluster that is started anew, are heard without a word of theirs being believed before"
+        )
+        func restarted() throws {
+            let site = try Site()
+            _ = try #require(try site.ask("fs1", ["status"]) { members($0.output) == 3 })
+            site.kill("fs3")
+            try site.start("fs3")
+            _ = try #require(try site.ask("fs3", ["status"]) { members($0.output) == 3 })
+            for name in Site.names { site.kill(name) }
+            for name in Site.names { try site.start(name) }
+            let status = try #require(try site.ask("fs2", ["status"]) { members($0.output) == 3 })
+            #expect(!status.output.contains("do not count"), "\(status.output)")
         }
     }
 }

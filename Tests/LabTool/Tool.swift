@@ -19,6 +19,7 @@ enum Tool {
                fsdns-lab register ADDRESS COUNT [PER_SECOND]  registers so many phones at a registrar
                fsdns-lab reflect OWN GROUP SECONDS VICTIM…     an attacker who sends heartbeats on and holds who calls
                fsdns-lab flood KIND PER_SECOND SECONDS OWN GROUP TARGET [spoof]   an attacker who forges heartbeats
+               fsdns-lab forge alive|leaving CLUSTER SECRET NAME OWN PORT SECONDS TARGET…   one with the key and no certificate
                fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
         """
 
@@ -75,6 +76,13 @@ enum Tool {
                 kind: kind, perSecond: perSecond, seconds: seconds, own: arguments[4], group: arguments[5],
                 target: arguments[6], isSpoofing: arguments.count == 8)
             print(try flood.run())
+        case ("forge", 9...):
+            guard let manner = HeartbeatForger.Manner(rawValue: arguments[1]),
+                let port = UInt16(arguments[6]), let seconds = Double(arguments[7])
+            else { throw LabFailure("a manner is alive or leaving; port and seconds are numbers") }
+            try HeartbeatForger.run(
+                manner, cluster: arguments[2], secret: arguments[3], name: arguments[4], own: arguments[5],
+                port: port, targets: Array(arguments[8...]), seconds: seconds)
         case ("bench", _): try Bench.run(Array(arguments.dropFirst()))
         default:
             FileHandle.standardError.write(Data((usage + "\n").utf8))

@@ -14,6 +14,8 @@ final class Heartbeats {
         var local: Endpoint
         /// Whether no copy of it was opened before, over whatever network.
         var isNew: Bool
+        /// Whether it is of the node it names. Otherwise it says at most where that might be called.
+        var counts = true
         /// Whether it came from where its sender says that it speaks: the second copy, over another ring, is as good as
         /// the first then.
         var isFromSender: Bool {
@@ -63,9 +65,12 @@ final class Heartbeats {
     private let session: HeartbeatSession
     private let cluster: String
     /// Addresses of nodes, as the cluster file gives them.
-    private let bindings: [NodeBinding]
+    let bindings: [NodeBinding]
     private var sealer: HeartbeatSealer
-    private var opener: HeartbeatOpener
+    var opener: HeartbeatOpener
+    /// Nil where whoever has the cluster key is believed.
+    let trust: LinkTrust?
+    var keys = HeartbeatKeys()
     private var sieve: HeartbeatSieve
     var watch: RingWatch
     var lossWatch = LossWatch()
@@ -79,12 +84,15 @@ final class Heartbeats {
     /// Machines that seal with another key: where, and when they were heard last.
     private var strangers: [(ip: IPAddress, at: Instant)] = []
     private let batch = DatagramBatch(longest: FrameLimits.longestHeartbeat)
-    private let log: EventLog
+    let log: EventLog
 
-    /// - Parameter wallClock: milliseconds since 1970.
+    /// - Parameters:
+    ///   - signer: signs what this node says; nil where it has no certificate that could vouch for the key.
+    ///   - trust: whether others need one.
+    ///   - wallClock: milliseconds since 1970.
     init(
         plans: [HeartbeatPort.Plan], me: String, timing: Timing, key: ClusterKey,
-        bindings: [NodeBinding] = [], log: EventLog,
+        bindings: [NodeBinding] = [], signer: HeartbeatSigner? = nil, trust: LinkTrust? = nil, log: EventLog,
         wallClock: @escaping () -> Int64 = WallClock.milliseconds
     ) {
         self.wallClock = wallClock
@@ -97,10 +105,16 @@ final class Heartbeats {
         self.timing = timing
         self.log = log
         watch = RingWatch(interval: timing.interval)
-        var random = SystemRandomNumberGenerator()
-        session = HeartbeatSession(high: random.next(), low: random.next())
-        sealer = HeartbeatSealer(key: key, session: session)
-        opener = HeartbeatOpener(key: key)
+        self.trust = trust
+        if let signer {
+            session = signer.voucher.session
+            sealer = HeartbeatSealer(key: key, signer: signer)
+        } else {
+            var random = SystemRandomNumberGenerator()
+            session = HeartbeatSession(high: random.next(), low: random.next())
+            sealer = HeartbeatSealer(key: key, session: session)
+        }
+        opener = HeartbeatOpener(key: key, requiresProof: trust?.requiresCertificates ?? false)
         sieve = HeartbeatSieve(
             own: session, familiar: plans.flatMap { $0.peers.map(\.ip) } + bindings.map(\.address))
     }
@@ -122,6 +136,7 @@ final class Heartbeats {
             now - path.statistics.lastHeard < Self.loopsAtLeast
                 && interfaces?.contains { $0.ip == path.remote.ip } == true
         }
+        forgetExpired(at: now)
         for port in ports {
             port.loop(isEarly || hasSibling)
             let before = port.local
@@ -195,6 +210,17 @@ final class Heartbeats {
             do throws(FrameFailure) {
                 let opened = try opener.open(batch[place], network: network)
                 guard let from = batch.sender(place) else { return }
+                switch opened.proof {
+                case .notAsked, .proven: break
+                case .stale: return
+                case .missing, .wrong:
+                    noteUnproven(opened, from: from.ip, at: now)
+                    guard opened.proof == .missing else { return }
+                    return hear(
+                        Heard(
+                            heartbeat: opened.heartbeat, from: from, local: local, isNew: true, counts: false)
+                    )
+                }
                 let told = opened.heartbeat.endpoints
                 // Anybody may send a copy on, and be faster with it: from elsewhere it is no sign of its sender.
                 if told.isEmpty || told.contains(where: { $0.ip == from.ip }) {
@@ -239,6 +265,9 @@ final class Heartbeats {
             "datagrams of cluster \(cluster) sealed with another key arrive from \(ip): compare cluster.key there "
                 + "with ours, or give the other cluster another name"
         }
+            + keys.watch.warnings(at: now) { name in
+                paths.contains { $0.peer == name && now - $0.statistics.lastHeard < timing.deadAfter }
+            }
     }
 
     /// How the links of the sender of a new heartbeat are called: as it says itself, else as the cluster file says,
@@ -290,7 +319,7 @@ final class Heartbeats {
                 statistics: PathStatistics(holder: holder, counter: counter, at: now)))
     }
 
-    private func count(_ reason: String, _ number: UInt64) {
+    func count(_ reason: String, _ number: UInt64) {
         if let place = dropped.firstIndex(where: { $0.reason == reason }) {
             dropped[place].count += number
         } else {

@@ -11,6 +11,10 @@ final class Inbox: Sendable {
         case noticed(ClusterEvent)
         /// Somebody wants to see the heartbeat paths.
         case ringsWanted(@Sendable (RingsReport) -> Void)
+        /// A node told the key of its heartbeats.
+        case vouched(HeartbeatVouch)
+        /// Links of others than before are believed from now on, and are made anew.
+        case authorityChanged
     }
 
     private struct State {

@@ -25,9 +25,20 @@ final class NodeLoop {
     }
 
     /// What the links were told of a peer: not at every heartbeat.
-    private struct Told {
-        var sighting: PeerSighting
-        var at: Instant
+    private struct Telling {
+        private var told: [(sighting: PeerSighting, at: Instant)] = []
+
+        /// Whether it is news, or was not told for a while; then it is taken as told.
+        mutating func isDue(_ sighting: PeerSighting, at now: Instant) -> Bool {
+            if let place = told.firstIndex(where: { $0.sighting == sighting }) {
+                guard now - told[place].at >= NodeLoop.tellInterval else { return false }
+                told[place].at = now
+            } else {
+                if told.count >= 4 * Limits.nodes { told.removeFirst(told.count / 2) }
+                told.append((sighting, now))
+            }
+            return true
+        }
     }
 
     private static let tendInterval: Duration = .seconds(1)
@@ -44,7 +55,9 @@ final class NodeLoop {
     private let expected: [String]
     private let isSwitchWatched: Bool
     private var readiness = Readiness()
-    private var told: [Told] = []
+    private var told = Telling()
+    /// The same of those that nothing vouches for.
+    private var hinted = Telling()
     private var listening: [Endpoint] = []
     /// What was told last of ways that carry nothing while others do.
     private var pathTroubles: [PathTrouble] = []
@@ -141,6 +154,7 @@ final class NodeLoop {
     private func readHeartbeats() {
         for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
             heartbeats.receive(on: port, where: { readiness.isReady($0) }) { heard in
+                guard heard.counts else { return hint(heard) }
                 if heard.isFromSender { network?.heard(from: heard.from.ip, at: BootClock.now()) }
                 // A copy proves nothing but that somebody has one: it moves neither the node nor its links.
                 guard heard.isNew else { return }
@@ -167,15 +181,17 @@ final class NodeLoop {
         guard heard.heartbeat.identity?.isUnsure != true else { return }
         let now = BootClock.now()
         let sighting = heartbeats.sighting(of: heard, at: now)
-        if let place = told.firstIndex(where: { $0.sighting == sighting }) {
-            guard now - told[place].at >= Self.tellInterval else { return }
-            told[place].at = now
-        } else {
-            if told.count >= 4 * Limits.nodes { told.removeFirst(told.count / 2) }
-            told.append(Told(sighting: sighting, at: now))
-        }
+        guard told.isDue(sighting, at: now) else { return }
         doers.links.heard(sighting)
         doers.sharing?.heard(sighting)
+    }
+
+    /// Nothing vouches for it: it is a reason to make a link, which may, and for nothing else.
+    private func hint(_ heard: Heartbeats.Heard) {
+        guard heard.heartbeat.sender.member != node.me.member else { return }
+        let sighting = heartbeats.hint(of: heard)
+        guard hinted.isDue(sighting, at: BootClock.now()) else { return }
+        doers.links.hinted(sighting)
     }
 
     private func readKeeper() {
@@ -187,6 +203,8 @@ final class NodeLoop {
             switch item {
             case .event(let event): feed(event)
             case .ringsWanted(let tell): tell(rings())
+            case .vouched(let vouch): heartbeats.learn(vouch)
+            case .authorityChanged: heartbeats.expectAnew(at: BootClock.now())
             case .noticed(let event): perform(.report(event), at: BootClock.now())
             }
         }
@@ -268,6 +286,7 @@ final class NodeLoop {
         guard node.state?.revoked != revoked else { return }
         revoked = node.state?.revoked
         doers.links.trust.revoke(revoked ?? [])
+        heartbeats.forgetRevoked()
     }
 
     private func perform(_ effect: Effect, at now: Instant) {

@@ -8,6 +8,22 @@ import Wire
 struct LinkProven: Sendable {
     /// Nil on a link by the cluster key alone.
     var certificate: PeerCertificate?
+    /// Whether it understands a hello that tells the key of heartbeats; always where this end tells one.
+    var readsVouchers = false
+}
+
+/// A node told over a link the key by which it signs its heartbeats.
+struct HeartbeatVouch: Hashable, Sendable {
+    /// As its certificate proves.
+    var name: String
+    var certificate: PeerCertificate
+    var voucher: HeartbeatVoucher
+
+    /// Nil where no key was told, or nothing but the cluster key proves who told it.
+    init?(_ hello: PeerHello, _ proven: LinkProven) {
+        guard let voucher = hello.voucher, let certificate = proven.certificate else { return nil }
+        (name, self.certificate, self.voucher) = (hello.holder.name, certificate, voucher)
+    }
 }
 
 /// Stands between TLS and a link, and lets nothing through before the other end has proved that it knows the cluster key.
@@ -38,6 +54,8 @@ final class LinkGuard: ChannelInboundHandler {
     private let end: LinkProof.End
     private var stage = Stage.handshake
     private var buffer = ByteBuffer()
+    /// What both ends understand beyond the first release (ALPN); nil where one is of that.
+    private var dialect: String?
 
     /// - Parameters:
     ///   - tls: the handler before this one.
@@ -52,7 +70,10 @@ final class LinkGuard: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         context.fireUserInboundEventTriggered(event)
-        guard case .handshakeCompleted = event as? TLSUserEvent, case .handshake = stage else { return }
+        guard case .handshakeCompleted(let dialect) = event as? TLSUserEvent, case .handshake = stage else {
+            return
+        }
+        self.dialect = dialect
         guard let own, tls.tlsVersion == .tlsv13 else { return prove(context, nil) }
         guard let certificate = tls.peerCertificate, let theirs = try? PeerCertificate(certificate) else {
             return fail(context, LinkFault(.noCertificate, "it shows no certificate that can be read"))
@@ -124,7 +145,8 @@ final class LinkGuard: ChannelInboundHandler {
 
     private func prove(_ context: ChannelHandlerContext, _ certificate: PeerCertificate?) {
         stage = .proven
-        context.fireUserInboundEventTriggered(LinkProven(certificate: certificate))
+        context.fireUserInboundEventTriggered(
+            LinkProven(certificate: certificate, readsVouchers: dialect == PeerTLS.vouching))
         guard buffer.readableBytes > 0 else { return }
         let rest = buffer
         buffer = ByteBuffer()

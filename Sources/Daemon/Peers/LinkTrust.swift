@@ -97,6 +97,9 @@ final class LinkTrust: Sendable {
     /// Whether a link that shows no certificate is worth telling.
     var hasCertificates: Bool { files != nil }
 
+    /// Whether whoever has no certificate is nobody: no links with it, and no heartbeats.
+    var requiresCertificates: Bool { files?.isRequired ?? false }
+
     /// Why whoever proved that is not believed to be that node; nil when it is.
     func fault(of proven: LinkProven, as name: String) -> LinkFault? {
         guard let files else { return nil }
@@ -114,14 +117,7 @@ final class LinkTrust: Sendable {
         if let text = certificate.untimeliness(at: clock()) {
             return LinkFault(.certificate, "its certificate, for \(certificate.namesText), \(text)")
         }
-        // Of any name that it is for: a certificate for two nodes is worth nothing when one of them was stolen.
-        let revocation = state.withLock { state in
-            state.revoked.first { one in
-                certificate.names.contains(PeerCertificate.name(of: one.name, in: key.cluster))
-                    && one.covers(certificateFrom: certificate.start)
-            }
-        }
-        guard let revocation else { return nil }
+        guard let revocation = revocation(of: certificate) else { return nil }
         let node = revocation.name
         let when = revocation.at.map { " on \($0.text)" } ?? ""
         let isAhead = revocation.at.map { $0.seconds > clock() + Self.clockAllowance } ?? true
@@ -133,6 +129,19 @@ final class LinkTrust: Sendable {
                         + "then `fsdns forget \(node) --revoke`, then give it a newer one"
                     : "give it a newer one"))
     }
+
+    /// Of any name that it is for: a certificate for two nodes is worth nothing when one of them was stolen.
+    private func revocation(of certificate: PeerCertificate) -> Revocation? {
+        state.withLock { state in
+            state.revoked.first { one in
+                certificate.names.contains(PeerCertificate.name(of: one.name, in: key.cluster))
+                    && one.covers(certificateFrom: certificate.start)
+            }
+        }
+    }
+
+    /// Whether it is of a node that was forgotten since, whatever else is wrong with it.
+    func isRevoked(_ certificate: PeerCertificate) -> Bool { revocation(of: certificate) != nil }
 
     /// Whom the cluster forgot; links of new ones are to be proved anew.
     func revoke(_ revoked: [Revocation]) {

@@ -105,7 +105,7 @@ final class OutgoingLink: ChannelDuplexHandler {
         if let proven = event as? LinkProven {
             self.proven = proven
             if let fault = links.trust.fault(of: proven, as: member.name) { return refuse(context, fault) }
-            let hello = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello))
+            let hello = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello(to: proven)))
             context.writeAndFlush(wrapOutboundOut(hello), promise: nil)
         }
         context.fireUserInboundEventTriggered(event)
@@ -134,12 +134,14 @@ final class OutgoingLink: ChannelDuplexHandler {
                     refuse(context, reason)
                     return
                 }
+                // By its certificate it is who it says, be it another start or state than the one that was called.
+                if hello.holder.name == member.name { links.learn(hello, proven) }
                 guard hello.holder.member == member else {
                     refuse(context, "\(hello.holder) answers in its place")
                     return
                 }
                 isStanding = true
-                links.stand(member, attempt, context.channel, proven)
+                links.stand(hello.holder, attempt, context.channel, proven)
             }
         } catch {
             refuse(context, error.description)
@@ -240,7 +242,7 @@ final class IncomingLink: ChannelDuplexHandler {
                         refuse(context, fault)
                         return
                     }
-                    guard greet(hello, context) else { return }
+                    guard greet(hello, proven, context) else { return }
                 case (.message(let message), let member?): links.receive(message, from: member)
                 default: throw .malformed("order of frames")
                 }
@@ -251,7 +253,9 @@ final class IncomingLink: ChannelDuplexHandler {
     }
 
     /// - Returns: false when it is refused.
-    private func greet(_ hello: PeerHello, _ context: ChannelHandlerContext) -> Bool {
+    private func greet(
+        _ hello: PeerHello, _ proven: LinkProven, _ context: ChannelHandlerContext
+    ) -> Bool {
         guard hello.holder.member != links.member else {
             refuse(context, "it has this node's own name")
             return false
@@ -262,7 +266,8 @@ final class IncomingLink: ChannelDuplexHandler {
         }
         member = hello.holder.member
         timeout?.cancel()
-        let answer = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello))
+        links.learn(hello, proven)
+        let answer = ByteBuffer(bytes: PeerFrameCodec.encode(links.hello(to: proven)))
         context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
         return true
     }

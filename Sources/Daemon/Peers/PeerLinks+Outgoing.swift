@@ -15,8 +15,10 @@ extension PeerLinks {
         guard !state.value.isStopped else { return }
         let (member, now) = (sighting.holder.member, NIODeadline.now())
         guard let place = place(of: member) else {
+            forgetHints(of: member.name)
             if state.value.peers.count >= Self.peerLimit { forgetOldest() }
-            var peer = Peer(member: member, incarnation: sighting.holder.incarnation, heardAt: now)
+            var peer = Peer(member: member, incarnation: sighting.holder.incarnation)
+            peer.heardAt = now
             peer.ways.learn(sighting, at: now)
             state.value.peers.append(peer)
             watch.missing(member.name, "", at: now)
@@ -25,8 +27,10 @@ extension PeerLinks {
         }
         // A heartbeat of an earlier life, kept by somebody and sent again, moves nothing.
         guard sighting.holder.incarnation >= state.value.peers[place].incarnation else { return }
-        let isReborn = sighting.holder.incarnation > state.value.peers[place].incarnation
-        let isBack = now - state.value.peers[place].heardAt > Self.stall
+        let isKnown = state.value.peers[place].heardAt != nil
+        let isReborn = isKnown && sighting.holder.incarnation > state.value.peers[place].incarnation
+        // The link of one that is heard for the first time may be what vouched for it.
+        let isBack = state.value.peers[place].heardAt.map { now - $0 > Self.stall } ?? false
         state.value.peers[place].incarnation = sighting.holder.incarnation
         state.value.peers[place].heardAt = now
         state.value.peers[place].ways.learn(sighting, at: now)
@@ -44,6 +48,55 @@ extension PeerLinks {
             watch.missing(member.name, "", at: now)
         }
         dial(member)
+    }
+
+    /// Calls whoever says, by a heartbeat that nothing vouches for, that it is that node, where none of that node is heard: it may
+    /// have started just now. It ends no link, makes none of a link that stands, and its start is not believed.
+    func hint(_ sighting: PeerSighting) {
+        guard !state.value.isStopped else { return }
+        let (member, now) = (sighting.holder.member, NIODeadline.now())
+        let isHeard = state.value.peers.contains { peer in
+            peer.member.name == member.name && (peer.heardAt.map { now - $0 < Self.silence } ?? false)
+        }
+        guard !isHeard, let place = place(of: member) ?? placeForHint(of: member) else { return }
+        state.value.peers[place].hintedAt = now
+        if case .ready = state.value.peers[place].link {
+            watch.present(member.name, isPlain: state.value.peers[place].isPlain, at: now)
+            return
+        }
+        guard case .idle = state.value.peers[place].link else { return }
+        state.value.peers[place].ways.hint(sighting.ways, at: now)
+        watch.missing(member.name, "", at: now)
+        dial(state.value.peers[place].member)
+    }
+
+    /// One of each name, whatever state it says that it has: who answers tells that itself. Nil when there is none.
+    private func placeForHint(of member: MemberID) -> Int? {
+        let hinted = state.value.peers.indices.filter { state.value.peers[$0].heardAt == nil }
+        if let known = hinted.first(where: { state.value.peers[$0].member.name == member.name }) {
+            return known
+        }
+        let isCrowded = hinted.count >= Self.hintLimit
+        if isCrowded || state.value.peers.count >= Self.peerLimit {
+            // Nobody who has a link makes room, nor who is being called.
+            let idle = (isCrowded ? hinted : Array(state.value.peers.indices)).filter {
+                if case .idle = state.value.peers[$0].link { true } else { false }
+            }
+            guard
+                let oldest = idle.min(by: { state.value.peers[$0].saidAt < state.value.peers[$1].saidAt })
+            else { return nil }
+            state.value.peers.remove(at: oldest)
+        }
+        state.value.peers.append(Peer(member: member, incarnation: 0))
+        return state.value.peers.count - 1
+    }
+
+    private func forgetHints(of name: String) {
+        for place in state.value.peers.indices.reversed()
+        where state.value.peers[place].heardAt == nil && state.value.peers[place].member.name == name {
+            cut(place)
+            state.value.peers.remove(at: place)
+        }
     }
 
     /// Whether the ring of a link still carries something. TCP itself would notice only after a second, and nothing is
@@ -67,7 +120,8 @@ extension PeerLinks {
 
     private func forgetOldest() {
         let oldest = state.value.peers.indices.min { a, b in
-            state.value.peers[a].heardAt < state.value.peers[b].heardAt
+            let (a, b) = (state.value.peers[a], state.value.peers[b])
+            return (a.heardAt ?? .distantPast, a.saidAt) < (b.heardAt ?? .distantPast, b.saidAt)
         }
         guard let oldest else { return }
         cut(oldest)
@@ -139,7 +193,8 @@ extension PeerLinks {
     }
 
     /// The other end introduced itself as who it should be.
-    func stand(_ member: MemberID, _ number: UInt64, _ channel: any Channel, _ proven: LinkProven) {
+    func stand(_ holder: Holder, _ number: UInt64, _ channel: any Channel, _ proven: LinkProven) {
+        let member = holder.member
         guard let place = place(of: member), case .dialing(let attempt) = state.value.peers[place].link,
             attempt.number == number
         else {
@@ -150,6 +205,12 @@ extension PeerLinks {
         state.value.peers[place].ways.succeeded(attempt.way)
         state.value.peers[place].link = .ready(number: number, way: attempt.way, channel)
         state.value.peers[place].backOff = Self.firstBackOff
+        // Its heartbeats count from now on, and are no reason to make the link anew.
+        if trust.requiresCertificates {
+            state.value.peers[place].incarnation = max(
+                state.value.peers[place].incarnation, holder.incarnation)
+            state.value.peers[place].heardAt = .now()
+        }
         let isPlain = trust.hasCertificates && proven.certificate == nil
         state.value.peers[place].isPlain = isPlain
         watch.present(member.name, isPlain: isPlain, at: .now())
@@ -168,9 +229,9 @@ extension PeerLinks {
         case .idle, .dialing, .ready: return
         }
         cut(place)
-        let heardAt = state.value.peers[place].heardAt
-        if .now() - heardAt < Self.silence {
-            watch.missing(member.name, reason, heardAt: heardAt, at: .now())
+        let saidAt = state.value.peers[place].saidAt
+        if .now() - saidAt < Self.silence {
+            watch.missing(member.name, reason, heardAt: saidAt, at: .now())
         }
         let backOff = state.value.peers[place].backOff
         state.value.peers[place].dialAt = .now() + backOff

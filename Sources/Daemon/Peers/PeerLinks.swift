@@ -37,7 +37,10 @@ final class PeerLinks: Sendable {
         /// The newest start heard of it; a link to an older one is closed.
         var incarnation: UInt64
         var ways = PeerWays()
-        var heardAt: NIODeadline
+        /// The last heartbeat of it that counts; nil when there was none.
+        var heardAt: NIODeadline?
+        /// The last heartbeat in its name that nothing vouches for; nil when there was none.
+        var hintedAt: NIODeadline?
         var link = Link.idle
         var dialAt = NIODeadline.uptimeNanoseconds(0)
         var backOff = PeerLinks.firstBackOff
@@ -45,6 +48,8 @@ final class PeerLinks: Sendable {
         var isPlain = false
         var waiting: [Waiting] = []
         var waitingBytes = 0
+        /// When it was heard last, or somebody in its name.
+        var saidAt: NIODeadline { max(heardAt ?? .distantPast, hintedAt ?? .distantPast) }
     }
 
     struct State {
@@ -70,6 +75,8 @@ final class PeerLinks: Sendable {
     static let waitingLimit = 256
     static let waitingBytesLimit = 2 * FrameLimits.peerFrame
     static let peerLimit = 2 * Limits.nodes
+    /// Of them, those whose name is all that is known: somebody may have made it up.
+    static let hintLimit = Limits.nodes
     /// A node has one link to each other one, and one more while it is made anew.
     static let places = ConnectionSlots.Limits(
         strangers: 2 * Limits.nodes, perSource: 4, proven: 4 * Limits.nodes)
@@ -84,6 +91,9 @@ final class PeerLinks: Sendable {
     let trust: LinkTrust
     let patience: TimeAmount
     private let deliver: @Sendable (PeerMessage, MemberID) -> Void
+    /// The key of this node's heartbeats; nil where it has no certificate that could vouch for it.
+    private let voucher: HeartbeatVoucher?
+    private let vouch: @Sendable (HeartbeatVouch) -> Void
     let state: NIOLoopBoundBox<State>
     /// Which links are missing; may be asked from any thread.
     let watch: MissingLinkWatch
@@ -91,13 +101,16 @@ final class PeerLinks: Sendable {
     /// - Parameters:
     ///   - trust: whom links are made with; by the key alone without it.
     ///   - patience: how long a link may take until both ends know each other.
+    ///   - voucher: the key of this node's heartbeats, told over every link that both ends' certificates vouch for.
     ///   - report: gets an event when a link is missing for long, and when it is back.
+    ///   - vouch: gets the keys that others tell.
     ///   - deliver: gets every message a peer sent, with who sent it.
     /// - Throws: `ServiceFailure` when the TLS library refuses the key.
     init(
         loop: any EventLoop, key: ClusterKey, me: Holder, log: EventLog, trust: LinkTrust? = nil,
-        patience: TimeAmount = PeerLinks.patience,
+        patience: TimeAmount = PeerLinks.patience, voucher: HeartbeatVoucher? = nil,
         report: @escaping @Sendable (ClusterEvent) -> Void = { _ in },
+        vouch: @escaping @Sendable (HeartbeatVouch) -> Void = { _ in },
         deliver: @escaping @Sendable (PeerMessage, MemberID) -> Void
     ) throws(ServiceFailure) {
         self.loop = loop
@@ -105,6 +118,8 @@ final class PeerLinks: Sendable {
         self.log = log
         self.patience = patience
         self.deliver = deliver
+        self.voucher = voucher
+        self.vouch = vouch
         watch = MissingLinkWatch(
             kind: "link",
             consequence:
@@ -126,6 +141,9 @@ final class PeerLinks: Sendable {
 
     /// A new heartbeat of that node was opened.
     func heard(_ sighting: PeerSighting) { loop.execute { self.note(sighting) } }
+
+    /// A heartbeat in that node's name was opened, and nothing vouches for it.
+    func hinted(_ sighting: PeerSighting) { loop.execute { self.hint(sighting) } }
 
     /// Links of these are closed, and made anew when the other ends prove themselves.
     func prove(_ stale: LinkTrust.Stale) { loop.execute { self.end(stale) } }
@@ -157,7 +175,17 @@ final class PeerLinks: Sendable {
     /// As whom this node introduces itself.
     var member: MemberID { state.value.me.member }
 
-    var hello: PeerFrame { .hello(PeerHello(cluster: cluster, holder: state.value.me)) }
+    /// What this end says of itself to one that proved that.
+    func hello(to proven: LinkProven) -> PeerFrame {
+        let isVouched = proven.readsVouchers && proven.certificate != nil
+        return .hello(
+            PeerHello(cluster: cluster, holder: state.value.me, voucher: isVouched ? voucher : nil))
+    }
+
+    /// What the other end, which is believed to be that node, tells of the key of its heartbeats.
+    func learn(_ hello: PeerHello, _ proven: LinkProven) {
+        if let told = HeartbeatVouch(hello, proven) { vouch(told) }
+    }
 }
 
 extension Endpoint {

@@ -19,6 +19,9 @@ struct LinkCredentials: Sendable {
 /// certificate, and the only suite for TLS 1.2 is the one that proves the key.
 enum PeerTLS {
     private static let suites = "ECDHE-PSK-CHACHA20-POLY1305"
+    /// Of an end with certificates that understands hellos with the key of heartbeats (ALPN, RFC 7301). One that does not offer
+    /// it is told none: it would not know what to make of it.
+    static let vouching = "fsdns/1.1"
 
     /// By the key alone.
     static func credentials(_ key: ClusterKey) throws -> LinkCredentials {
@@ -40,6 +43,7 @@ enum PeerTLS {
             trustRoots: .certificates(certificates.authorities))
         configuration.minimumTLSVersion = certificates.files.isRequired ? .tlsv13 : .tlsv12
         configuration.maximumTLSVersion = .tlsv13
+        configuration.applicationProtocols = [vouching]
         do {
             return LinkCredentials(
                 client: try client(configuration, key), server: try server(configuration, key),

@@ -63,6 +63,10 @@ struct PeerWays {
         for way in sighting.ways { observe(way, at: now) }
     }
 
+    /// Where somebody says that the peer is, which nothing vouches for: beside what the peer told, which it tells again as soon
+    /// as it is heard.
+    mutating func hint(_ ways: [PeerWay], at now: NIODeadline) { for way in ways { observe(way, at: now) } }
+
     private mutating func observe(_ way: PeerWay, at now: NIODeadline) {
         if let place = entries.firstIndex(where: { $0.way == way }) {
             entries[place].seenAt = now

@@ -2,9 +2,24 @@ import Cluster
 import Crypto
 import FoundationEssentials
 
-/// Opens the heartbeats of all others and tells the second copy of one from the first.
+/// Opens the heartbeats of all others and tells the second copy of one from the first; where proof is asked for, also those
+/// of the node they name from those of somebody who only has the cluster's key.
 package struct HeartbeatOpener: Sendable {
-    /// A heartbeat that is what it says.
+    /// Whether a heartbeat is of the node that it names.
+    package enum Proof: Hashable, Sendable {
+        /// Whoever has the cluster's key is believed.
+        case notAsked
+        /// Its node told over a link the key by which it is signed.
+        case proven
+        /// Nobody told a key for its session. It is remembered of no such heartbeat that it came.
+        case missing
+        /// A key was told for its session, not by that node or not the one it is signed by.
+        case wrong
+        /// Its counter came already, and it is not known as a copy of that one.
+        case stale
+    }
+
+    /// A heartbeat sealed by somebody with the cluster's key.
     package struct Opened: Hashable, Sendable {
         package var heartbeat: Heartbeat
         /// Whether it had not been opened before; the same datagram comes once over every network.
@@ -13,6 +28,7 @@ package struct HeartbeatOpener: Sendable {
         package var session: HeartbeatSession
         /// Of its session; what is missing between two was lost on the way.
         package var counter: UInt64
+        package var proof = Proof.notAsked
     }
 
     /// What the clear head of a datagram says, before anything is opened.
@@ -35,6 +51,8 @@ package struct HeartbeatOpener: Sendable {
         /// Over each of them.
         var windows: [ReplayWindow] = []
         var lastUse: UInt64
+        /// Who may be believed to have sealed in it, where that is asked for.
+        var vouching: SessionVouching?
 
         mutating func see(_ counter: UInt64, over network: Int) {
             while windows.count <= network { windows.append(ReplayWindow()) }
@@ -48,13 +66,23 @@ package struct HeartbeatOpener: Sendable {
     private static let rememberedSessions = 2 * Limits.nodes
     /// Networks told apart, each with its multicast and its unicast; those beyond share one window.
     private static let networkLimit = 16
+    /// Of one node: of its start, and of some before.
+    private static let keysPerName = 4
+    /// Sessions somebody vouched for, of all nodes.
+    private static let vouchedSessions = 4 * Limits.nodes
     private let clusterKey: ClusterKey
+    private let requiresProof: Bool
     /// The session of each of `known`, side by side: looked through for every datagram.
     private var sessions: [HeartbeatSession] = []
     private var known: [Known] = []
     private var uses: UInt64 = 0
+    private var tellings: UInt64 = 0
 
-    package init(key: ClusterKey) { clusterKey = key }
+    /// - Parameter requiresProof: whether heartbeats count only when their node vouched for them (`vouch`).
+    package init(key: ClusterKey, requiresProof: Bool = false) {
+        clusterKey = key
+        self.requiresProof = requiresProof
+    }
 
     /// Looks at the head alone; costs next to nothing, remembers nothing and allocates nothing.
     ///
@@ -95,11 +123,37 @@ package struct HeartbeatOpener: Sendable {
         let header = try checkedHeader(of: datagram)
         let place = place(of: header.session)
         let key = place.map { known[$0].key } ?? clusterKey.sessionKey(header.session)
-        let heartbeat = try HeartbeatCodec.decode(try Self.body(of: datagram, key))
+        let body = try Self.body(of: datagram, key)
+        let heartbeat = try HeartbeatCodec.decode(body)
         uses += 1
-        let isNew = remember(header, key, at: place, network: min(network, Self.networkLimit - 1))
-        return Opened(
-            heartbeat: heartbeat, isNew: isNew, session: header.session, counter: header.counter)
+        var opened = Opened(
+            heartbeat: heartbeat, isNew: false, session: header.session, counter: header.counter)
+        if requiresProof {
+            opened.proof = proof(of: datagram, body, heartbeat.sender.name, header, at: place)
+            // Whoever has the cluster's key could use up counters of others otherwise.
+            guard opened.proof == .proven else {
+                if place == nil { remember(key, of: header.session) }
+                return opened
+            }
+        }
+        opened.isNew = remember(header, key, at: place, network: min(network, Self.networkLimit - 1))
+        return opened
+    }
+
+    /// The signature is looked at once for each counter: last of all, and not for copies.
+    private mutating func proof(
+        of datagram: UnsafeRawBufferPointer, _ body: [UInt8], _ name: String, _ header: HeartbeatHeader,
+        at place: Int?
+    ) -> Proof {
+        guard let place, let key = known[place].vouching?.key else { return .missing }
+        guard known[place].vouching?.isOf(name) == true else { return .wrong }
+        if known[place].window.hasSeen(header.counter) {
+            return known[place].vouching?.isCopy(header.counter, datagram) == true ? .proven : .stale
+        }
+        let head = UnsafeRawBufferPointer(rebasing: datagram[..<HeartbeatHeader.length])
+        guard HeartbeatSignature.verifies(body, head: head, by: key) else { return .wrong }
+        known[place].vouching?.remember(header.counter, datagram)
+        return .proven
     }
 
     package mutating func open(_ datagram: [UInt8], network: Int = 0) throws(FrameFailure) -> Opened {
@@ -136,18 +190,77 @@ package struct HeartbeatOpener: Sendable {
             known[place].see(header.counter, over: network)
             return known[place].window.accept(header.counter)
         }
-        if known.count == Self.rememberedSessions,
-            let oldest = known.indices.min(by: { known[$0].lastUse < known[$1].lastUse })
+        let place = remember(key, of: header.session)
+        known[place].see(header.counter, over: network)
+        return known[place].window.accept(header.counter)
+    }
+
+    /// A session of which no counter is known; the one used longest ago makes room.
+    ///
+    /// - Returns: its place.
+    @discardableResult
+    private mutating func remember(_ key: SymmetricKey, of session: HeartbeatSession) -> Int {
+        // Those somebody vouched for have room of their own, or strangers to them could make this node forget what came.
+        let others = known.indices.filter { known[$0].vouching == nil }
+        if others.count >= Self.rememberedSessions,
+            let oldest = others.min(by: { known[$0].lastUse < known[$1].lastUse })
         {
             known.remove(at: oldest)
             sessions.remove(at: oldest)
         }
-        var fresh = Known(key: key, lastUse: uses)
-        fresh.see(header.counter, over: network)
-        _ = fresh.window.accept(header.counter)
-        known.append(fresh)
-        sessions.append(header.session)
-        return true
+        known.append(Known(key: key, lastUse: uses))
+        sessions.append(session)
+        return known.count - 1
+    }
+}
+
+// MARK: - Who vouches for what
+
+extension HeartbeatOpener {
+    /// That node told the key over a link that proved its name; its heartbeats count from now on when they are signed by it.
+    /// Told again, it changes nothing. Of each node the newest few keys count.
+    package mutating func vouch(_ voucher: HeartbeatVoucher, for name: String) {
+        guard requiresProof, let key = voucher.key else { return }
+        tellings += 1
+        let place =
+            place(of: voucher.session)
+            ?? remember(clusterKey.sessionKey(voucher.session), of: voucher.session)
+        known[place].vouching = known[place].vouching ?? SessionVouching(key)
+        known[place].vouching?.add(name, tellings)
+        let places = known.indices.filter { known[$0].vouching?.isOf(name) == true }
+        if places.count > Self.keysPerName,
+            let oldest = places.min(by: { order(of: name, at: $0) < order(of: name, at: $1) })
+        {
+            withdraw(name, at: oldest)
+        }
+        let vouched = known.indices.filter { known[$0].vouching != nil }
+        if vouched.count > Self.vouchedSessions,
+            let oldest = vouched.filter({ sessions[$0] != voucher.session }).min(by: {
+                known[$0].lastUse < known[$1].lastUse
+            })
+        {
+            known[oldest].vouching = nil
+        }
+    }
+
+    private func order(of name: String, at place: Int) -> UInt64 {
+        known[place].vouching?.names.first { $0.name == name }?.order ?? 0
+    }
+
+    /// What that node told counts no more.
+    package mutating func withdraw(_ voucher: HeartbeatVoucher, of name: String) {
+        if let place = place(of: voucher.session) { withdraw(name, at: place) }
+    }
+
+    /// Which counters came stays remembered: it may be told again.
+    private mutating func withdraw(_ name: String, at place: Int) {
+        known[place].vouching?.remove(name)
+        if known[place].vouching?.names.isEmpty == true { known[place].vouching = nil }
+    }
+
+    /// Whether that is among the keys of that node that count.
+    package func isVouched(_ voucher: HeartbeatVoucher, for name: String) -> Bool {
+        place(of: voucher.session).map { known[$0].vouching?.isOf(name) == true } ?? false
     }
 }
 

@@ -72,12 +72,27 @@ package struct HeartbeatSealer: Sendable {
     private let clusterKey: ClusterKey
     private let session: HeartbeatSession
     private let key: SymmetricKey
+    private let signer: HeartbeatSigner?
     private var counter: UInt64 = 0
 
+    /// Without signatures.
+    ///
     /// - Parameter session: fresh from the system's randomness; never one that was used before.
     package init(key clusterKey: ClusterKey, session: HeartbeatSession) {
+        self.init(clusterKey, session, nil)
+    }
+
+    /// Everything sealed is signed as well.
+    ///
+    /// - Parameter signer: made for this start, as its session is.
+    package init(key clusterKey: ClusterKey, signer: HeartbeatSigner) {
+        self.init(clusterKey, signer.voucher.session, signer)
+    }
+
+    private init(_ clusterKey: ClusterKey, _ session: HeartbeatSession, _ signer: HeartbeatSigner?) {
         self.clusterKey = clusterKey
         self.session = session
+        self.signer = signer
         key = clusterKey.sessionKey(session)
     }
 
@@ -86,8 +101,15 @@ package struct HeartbeatSealer: Sendable {
         counter += 1
         let header = HeartbeatHeader(
             clusterHash: clusterKey.clusterHash, keyID: clusterKey.keyID, session: session, counter: counter)
-        let overhead = HeartbeatHeader.length + HeartbeatHeader.tagLength
-        let body = HeartbeatCodec.encode(heartbeat, room: FrameLimits.heartbeat - overhead)
+        let overhead =
+            HeartbeatHeader.length + HeartbeatHeader.tagLength
+            + (signer == nil ? 0 : HeartbeatSignature.sectionLength)
+        var body = HeartbeatCodec.encode(heartbeat, room: FrameLimits.heartbeat - overhead)
+        if let signer { body += signer.section(head: header.bytes, body: body) }
+        return Self.sealed(body, header, key)
+    }
+
+    static func sealed(_ body: [UInt8], _ header: HeartbeatHeader, _ key: SymmetricKey) -> [UInt8] {
         let head = header.bytes
         guard
             let box = try? ChaChaPoly.seal(body, using: key, nonce: header.nonce(), authenticating: head)

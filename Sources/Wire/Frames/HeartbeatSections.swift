@@ -21,6 +21,8 @@ enum HeartbeatSection {
     static let zone: UInt8 = 6
     /// The sender's wall clock (`Heartbeat.wallClock`).
     static let wallClock: UInt8 = 7
+    /// The sender's signature of all before it; always the last (`HeartbeatSignature`).
+    static let signature: UInt8 = 8
     /// As many rings as a node may have.
     static let endpointLimit = 8
 }

@@ -7,11 +7,14 @@ package struct PeerHello: Hashable, Sendable {
     package var newestVersion: UInt8
     package var cluster: String
     package var holder: Holder
+    /// The key that its heartbeats are signed by. Told only to an end that showed that it reads on here.
+    package var voucher: HeartbeatVoucher?
 
     package init(
         oldestVersion: UInt8 = PeerFrameCodec.version, newestVersion: UInt8 = PeerFrameCodec.version,
-        cluster: String, holder: Holder
+        cluster: String, holder: Holder, voucher: HeartbeatVoucher? = nil
     ) {
+        self.voucher = voucher
         self.oldestVersion = oldestVersion
         self.newestVersion = newestVersion
         self.cluster = cluster
@@ -29,6 +32,11 @@ package enum PeerFrame: Hashable, Sendable {
 package enum PeerFrameCodec {
     package static let version: UInt8 = 1
     private static let jsonLimit = FrameLimits.peerFrame
+
+    /// What follows the fields of a hello, as in heartbeats: who does not know one reads over it.
+    private enum HelloSection {
+        static let voucher: UInt8 = 1
+    }
 
     private enum Code {
         static let hello: UInt8 = 0
@@ -61,6 +69,7 @@ package enum PeerFrameCodec {
             writer.write(byte: hello.newestVersion)
             writer.write(text: hello.cluster)
             writer.write(hello.holder)
+            writer.write(section: HelloSection.voucher) { $0.write(raw: hello.voucher?.publicKey ?? []) }
         case .message(let message):
             write(message, to: &writer)
         }
@@ -126,10 +135,11 @@ package enum PeerFrameCodec {
             let newest = try reader.byte()
             guard oldest <= newest else { throw .malformed("version range") }
             let cluster = try reader.name("cluster name")
-            return .hello(
-                PeerHello(
-                    oldestVersion: oldest, newestVersion: newest, cluster: cluster,
-                    holder: try reader.holder("holder")))
+            var hello = PeerHello(
+                oldestVersion: oldest, newestVersion: newest, cluster: cluster,
+                holder: try reader.holder("holder"))
+            try readSections(&reader, into: &hello)
+            return .hello(hello)
         case Code.consensus:
             let message = try ConsensusCodec.message(&reader)
             return .message(.consensus(message, try rider(&reader)))
@@ -159,6 +169,17 @@ package enum PeerFrameCodec {
             return .message(.refused(reason))
         case Code.stepNoticed: return .message(.stepNoticed(try json(&reader, "step notice")))
         default: throw .malformed("message kind")
+        }
+    }
+
+    private static func readSections(
+        _ reader: inout FrameReader, into hello: inout PeerHello
+    ) throws(FrameFailure) {
+        try reader.sections { (tag, content) throws(FrameFailure) in
+            guard tag == HelloSection.voucher else { return }
+            let key = Array(try content.raw(HeartbeatVoucher.length))
+            guard let voucher = HeartbeatVoucher(publicKey: key) else { throw .malformed("voucher") }
+            hello.voucher = voucher
         }
     }
 

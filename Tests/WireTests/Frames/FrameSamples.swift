@@ -253,7 +253,14 @@ extension FrameSamples {
             .stepNoticed(stepNotice()),
         ]
         if int(0...9) == 0 {
-            return .hello(PeerHello(oldestVersion: 1, newestVersion: 3, cluster: name(), holder: holder()))
+            var hello = PeerHello(oldestVersion: 1, newestVersion: 3, cluster: name(), holder: holder())
+            if flag() {
+                hello.voucher = HeartbeatVoucher(
+                    publicKey: (0..<HeartbeatVoucher.length).map { _ in
+                        UInt8(truncatingIfNeeded: number32())
+                    })
+            }
+            return .hello(hello)
         }
         return .message(one(of: messages))
     }

@@ -1,0 +1,75 @@
+import Cluster
+import Consensus
+import Wire
+
+/// Who sends heartbeats that do not count because no certificate vouches for them, for `status` and the log.
+struct UnprovenWatch {
+    private struct Entry {
+        var name: String
+        var source: IPAddress
+        var session: HeartbeatSession
+        var since: Instant
+        var last: Instant
+        /// They are not by the key that was told for their session.
+        var isForged: Bool
+    }
+
+    /// Shorter is ordinary: a node that starts is heard before it has a link.
+    private static let notable: Duration = .seconds(2)
+    private static let memory: Duration = .seconds(60)
+    private static let entryLimit = 32
+    /// Names and machines told of at once.
+    private static let most = 4
+    private var entries: [Entry] = []
+
+    /// - Returns: whether that goes on for so long that it is worth a line of the log.
+    mutating func note(
+        _ name: String, _ session: HeartbeatSession, from source: IPAddress, isForged: Bool, at now: Instant
+    ) -> Bool {
+        if let place = entries.firstIndex(where: {
+            $0.name == name && $0.source == source && $0.session == session && $0.isForged == isForged
+        }) {
+            if now - entries[place].last >= Self.memory { entries[place].since = now }
+            entries[place].last = now
+            return now - entries[place].since >= Self.notable
+        }
+        if entries.count >= Self.entryLimit,
+            let oldest = entries.indices.min(by: { entries[$0].last < entries[$1].last })
+        {
+            entries.remove(at: oldest)
+        }
+        entries.append(
+            Entry(
+                name: name, source: source, session: session, since: now, last: now, isForged: isForged))
+        return false
+    }
+
+    /// Those of that session count from now on.
+    mutating func prove(_ session: HeartbeatSession) {
+        entries.removeAll { $0.session == session && !$0.isForged }
+    }
+
+    /// What an operator should see, a sentence for each name.
+    ///
+    /// - Parameter isHeard: whether heartbeats of that node arrive that count.
+    func warnings(at now: Instant, isHeard: (String) -> Bool) -> [String] {
+        let notable = entries.filter {
+            now - $0.last < Self.memory && $0.last - $0.since >= Self.notable
+        }
+        let names = Set(notable.map(\.name)).sorted()
+        return names.prefix(Self.most).map { name in
+            let ones = notable.filter { $0.name == name }
+            let sources = Set(ones.map(\.source)).sorted().prefix(Self.most).map { "\($0)" }
+            let from = sources.joined(separator: ", ")
+            if isHeard(name) || ones.contains(where: \.isForged) {
+                return
+                    "heartbeats are forged in the name of \(name), by somebody who has cluster.key; they do not "
+                    + "count, and come from \(from): find that machine, then replace the key"
+            }
+            return
+                "heartbeats in the name of \(name) do not count, they come from \(from) and no link vouches for "
+                + "them by its certificate: if that is its machine, see fsdns rings for what is wrong with its link; "
+                + "else somebody has cluster.key, and it is to be replaced"
+        }
+    }
+}

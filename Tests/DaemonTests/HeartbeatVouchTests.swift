@@ -1,0 +1,353 @@
+import Cluster
+import Config
+import Consensus
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+import Testing
+import Wire
+
+@testable import Daemon
+
+/// Links tell the keys of heartbeats, and heartbeats that nothing vouches for lead to links.
+@Suite("Keys of heartbeats on links", .serialized)
+struct HeartbeatVouchTests {
+    private static let lost = Endpoint(ip: .v4(127, 0, 0, 1), port: 1)
+
+    @Test(
+        "both ends of a link with certificates tell their keys, whether they require certificates or only have them"
+    )
+    func told() throws {
+        for isRequired in [true, false] {
+            let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+            let other = try CertifiedEnd("fs2", try CertificateFolder("fs2", isRequired: isRequired))
+            try one.hears(other)
+            let (there, here) = (one.vouched.next(), other.vouched.next())
+            #expect(there?.name == "fs2" && there?.voucher == other.signer.voucher)
+            #expect(there?.certificate.names == ["fsdns://pbx/fs2"])
+            #expect(here?.name == "fs1" && here?.voucher == one.signer.voucher)
+        }
+    }
+
+    @Test(
+        "a link by the key alone tells nothing, and one of an earlier release with certificates is told nothing"
+    )
+    func untold() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1", isRequired: false))
+        let plain = try CertifiedEnd("fs2", nil)
+        #expect(try one.reaches(plain, "there"))
+        #expect(one.vouched.isEmpty && plain.vouched.isEmpty)
+        let certificate = try Self.certificate("fs2")
+        let links = one.links
+        func voucher(_ proven: LinkProven) -> HeartbeatVoucher? {
+            guard case .hello(let hello) = links.loop.submitted({ links.hello(to: proven) }) else {
+                return nil
+            }
+            return hello.voucher
+        }
+        #expect(voucher(LinkProven(certificate: certificate)) == nil)
+        #expect(voucher(LinkProven(certificate: nil, readsVouchers: true)) == nil)
+        #expect(
+            voucher(LinkProven(certificate: certificate, readsVouchers: true)) == one.signer.voucher)
+    }
+
+    @Test("who is refused vouches for nothing: the certificate of another node, or of one that was forgotten")
+    func refused() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+        let thief = try CertifiedEnd("fs2", try CertificateFolder("fs3"), owner: "fs3")
+        try thief.hears(one)
+        #expect(one.ear.hears("it says that it is fs2, and its certificate is for fsdns://pbx/fs3") != nil)
+        one.trust.revoke([Revocation(name: "fs3", at: nil)])
+        let lost = try CertifiedEnd("fs3", try CertificateFolder("fs3"))
+        try lost.hears(one)
+        #expect(one.ear.hears("fs3 was forgotten") != nil)
+        #expect(one.vouched.isEmpty)
+    }
+
+    @Test(
+        "a hint makes a link where there is none, also of another birth than the true one's; a link that stands it leaves alone"
+    )
+    func hints() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+        let other = try CertifiedEnd("fs2", try CertificateFolder("fs2"))
+        var madeUp = other.me
+        madeUp.member.birth = 99
+        madeUp.incarnation = .max
+        // Its state is not what the hint said; its key is told all the same.
+        try one.hinted(madeUp, at: try #require(other.place))
+        #expect(one.vouched.next()?.voucher == other.signer.voucher)
+        try one.hinted(other.me, at: try #require(other.place))
+        #expect(try one.reaches(other, "after a hint"))
+        #expect(one.condition(other) == "stands")
+        while one.vouched.waits(within: 0.05) { _ = one.vouched.next() }
+        var later = other.me
+        later.incarnation = .max
+        for birth in UInt64(1)...100 {
+            try one.hinted(later, at: Self.lost)
+            madeUp.member.birth = birth
+            try one.hinted(madeUp, at: Self.lost)
+        }
+        one.links.send(.refused("it goes on"), to: other.me.member)
+        #expect(other.mailbox.next()?.message == .refused("it goes on"))
+        #expect(one.condition(other) == "stands")
+        #expect(one.vouched.isEmpty, "no link was made anew")
+    }
+
+    @Test(
+        "names that somebody made up take a bounded number of places, and none for good from one that is there"
+    )
+    func madeUp() throws {
+        let one = try CertifiedEnd("fs1", try CertificateFolder("fs1"))
+        let other = try CertifiedEnd("fs2", try CertificateFolder("fs2"))
+        for number in UInt64(1)...300 {
+            let holder = Holder(member: MemberID(name: "x\(number)", birth: number), incarnation: 1)
+            try one.hinted(holder, at: Self.lost)
+        }
+        let links = one.links
+        let count = try links.loop.submit { links.state.value.peers.count }.wait()
+        #expect(count <= PeerLinks.hintLimit)
+        for _ in 0..<200 where one.vouched.isEmpty {
+            try one.hinted(other.me, at: try #require(other.place))
+            _ = one.vouched.waits(within: 0.1)
+        }
+        #expect(one.vouched.next(within: 0)?.name == "fs2")
+    }
+
+    static func certificate(_ name: String) throws -> PeerCertificate {
+        try PeerCertificate(
+            try #require(NIOSSLCertificate.fromPEMBytes(try CertificateFolder.fixture(name)).first))
+    }
+}
+
+extension EventLoop {
+    fileprivate func submitted<Value: Sendable>(_ work: @escaping @Sendable () -> Value) -> Value? {
+        try? submit(work).wait()
+    }
+}
+
+@Suite("Heartbeats that need proof", .serialized)
+struct HeartbeatProofTests {
+    private static let port: UInt16 = 15_478
+    private static let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
+    private let places = (1...3).map {
+        Endpoint(ip: .v4(127, 9, 8, UInt8($0)), port: HeartbeatProofTests.port)
+    }
+
+    /// A node that has a certificate, and the heartbeat paths of it.
+    private final class Site {
+        let heartbeats: Heartbeats
+        let signer = HeartbeatSigner()
+        let trust: LinkTrust
+        let folder: CertificateFolder
+        let number: Int
+
+        init(
+            _ number: Int, _ places: [Endpoint], isRequired: Bool = true,
+            clock: @escaping @Sendable () -> Int64 = { CertifiedEnd.now }
+        ) throws {
+            self.number = number
+            folder = try CertificateFolder("fs\(number)", isRequired: isRequired)
+            trust = try LinkTrust(
+                key, files: folder.files, node: "fs\(number)", log: .silent, clock: clock)
+            let plan = HeartbeatPort.Plan(
+                name: "unicast", network: nil, own: places[number - 1].ip, port: places[0].port,
+                peers: places,
+                avoided: [])
+            heartbeats = Heartbeats(
+                plans: [plan], me: "fs\(number)", timing: Timing(), key: key, signer: signer, trust: trust,
+                log: .silent)
+            heartbeats.tend(at: .zero)
+        }
+
+        func say(_ sequence: UInt64) { heartbeats.send(heartbeat("fs\(number)", sequence), at: .zero) }
+
+        func vouch() throws -> HeartbeatVouch {
+            let hello = PeerHello(
+                cluster: "pbx", holder: heartbeat("fs\(number)", 1).sender, voucher: signer.voucher)
+            let proven = LinkProven(certificate: try HeartbeatVouchTests.certificate("fs\(number)"))
+            return try #require(HeartbeatVouch(hello, proven))
+        }
+
+        /// Everything that waits; on loopback what was sent has arrived.
+        func hears() -> [Heartbeats.Heard] {
+            var heard: [Heartbeats.Heard] = []
+            for port in heartbeats.ports { heartbeats.receive(on: port) { heard.append($0) } }
+            return heard
+        }
+
+        var unproven: UInt64 { heartbeats.dropped.first { $0.reason == "unproven" }?.count ?? 0 }
+    }
+
+    private static func heartbeat(_ name: String, _ sequence: UInt64) -> Heartbeat {
+        Heartbeat(
+            clusterID: 1, sender: Holder(member: MemberID(name: name, birth: 3), incarnation: 1 << 32),
+            sequence: sequence, kind: .full, role: .slave, settingsVersion: 1, term: 1, commit: 1,
+            leader: nil,
+            fenceEpoch: .zero, holding: [], leaseValid: true, keeperEmpty: true, leaving: false,
+            load: SwitchReport(health: .none), founding: 0, acknowledgements: [])
+    }
+
+    @Test(
+        "before its link vouches for it a node is only where it might be called, afterwards it is heard, also without links"
+    )
+    func life() throws {
+        let (one, other) = (try Site(1, places), try Site(2, places))
+        one.say(1)
+        let before = try #require(other.hears().first)
+        #expect(!before.counts)
+        #expect(other.heartbeats.paths.isEmpty && other.unproven == 1)
+        let hint = other.heartbeats.hint(of: before)
+        #expect(hint.ways == [PeerWay(remote: places[0], local: places[1])] && !hint.isTold)
+        other.heartbeats.learn(try one.vouch())
+        one.say(2)
+        one.say(3)
+        let heard = other.hears()
+        #expect(heard.map(\.counts) == [true, true] && heard.map(\.isNew) == [true, true])
+        #expect(other.heartbeats.paths.map(\.peer) == ["fs1"])
+    }
+
+    @Test(
+        "nodes with certificates that do not require them hear those with and without, and are heard by those that do"
+    )
+    func migration() throws {
+        let requires = try Site(1, places)
+        let accepts = try Site(2, places, isRequired: false)
+        let plan = HeartbeatPort.Plan(
+            name: "unicast", network: nil, own: places[2].ip, port: Self.port, peers: places, avoided: [])
+        let plain = Heartbeats(plans: [plan], me: "fs3", timing: Timing(), key: Self.key, log: .silent)
+        plain.tend(at: .zero)
+        requires.heartbeats.learn(try accepts.vouch())
+        accepts.heartbeats.learn(try requires.vouch())
+        requires.say(1)
+        accepts.say(1)
+        plain.send(Self.heartbeat("fs3", 1), at: .zero)
+        var heard: [Heartbeats.Heard] = []
+        for port in plain.ports { plain.receive(on: port) { heard.append($0) } }
+        #expect(heard.map(\.heartbeat.sender.name) == ["fs1", "fs2"] && heard.allSatisfy(\.counts))
+        let there = accepts.hears()
+        #expect(there.map(\.heartbeat.sender.name) == ["fs1", "fs3"] && there.allSatisfy(\.counts))
+        let here = requires.hears()
+        #expect(here.map(\.heartbeat.sender.name) == ["fs2", "fs3"])
+        #expect(here.map(\.counts) == [true, false])
+    }
+
+    @Test(
+        "heartbeats forged with the cluster's key count for nobody, of a dead node as of a living one, and are told of"
+    )
+    func forged() throws {
+        let (one, other) = (try Site(1, places), try Site(2, places))
+        other.heartbeats.learn(try one.vouch())
+        let forger = try DatagramSocket(
+            boundTo: Endpoint(ip: .v4(127, 9, 8, 66), port: 0), group: nil)
+        var new = HeartbeatSealer(key: Self.key, session: HeartbeatSession(high: 5, low: 7))
+        // In the true one's session, without its key.
+        var same = HeartbeatSealer(key: Self.key, session: one.signer.voucher.session)
+        for sequence in UInt64(100)...120 {
+            #expect(forger.send(new.seal(Self.heartbeat("fs1", sequence)), to: places[1]) == 0)
+            #expect(forger.send(same.seal(Self.heartbeat("fs1", sequence)), to: places[1]) == 0)
+        }
+        #expect(other.hears().allSatisfy { !$0.counts })
+        #expect(other.heartbeats.paths.isEmpty && other.unproven > 1)
+        one.say(7)
+        #expect(other.hears().map(\.counts) == [true], "no counter of its was used up")
+        // With a certificate of its own, in the name of another.
+        let thief = try Site(3, places)
+        other.heartbeats.learn(try thief.vouch())
+        thief.heartbeats.send(Self.heartbeat("fs1", 500), at: .zero)
+        #expect(other.hears().isEmpty)
+    }
+
+    @Test("a name that was forgotten is heard no more, without a restart, and again with a newer certificate")
+    func revoked() throws {
+        let (one, other) = (try Site(3, places), try Site(2, places))
+        let vouch = try one.vouch()
+        other.heartbeats.learn(vouch)
+        one.say(1)
+        #expect(other.hears().map(\.counts) == [true])
+        // 2021-01-01; one certificate is from 2020, the other from 2022.
+        other.trust.revoke([Revocation(name: "fs3", at: WallTime(seconds: 1_609_459_200))])
+        other.heartbeats.forgetRevoked()
+        one.say(2)
+        #expect(other.hears().map(\.counts) == [false])
+        // What was under way when it was forgotten.
+        other.heartbeats.learn(vouch)
+        one.say(3)
+        #expect(other.hears().map(\.counts) == [false])
+        var newer = vouch
+        newer.certificate = try HeartbeatVouchTests.certificate("fs3-newer")
+        other.heartbeats.learn(newer)
+        one.say(4)
+        #expect(other.hears().map(\.counts) == [true])
+    }
+
+    @Test("a certificate that ends takes no key with it, until its node is forgotten")
+    func ended() throws {
+        let clock = Mutex(CertifiedEnd.now)
+        let one = try Site(1, places)
+        let other = try Site(2, places, clock: { clock.withLock { $0 } })
+        let vouch = try one.vouch()
+        other.heartbeats.learn(vouch)
+        // 2122; the certificates end in 2119.
+        clock.withLock { $0 = 4_800_000_000 }
+        other.heartbeats.forgetRevoked()
+        one.say(1)
+        #expect(other.hears().map(\.counts) == [true])
+        other.trust.revoke([Revocation(name: "fs1", at: WallTime(seconds: 4_800_000_000))])
+        other.heartbeats.forgetRevoked()
+        one.say(2)
+        #expect(other.hears().map(\.counts) == [false])
+    }
+
+    @Test("after a change of the authority keys count for half a minute, and longer when they are told anew")
+    func authority() throws {
+        let (one, other) = (try Site(1, places), try Site(2, places))
+        other.heartbeats.learn(try one.vouch())
+        other.heartbeats.expectAnew(at: .zero)
+        other.heartbeats.forgetExpired(at: .zero + .seconds(29))
+        one.say(1)
+        #expect(other.hears().map(\.counts) == [true])
+        other.heartbeats.learn(try one.vouch())
+        other.heartbeats.forgetExpired(at: .zero + .seconds(31))
+        one.say(2)
+        #expect(other.hears().map(\.counts) == [true])
+        other.heartbeats.expectAnew(at: .zero)
+        other.heartbeats.forgetExpired(at: .zero + .seconds(31))
+        one.say(3)
+        #expect(other.hears().map(\.counts) == [false])
+    }
+
+    @Test(
+        "who goes on unproven is told after two seconds: as one without a link, or as forged where its own are heard"
+    )
+    func told() throws {
+        var watch = UnprovenWatch()
+        let (ip, session) = (IPAddress.v4(10, 0, 0, 66), HeartbeatSession(high: 1, low: 2))
+        func note(_ name: String, _ seconds: Int64, isForged: Bool = false) -> Bool {
+            watch.note(name, session, from: ip, isForged: isForged, at: .zero + .seconds(seconds))
+        }
+        func warnings(_ seconds: Int64, _ isHeard: Bool) -> [String] {
+            watch.warnings(at: .zero + .seconds(seconds)) { _ in isHeard }
+        }
+        #expect(!note("fs1", 1) && !note("fs1", 2))
+        #expect(warnings(2, false).isEmpty)
+        #expect(note("fs1", 3))
+        #expect(warnings(3, false).first?.hasPrefix("heartbeats in the name of fs1 do not count") == true)
+        #expect(warnings(3, true).first?.hasPrefix("heartbeats are forged in the name of fs1") == true)
+        #expect(warnings(3, true).first?.contains("come from 10.0.0.66") == true)
+        watch.prove(session)
+        #expect(warnings(3, false).isEmpty)
+        _ = (note("fs2", 10, isForged: true), note("fs2", 13, isForged: true))
+        #expect(warnings(13, false).first?.hasPrefix("heartbeats are forged in the name of fs2") == true)
+        #expect(warnings(74, false).isEmpty)
+        for number in 0..<100 { _ = (note("x\(number)", 80), note("x\(number)", 83)) }
+        #expect(warnings(83, false).count == 4)
+    }
+}
+
+extension IPAddress {
+    fileprivate static func v4(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) -> IPAddress {
+        guard let address = IPAddress(bytes: [a, b, c, d]) else { preconditionFailure("four bytes") }
+        return address
+    }
+}
