@@ -197,6 +197,7 @@ let package = Package(
 let fuzzed: [Target.Dependency] = [
     "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication", "Switch", "Wire", "XML",
     "ZoneServer", .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
 ]
 if let fuzzer {
     package.targets += [
