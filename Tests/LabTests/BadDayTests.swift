@@ -182,7 +182,9 @@ extension LabSuites {
             }
             let waited = Int(BootTime.now.milliseconds(since: moment))
             print("lab: another leads, \(waited) ms after the way to the name server was lost")
-            try wait(for: "the drain to end", atMost: 30, every: 200) { try lab.status().maintenance.drain == nil }
+            try wait(for: "the drain to end", atMost: 30, every: 200) {
+                try lab.status().maintenance.drain == nil
+            }
             for host in lab.hosts {
                 let warnings = try host.status().warnings ?? []
                 #expect(
