@@ -238,7 +238,8 @@ extension Node {
             judgeEffects(at: now)
             agree(.message(message, from: sender), at: now)
             if raft.leader == sender, message.term == raft.term {
-                fences.learn(effectiveThrough: rider.effectiveThrough)
+                // Only of entries that are here: after a recovery others may take the places of those that are not.
+                fences.learn(effectiveThrough: min(rider.effectiveThrough, raft.commitIndex))
                 fences.forget(through: applied.index)
             }
             judgeEffects(at: now)

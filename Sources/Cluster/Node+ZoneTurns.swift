@@ -124,7 +124,7 @@ extension Node {
         zoneKeeper.rate.note(at: end)
     }
 
-    /// A leader that is shut out learns as soon whether another is not any more.
+    /// A leader that cannot write gives turns early, so that it learns soon who can.
     private func canGiveZoneTurn(_ leadership: Leadership, at now: Instant) -> Bool {
         let age = now - leadership.since
         if zoneShutOut(at: now) != nil { return age >= ZoneTurns.roundInTrouble }
@@ -159,8 +159,7 @@ extension Node {
             report(
                 former.isEmpty ? .zoneTrouble : .zoneUpdated, dns.zone,
                 former.isEmpty
-                    ? Self.zoneWordText(name, zoneTurns.trouble)
-                    : "\(name) could write the zone again when leading")
+                    ? Self.zoneWordText(name, zoneTurns.trouble) : Self.endOfTroubleText(name))
         }
     }
 
@@ -185,7 +184,10 @@ extension Node {
     mutating func stepAsideIfShutOut(at now: Instant) {
         guard let state, let dns = state.settings.dns, leaving == nil else { return }
         guard let trouble = zoneShutOut(at: now) else {
-            if zoneKeeper.failingSince == nil, zoneKeeper.converged != nil { zoneTurns.trouble = "" }
+            if !zoneTurns.trouble.isEmpty, zoneKeeper.failingSince == nil, zoneKeeper.proof.isWell {
+                zoneTurns.trouble = ""
+                report(.zoneUpdated, dns.zone, Self.endOfTroubleText(name))
+            }
             return
         }
         let heir = heirs(at: now).first { heir in
@@ -197,6 +199,10 @@ extension Node {
         if zoneTurns.trouble.isEmpty { report(.zoneTrouble, dns.zone, Self.zoneWordText(name, trouble)) }
         zoneTurns.trouble = String(trouble.prefix(ZoneWord.longestTrouble))
         handLeadershipOver(to: heir, pause: ZoneTurns.patience, at: now)
+    }
+
+    private static func endOfTroubleText(_ node: String) -> String {
+        "\(node) could write the zone again when leading"
     }
 
     private static func zoneWordText(_ nodes: String, _ trouble: String) -> String {

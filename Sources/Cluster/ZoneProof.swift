@@ -25,11 +25,15 @@ package struct ZoneProof: Hashable, Sendable {
     /// How often in sequence the zone was not as it was read.
     var surprises = 0
     package var trouble: [ZoneTrouble] = []
-    /// What keeps this node from writing anything, as of the last round.
-    private(set) var shutOut: ZoneTrouble?
+    /// What keeps this node from writing anything, as of the last rounds: one alone may have met a server that was restarted.
+    var shutOut: ZoneTrouble? { failedRounds >= 2 ? trouble.first : nil }
+    /// In sequence.
+    private var failedRounds = 0
 
     package init() {}
 
+    /// Whether the last round was passed whole.
+    var isWell: Bool { hasPassed && trouble.isEmpty && waiting.isEmpty && asked.isEmpty }
     var isUnderway: Bool { !asked.isEmpty }
     /// Whether what is on its way must be answered by a failed prerequisite.
     package var isGuarded: Bool { !asked.isEmpty && asked.allSatisfy(guarded.contains) }
@@ -119,7 +123,7 @@ extension ZoneProof {
     /// An update was carried out: what was found before is tried again soon.
     mutating func updated(at now: Instant) {
         if !trouble.isEmpty { due = min(due, now) }
-        shutOut = nil
+        failedRounds = 0
     }
 
     /// - Returns: whether the round is over.
@@ -171,7 +175,7 @@ extension ZoneProof {
 
     private mutating func finish(_ found: [ZoneTrouble], at now: Instant) {
         trouble = found
-        shutOut = hasPassed ? nil : found.first
+        failedRounds = hasPassed || found.isEmpty ? 0 : failedRounds + 1
         waiting = []
         due = now + (found.isEmpty ? Self.interval : Self.intervalInTrouble)
     }

@@ -2,7 +2,8 @@ import CLinux
 @preconcurrency import Glibc
 
 /// The guard of a keeper that has no starter of its own (`HoldGuard`): started with the keeper, looked at four times a
-/// second, and replaced when it has ended or stands still.
+/// second, and replaced when it has ended or stands still. Nothing here waits for it, but for its start, which on a loaded
+/// machine takes some milliseconds (posix_spawn(3) returns when the program has begun).
 final class GuardSupervisor {
     /// Nanoseconds (250 ms) between two looks.
     private static let interval: Int64 = 250_000_000
@@ -11,12 +12,18 @@ final class GuardSupervisor {
     private static let patience: Int64 = 500_000_000
     /// Nanoseconds (1 s) between two starts.
     private static let pause: Int64 = 1_000_000_000
+    /// Killed ones that the kernel holds back at the same time; then no more are started.
+    private static let most = 4
 
     let ledger: HoldLedger
     private let alarm: Alarm
     private var pid: pid_t?
+    /// Killed, and not to be waited for.
+    private var dying: [pid_t] = []
     private var startedAt: BootInstant?
     private var isLate = false
+    /// One was lost: the next one counts when it has looked at the ledger, not when it was started.
+    private var isProofWanted = false
     /// Whether a guard runs, as far as was last seen.
     private(set) var isWell = false
 
@@ -35,14 +42,19 @@ final class GuardSupervisor {
         alarm.clear()
         alarm.set(nanoseconds: Self.interval)
         let before = isWell
+        dying.removeAll(where: hasEnded)
         if let pid, hasEnded(pid) { lose("has ended") }
         if let pid, isStandingStill(at: now) {
             kill(pid, SIGKILL)
-            waitpid(pid, nil, 0)
+            dying.append(pid)
             lose("stands still")
         }
-        if pid == nil, startedAt.map({ $0.advanced(by: Self.pause) <= now }) ?? true { start(at: now) }
-        isWell = pid != nil
+        if pid == nil, dying.count < Self.most, startedAt.map({ $0.advanced(by: Self.pause) <= now }) ?? true
+        {
+            start(at: now)
+        }
+        let hasLooked = startedAt.map { ledger.lastLook >= $0 } ?? false
+        isWell = pid != nil && (hasLooked || !isProofWanted)
         return isWell == before ? nil : isWell
     }
 
@@ -59,13 +71,14 @@ final class GuardSupervisor {
     }
 
     private func lose(_ what: String) {
-        KeeperLoop.complain("the guard \(what); another one is started")
-        (pid, isLate) = (nil, false)
+        // One that ends again and again is told of once.
+        if isWell { KeeperLoop.complain("the guard \(what); another one will be started") }
+        (pid, isLate, isProofWanted) = (nil, false, true)
     }
 
     private func start(at now: BootInstant) {
         startedAt = now
         pid = HoldGuard.start(for: ledger)
-        isWell = pid != nil
+        isWell = pid != nil && !isProofWanted
     }
 }

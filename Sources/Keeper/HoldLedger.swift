@@ -24,7 +24,7 @@ final class HoldLedger {
         /// Family and prefix length, the address in two numbers, and the end of its hold or 0.
         static let width = 4
     }
-    private static let magic: Int64 = 0x6673_646e_735f_6c31
+    private static let magic: Int64 = 0x6673_646e_735f_6c32
     private static let bytes = (Place.first + Place.width * KeeperLimits.managedAddresses) * 8
 
     /// Of the memory file; -1 at the end that was handed it.

@@ -37,6 +37,19 @@ import Testing
         #expect(stage.violations.isEmpty)
     }
 
+    @Test("a heartbeat whose number is as large as can be is counted, and ends nothing")
+    func largest() throws {
+        var stage = Stage(3, prefer: 0, seed: 13)
+        stage.run(.seconds(5)) { $0.leader != nil }
+        stage.run(.seconds(1))
+        let said = try #require(stage.machines[0].node?.neighbours.all.first?.heartbeat)
+        var largest = said
+        largest.sequence = .max
+        stage.play(largest, to: 0)
+        stage.run(.milliseconds(2))
+        #expect(stage.machines[0].node?.statusReport(at: stage.now).nodes.count == 3)
+    }
+
     @Test("two nodes that do not hear each other are named, a node that died is not")
     func bothWays() throws {
         var stage = Stage(4, prefer: 0, seed: 12)

@@ -51,6 +51,42 @@ import Testing
         #expect(!warnings.contains { $0.contains("two machines use") }, "not before it lasts")
     }
 
+    @Test(
+        "who was cut off while another machine was taken in under its name learns that, and joins anew when that is gone"
+    )
+    func replaced() throws {
+        var stage = try formed()
+        let ways = [(0, 2), (1, 2)]
+        stage.cut(ways)
+        stage.run(.seconds(2))
+        let other = stage.copy(2)
+        stage.cut([(2, other)])
+        stage.machines[other].birth = 77
+        stage.machines[other].incarnation = 0
+        stage.machines[other].disk = StageDisk()
+        stage.machines[other].formerMachine = .unknown
+        stage.start(other)
+        check(
+            stage.run(.seconds(20)) { stage in
+                stage.state(0)?.members.contains { $0.holder.member.birth == 77 && $0.isActive } == true
+            })
+        stage.crash(other)
+        stage.run(.seconds(1))
+        stage.join(ways)
+        check(stage.run(.seconds(3)) { isAnew($0.machines[2]) })
+        if case .startAnew(let text)? = stage.machines[2].stopped {
+            #expect(text.contains("another machine was taken in under its name since"))
+        }
+        stage.start(2)
+        check(
+            stage.run(.seconds(40)) { stage in
+                let birth = stage.machines[2].birth
+                return stage.state(0)?.members.contains { $0.holder.member.birth == birth && $0.isActive }
+                    == true
+            })
+        #expect(stage.violations == [])
+    }
+
     @Test("a node that started anew joins as a new member once the name is free")
     func joinsAnew() throws {
         var stage = try formed()

@@ -108,6 +108,52 @@ import Testing
     }
 
     @Test(
+        "of two sides that gave each other up one stays, also when one of them recovered twice",
+        arguments: [1, 2, 3])
+    func twice(seed: UInt64) throws {
+        var stage = formed(5, prefer: 0, seed: seed)
+        for lost in 0..<2 { stage.crash(lost) }
+        stage.cut([(2, 4), (3, 4)])
+        stage.run(.seconds(12))
+        for (asked, lost) in [(2, [0, 1, 4]), (4, [0, 1, 2, 3])] {
+            guard case .accepted? = recover(&stage, at: asked, without: lost) else {
+                Issue.record("not accepted at fs\(asked)")
+                return
+            }
+        }
+        stage.run(.seconds(2))
+        stage.crash(2)
+        stage.run(.seconds(12))
+        guard case .accepted? = recover(&stage, at: 3, without: [2]) else {
+            Issue.record("not accepted at fs3")
+            return
+        }
+        stage.run(.seconds(2))
+        stage.join([(3, 4)])
+        stage.run(.seconds(4))
+        #expect(stage.machines[3].stopped == nil, "its term is the higher one")
+        #expect(stage.machines[4].stopped != nil)
+        #expect(stage.holders == [3])
+    }
+
+    @Test("what a leader says is in effect counts only as far as the entries are here")
+    func ahead() throws {
+        var stage = formed(3, prefer: 0, seed: 4)
+        let leader = try #require(stage.leader)
+        let other = (leader + 1) % 3
+        let node = try #require(stage.machines[other].node)
+        let beyond = Epoch(term: node.raft.term, index: node.raft.lastIndex + 40)
+        let append = ControlMessage(
+            term: node.raft.term, body: .append(previous: beyond, entries: [], commit: beyond.index))
+        let sender = MemberID(name: stage.machines[leader].name, birth: stage.machines[leader].birth)
+        stage.happen(
+            .received(.consensus(append, Rider(effectiveThrough: beyond.index)), from: sender), at: other)
+        stage.run(.milliseconds(1))
+        let after = try #require(stage.machines[other].node)
+        #expect(after.fences.effectiveThrough <= after.raft.commitIndex)
+    }
+
+    @Test(
         "one that had no vote any more is given up with the others: what it decided meanwhile counts for nobody"
     )
     func voteless() throws {

@@ -62,7 +62,7 @@ import Testing
             stage.zoneRefusals[former] = "BADSIG"
         }
         // The other secret is found by the test of each minute.
-        let isHanded = stage.run(.seconds(trouble == "no way" ? 22 : 75)) {
+        let isHanded = stage.run(.seconds(trouble == "no way" ? 22 : 110)) {
             $0.leader.map { $0 != former } ?? false
         }
         #expect(isHanded)

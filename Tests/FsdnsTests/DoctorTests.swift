@@ -201,6 +201,8 @@ import Wire
         #expect(MachineCheck.files(limit: 1024).level == .wrong)
         #expect(MachineCheck.files(limit: 1024).fix?.contains("LimitNOFILE") == true)
         #expect(MachineCheck.files(limit: 65_536).level == .fine)
+        #expect(MachineCheck.time(isKept: false).fix?.contains("chrony") == true)
+        #expect([true, false, nil].map { MachineCheck.time(isKept: $0).level } == [.fine, .notice, .notice])
         #expect(MachineCheck.buffers(limit: 212_992).level == .notice)
         #expect(MachineCheck.buffers(limit: 212_992).fix?.contains("net.core.rmem_max") == true)
         #expect(MachineCheck.buffers(limit: 1 << 22).level == .fine)

@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 /// prctl(2) with its full five arguments; returns -1 with errno.
@@ -59,6 +60,13 @@ static inline int clinux_set_capabilities(unsigned long long wanted, unsigned lo
          .inheritable = (unsigned)(inheritable >> 32)},
     };
     return (int)syscall(SYS_capset, &header, data);
+}
+
+/// Whether something keeps the wall clock right, as the kernel knows (adjtimex(2)): 1, 0, or -1 with errno.
+static inline int clinux_is_clock_kept(void) {
+    struct timex look = {0};
+    int state = adjtimex(&look);
+    return state < 0 ? -1 : state == TIME_ERROR || look.status & STA_UNSYNC ? 0 : 1;
 }
 
 /// Closes every descriptor from `first` on; returns -1 with errno.

@@ -56,12 +56,25 @@ extension Node {
                 word.owner = member.holder
             }
         }
+        if isReplaced(neighbour) { word.agreedIncarnation = Self.replaced }
         if state?.givenUp?.contains(holder.member) == true { word.agreedIncarnation = Self.givenUp }
         if let heard = neighbour.living(besides: holder, within: timing.deadAfter, at: now) {
             word.other = IdentityWord.OtherLife(
                 incarnation: neighbour.holder.incarnation, age: max(.zero, now - heard))
         }
         return word
+    }
+
+    /// Whether somebody takes itself for a member whose name was given to another member since: nobody sends it the log
+    /// any more, so it would never learn of that. Who joins belongs to no cluster yet.
+    private func isReplaced(_ neighbour: Neighbour) -> Bool {
+        guard isLeader, leadership?.committedOwnFirst != nil, let state,
+            neighbour.heartbeat.clusterID == state.clusterID,
+            neighbour.heartbeat.commit <= raft.commitIndex,
+            let owner = state.member(neighbour.holder.name)?.holder.member
+        else { return false }
+        let member = neighbour.holder.member
+        return owner != member && !raft.membership.members.contains(member)
     }
 
     // MARK: - Heard from others
@@ -98,6 +111,11 @@ extension Node {
         if word.agreedIncarnation == Self.givenUp {
             // Who is heard by a majority and sure of itself was given up by mistake: see `yield`.
             return leaseValidSince == nil || doubt != nil ? Self.givenUpText : nil
+        }
+        if word.agreedIncarnation == Self.replaced {
+            // All that was agreed on here is known there, too.
+            let isKnown = heartbeat.leader == heartbeat.sender.member && heartbeat.commit >= raft.commitIndex
+            return isKnown && state != nil && leaseValidSince == nil ? Self.replacedText : nil
         }
         // Starts are counted on the disk before they are used: no start of a true disk has the number of another.
         let (agreed, own) = (word.agreedIncarnation >> 32, me.incarnation >> 32)
@@ -175,21 +193,34 @@ extension Node {
     }
 
     /// The machines that were given up live, and a majority hears them: the operator was wrong, and what was decided here
-    /// since gives way to them. Of two recoveries the one with the higher term stays.
+    /// since gives way to them. Of two sides that gave each other up the one with the higher term stays.
     mutating func yield(to heartbeat: Heartbeat) {
         guard state?.givenUp?.contains(heartbeat.sender.member) == true, heartbeat.leaseValid,
             heartbeat.identity?.isUnsure != true
         else { return }
-        let isOriginal = heartbeat.term + ControlRaft.leap / 2 <= raft.term
-        guard isOriginal || heartbeat.term > raft.term else { return }
+        guard heartbeat.term > raft.term || isOriginal(heartbeat) else { return }
         startAnew(because: Self.yieldText, toldBy: heartbeat.sender.name)
+    }
+
+    /// Whether somebody who was given up here goes on with the former membership: it knows of no recovery, here or there.
+    /// Before it has heard this node it cannot say whether it gave this node up.
+    private func isOriginal(_ heartbeat: Heartbeat) -> Bool {
+        guard heartbeat.term + ControlRaft.leap / 2 <= raft.term,
+            heartbeat.acknowledgements.contains(where: { $0.holder == me })
+        else { return false }
+        let words = heartbeat.identity?.words ?? []
+        guard let word = words.first(where: { $0.holder.member == me.member }) else {
+            // It may have had no room for one.
+            return words.count < IdentityView.mostWords
+        }
+        return word.agreedIncarnation != Self.givenUp
     }
 
     /// Gives everything up; the service sets the state directory aside and starts as a new member.
     private mutating func startAnew(because reason: String, toldBy teller: String?) {
         let source = teller.map { ", \($0) says" } ?? ""
         let kind =
-            [Self.givenUpText, Self.yieldText].contains(reason)
+            [Self.givenUpText, Self.yieldText, Self.replacedText].contains(reason)
             ? "is out of date" : "is a copy or was put back from a backup"
         let text = "the state directory of \(name) \(kind): \(reason)\(source)"
         report(.trouble, name, "\(text); \(name) joins anew")
@@ -200,6 +231,9 @@ extension Node {
 extension Node {
     /// Stands for the agreed incarnation of a member that may never come back: no start has this number.
     private static let givenUp = UInt64.max
+    /// Stands for the agreed incarnation of a member whose name another one has.
+    private static let replaced = UInt64.max - 1
+    private static let replacedText = "another machine was taken in under its name since"
     private static let yieldText =
         "the machines that were given up (recover-quorum) live, and a majority hears them"
     private static let givenUpText =

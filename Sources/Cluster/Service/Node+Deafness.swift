@@ -9,15 +9,16 @@ extension Node {
     private static let silence = Duration.seconds(1)
     /// A node that was heard here for less says nothing yet of whom it hears.
     private static let acquaintance = Duration.seconds(2)
-    /// With more, a heartbeat does not carry all whom its sender hears.
-    private static let mostNodes = 40
+    /// With more, a heartbeat may not carry all whom its sender hears (`HeartbeatCodec`).
+    private static let mostNodes = 20
 
     /// One sentence of all of them, or none.
     func deafnessWarnings(at now: Instant) -> [String] {
         guard neighbours.all.count <= Self.mostNodes else { return [] }
         let heard = neighbours.all.filter {
             now - $0.received < Self.freshness && $0.unproven == nil
-                && timing.interval * Int($0.heartbeat.sequence &- $0.firstSequence) >= Self.acquaintance
+                && timing.interval * Int(clamping: min($0.heartbeat.sequence &- $0.firstSequence, 1_000_000))
+                    >= Self.acquaintance
         }
         var told: [PathTrouble.Told] = []
         func note(_ node: String, deafTo peers: [String]) {

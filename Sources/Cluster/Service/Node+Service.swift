@@ -35,8 +35,8 @@ extension Node {
     /// A node that holds an address needs no disk to go on holding it; it is only chosen last for another one.
     mutating func diskSeen(_ trouble: Blocker?, at now: Instant) {
         guard trouble != diskTrouble else { return }
-        diskTrouble = trouble
-        report(.trouble, name, trouble?.text ?? "the disk takes decisions again, and has room")
+        defer { diskTrouble = trouble }
+        report(.trouble, name, trouble?.text ?? "no longer: \(diskTrouble?.text ?? "")")
         nextBeat = min(nextBeat, now)
     }
 

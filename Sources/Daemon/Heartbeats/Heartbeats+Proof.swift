@@ -33,7 +33,7 @@ extension Heartbeats {
                 || !opener.isVouched($0.vouch.voucher, for: $0.vouch.name)
         }
         keys.told.append(HeartbeatKeys.Told(vouch: vouch))
-        keys.watch.prove(vouch.voucher.session)
+        keys.watch.prove(vouch.name)
     }
 
     /// Some names were forgotten: what was told by certificates that count no more does neither.
@@ -41,7 +41,7 @@ extension Heartbeats {
         withdraw { one in trust?.isRevoked(one.vouch.certificate) == true }
     }
 
-    /// Certificates are signed by others from now on: links are made anew, and by them keys are told again.
+    /// An authority is trusted no more: links are made anew, and by them keys are told again.
     func expectAnew(at now: Instant) {
         for place in keys.told.indices { keys.told[place].end = now + HeartbeatKeys.grace }
     }
@@ -69,8 +69,8 @@ extension Heartbeats {
         }
     }
 
-    /// How the links of one may be called that nothing vouches for: where the cluster file says, and where it says that it speaks
-    /// and did.
+    /// How the links of a node that nothing vouches for may be called: at the address in the cluster file, and at the one that its
+    /// heartbeat names or came from.
     func hint(of heard: Heard) -> PeerSighting {
         let sender = heard.heartbeat.sender
         let bound = bindings.first { $0.node == sender.name }.map {

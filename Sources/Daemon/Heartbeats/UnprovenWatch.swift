@@ -44,9 +44,10 @@ struct UnprovenWatch {
         return false
     }
 
-    /// Those of that session count from now on.
-    mutating func prove(_ session: HeartbeatSession) {
-        entries.removeAll { $0.session == session && !$0.isForged }
+    /// Those of that node count from now on. Former starts of it are told of no more; somebody who goes on in its name is, two
+    /// seconds later.
+    mutating func prove(_ name: String) {
+        entries.removeAll { $0.name == name && !$0.isForged }
     }
 
     /// What an operator should see, a sentence for each name.

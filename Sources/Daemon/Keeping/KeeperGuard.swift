@@ -123,6 +123,7 @@ final class KeeperGuard {
         do throws(KeeperSpawner.Failure) {
             peer = try reach(at: now)
             waiting = []
+            isGuarded = true
             for request in configuration.requests { send(request) }
         } catch {
             if error == .gone, !isRecentlyLost(at: now) { end = error.text }
@@ -140,7 +141,9 @@ final class KeeperGuard {
     var trouble: Blocker? {
         if !isGuarded {
             return Blocker(
-                .room, nil, "nothing would remove the addresses of a keeper that stands still: see its log")
+                .room, nil,
+                "the keeper has no guard: should it stand still, its addresses stay for another second: see its log"
+            )
         }
         guard let spawner, spawner.isGone || !spawner.isAnswering() else { return nil }
         return Blocker(
@@ -282,7 +285,6 @@ final class KeeperGuard {
         case .ready(let holding, let armed, _):
             warnings = Self.warnings(of: armed, configuration.mode)
             backOff = Self.firstBackOff
-            isGuarded = true
             // Sockets on loopback go with the process, which is killed where it is ours and stands still.
             endsByItself =
                 configuration.mode == .kernel ? armed.contains(.kernelLifetime) : peer?.process != nil

@@ -188,13 +188,16 @@ final class LinkTrust: Sendable {
             }
             let credentials = try PeerTLS.credentials(certificates, key)
             let observers = state.withLock { state in
-                let isOtherAuthority = state.certificates?.authorities != certificates.authorities
+                // One that is added changes nothing for links that stand.
+                let isLess =
+                    state.certificates?.authorities.contains { !certificates.authorities.contains($0) }
+                    ?? false
                 state.credentials = credentials
                 state.certificates = certificates
                 state.stamps = stamps
                 state.problem = nil
                 state.complainedAt = nil
-                return isOtherAuthority ? state.observers : []
+                return isLess ? state.observers : []
             }
             log.notice("certificates", node, "new links show the certificate \(certificates.summary)")
             // Who is vouched for by an authority that is gone has no place any more.

@@ -43,6 +43,8 @@ struct PeerWays {
     /// Ways remembered of where datagrams came from.
     static let observedLimit = 4
     private var entries: [Entry] = []
+    /// Where somebody says that the peer is, which nothing vouches for; tried after all others.
+    private var hinted: [Entry] = []
     private var proven: PeerWay?
     private var isTold = false
     private var attempts: UInt64 = 0
@@ -60,19 +62,24 @@ struct PeerWays {
             return
         }
         guard !isTold else { return }
-        for way in sighting.ways { observe(way, at: now) }
+        for way in sighting.ways { Self.note(way, at: now, in: &entries, keeping: proven) }
     }
 
-    /// Where somebody says that the peer is, which nothing vouches for: beside what the peer told, which it tells again as soon
-    /// as it is heard.
-    mutating func hint(_ ways: [PeerWay], at now: NIODeadline) { for way in ways { observe(way, at: now) } }
+    /// Somebody says that the peer is there.
+    mutating func hint(_ ways: [PeerWay], at now: NIODeadline) {
+        for way in ways where !entries.contains(where: { $0.way == way }) {
+            Self.note(way, at: now, in: &hinted, keeping: proven)
+        }
+    }
 
-    private mutating func observe(_ way: PeerWay, at now: NIODeadline) {
+    private static func note(
+        _ way: PeerWay, at now: NIODeadline, in entries: inout [Entry], keeping proven: PeerWay?
+    ) {
         if let place = entries.firstIndex(where: { $0.way == way }) {
             entries[place].seenAt = now
             return
         }
-        if entries.count >= Self.observedLimit {
+        if entries.count >= observedLimit {
             // The proven way is never lost to one that was only seen.
             let oldest = entries.indices.filter { entries[$0].way != proven }
                 .min { entries[$0].seenAt < entries[$1].seenAt }
@@ -84,28 +91,35 @@ struct PeerWays {
     /// The peer started again: what failed before may not fail now.
     mutating func forgive() {
         for place in entries.indices { entries[place].failedAt = 0 }
+        for place in hinted.indices { hinted[place].failedAt = 0 }
     }
 
     /// The way to try now; nil when none was seen within `silence`.
     func next(at now: NIODeadline, within silence: TimeAmount) -> PeerWay? {
-        let fresh = entries.filter { now - $0.seenAt < silence }
-        let chosen = fresh.min { a, b in
-            if a.failedAt != b.failedAt { return a.failedAt < b.failedAt }
-            return a.way == proven && b.way != proven
+        func best(of entries: [Entry]) -> Entry? {
+            entries.filter { now - $0.seenAt < silence }.min { a, b in
+                if a.failedAt != b.failedAt { return a.failedAt < b.failedAt }
+                return a.way == proven && b.way != proven
+            }
         }
-        return chosen?.way
+        guard let known = best(of: entries) else { return best(of: hinted)?.way }
+        // What failed goes behind what was not tried yet, wherever that comes from.
+        guard let hint = best(of: hinted), hint.failedAt < known.failedAt else { return known.way }
+        return hint.way
     }
 
     mutating func failed(_ way: PeerWay) {
         attempts += 1
         if let place = entries.firstIndex(where: { $0.way == way }) { entries[place].failedAt = attempts }
+        if let place = hinted.firstIndex(where: { $0.way == way }) { hinted[place].failedAt = attempts }
     }
 
     /// Whoever answered there proved to be the peer.
     mutating func succeeded(_ way: PeerWay) {
         proven = way
         if let place = entries.firstIndex(where: { $0.way == way }) { entries[place].failedAt = 0 }
+        if let place = hinted.firstIndex(where: { $0.way == way }) { hinted[place].failedAt = 0 }
     }
 
-    func leads(to ip: IPAddress) -> Bool { entries.contains { $0.way.remote.ip == ip } }
+    func leads(to ip: IPAddress) -> Bool { (entries + hinted).contains { $0.way.remote.ip == ip } }
 }

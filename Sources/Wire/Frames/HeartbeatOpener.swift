@@ -11,7 +11,7 @@ package struct HeartbeatOpener: Sendable {
         case notAsked
         /// Its node told over a link the key by which it is signed.
         case proven
-        /// Nobody told a key for its session. It is remembered of no such heartbeat that it came.
+        /// Nobody told a key for its session. Its counter is not recorded.
         case missing
         /// A key was told for its session, not by that node or not the one it is signed by.
         case wrong

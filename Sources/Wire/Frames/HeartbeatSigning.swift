@@ -105,7 +105,8 @@ struct SessionVouching: Sendable {
 
     mutating func add(_ name: String, _ order: UInt64) {
         names.removeAll { $0.name == name }
-        if names.count == Self.nameLimit { names.removeFirst() }
+        // Whoever told it first stays: others may tell a key that is not theirs.
+        guard names.count < Self.nameLimit else { return }
         names.append((name, order))
     }
 

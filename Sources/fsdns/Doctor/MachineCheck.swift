@@ -14,7 +14,9 @@ struct MachineCheck {
     /// What a heartbeat socket asks for.
     private static let receiveBuffer = 1 << 22
 
-    var findings: [Finding] { [scheduling, memory, files, buffers] + state + [clock] }
+    var findings: [Finding] {
+        [scheduling, memory, files, buffers] + state + [clock, Self.time(isKept: KernelClock.isKept)]
+    }
 
     private var files: Finding {
         var limit = rlimit()
@@ -142,6 +144,18 @@ struct MachineCheck {
         let text = "fsync in \(directory) takes \(tenths / 10).\(tenths % 10) ms median"
         if median <= Self.slowSync { return .fine("state", text) }
         return .notice("state", text, fix: "put the state on a local disk that syncs faster")
+    }
+
+    /// - Parameter isKept: what the kernel says of its wall clock.
+    static func time(isKept: Bool?) -> Finding {
+        guard let isKept else {
+            return .notice(
+                "time", "the kernel does not tell whether NTP keeps the clock", fix: "see timedatectl")
+        }
+        if isKept { return .fine("time", "something keeps the clock right") }
+        return .notice(
+            "time", "nothing keeps the wall clock right: schedules and certificates go by it",
+            fix: "install chrony, or wait until it is in step (chronyc tracking)")
     }
 
     private var clock: Finding {

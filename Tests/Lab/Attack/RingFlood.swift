@@ -19,6 +19,8 @@ package struct RingFlood {
     }
 
     private static let batch = 64
+    /// What the kernel takes apart at most (udp(7)).
+    private static let mostBytes = 65_000
 
     package var kind: Kind
     package var perSecond: Int
@@ -70,6 +72,7 @@ package struct RingFlood {
     /// Sends datagrams like this one, from an address that need not be this machine's.
     private func sendSegments(_ body: [UInt8], from source: String) throws -> Int {
         let size = body.count
+        let batch = min(Self.batch, Self.mostBytes / size)
         let udp = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(udp) }
         func set(_ level: Int32, _ option: Int32, _ value: Int32) -> Bool {
@@ -98,16 +101,16 @@ package struct RingFlood {
         guard call({ bind(udp, $0, $1) }, source, 0), call({ connect(udp, $0, $1) }, target, port) else {
             throw LabFailure("cannot send as \(source): \(String(cString: strerror(errno)))")
         }
-        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: size * Self.batch, alignment: 8)
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: size * batch, alignment: 8)
         defer { room.deallocate() }
         let datagram = kind == .garbage ? [UInt8](repeating: 0xA5, count: size) : body
-        for place in 0..<Self.batch {
+        for place in 0..<batch {
             for (offset, byte) in datagram.enumerated() { room[place * size + offset] = byte }
             if kind == .session { raiseCounter(room, at: place * size, by: place) }
         }
         return pace { number in
-            for place in 0..<Self.batch { vary(room, at: place * size, number + place) }
-            return Glibc.send(udp, room.baseAddress, room.count, 0) == room.count ? Self.batch : 0
+            for place in 0..<batch { vary(room, at: place * size, number + place) }
+            return Glibc.send(udp, room.baseAddress, room.count, 0) == room.count ? batch : 0
         }
     }
 
@@ -214,7 +217,8 @@ package struct RingFlood {
                 continue
             }
             let count = next(sent)
-            sent += max(count, 1)
+            sent += count
+            if count == 0 { usleep(200) }
         }
     }
 }
