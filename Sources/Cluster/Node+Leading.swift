@@ -30,6 +30,7 @@ extension Node {
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
         stepAsideIfShutOut(at: now)
+        stepAsideIfUnlinked(at: now)
     }
 
     /// Proposes a command and applies it to the scratch state, so that what follows in this pass builds on it.
@@ -58,7 +59,22 @@ extension Node {
                 $0.holder.member == raft.me && $0.age < timing.deadAfter
             }
         }
-        return raft.membership.isQuorum(heard)
+        return raft.membership.isQuorum(heard) && !(isUnsteady(at: now) && isAnotherSteady(at: now))
+    }
+
+    /// Whether this node's own lease is gone, or comes and goes: enough is heard for both ways to look well, and not enough to
+    /// hold an address. A leader would replace anybody of whom that is so, but not itself.
+    private func isUnsteady(at now: Instant) -> Bool {
+        guard state?.isActive(me) ?? false, let last = leaseLosses.last else { return false }
+        if leaseValidSince == nil, now - last >= timing.deadAfter { return true }
+        return leaseLosses.count == Neighbour.lossesOfTheUnsteady && now - leaseLosses[0] < .seconds(2)
+    }
+
+    private func isAnotherSteady(at now: Instant) -> Bool {
+        raft.membership.voters.contains { voter in
+            guard let neighbour = neighbours[voter], isHeard(neighbour.holder, at: now) else { return false }
+            return neighbour.heartbeat.leaseValid
+        }
     }
 
     /// Messages (TCP) may pass where heartbeats (UDP) do not: such a leader goes on being obeyed, but nobody's lease, its own
@@ -72,8 +88,42 @@ extension Node {
         aloneSince = since
         guard now - since >= timing.deadAfter else { return }
         aloneSince = nil
-        report(.trouble, name, "\(name) leads no more: no majority hears it by heartbeats, and is heard")
+        report(
+            .trouble, name,
+            isUnsteady(at: now)
+                ? "\(name) leads no more: its own lease does not last"
+                : "\(name) leads no more: no majority hears it by heartbeats, and is heard")
         agree(.resign, at: now)
+    }
+
+    /// Decisions go by links: what a leader cannot send to a voter that lives may be just what a fence waits for. One that
+    /// reaches more of them leads.
+    private mutating func stepAsideIfUnlinked(at now: Instant) {
+        guard leaving == nil else { return }
+        let missing = unlinkedVoters(pathTroubles, at: now)
+        let heir =
+            missing.isEmpty
+            ? nil
+            : heirs(at: now).first { heir in
+                guard !missing.contains(heir.name), let heartbeat = neighbours[heir]?.heartbeat,
+                    heartbeat.settingsVersion == settings.version, let paths = heartbeat.paths
+                else { return false }
+                return unlinkedVoters(paths, at: now).count < missing.count
+            }
+        guard let heir else {
+            unlinkedSince = nil
+            return
+        }
+        let since = unlinkedSince ?? now
+        unlinkedSince = since
+        guard now - since >= .seconds(1) else { return }
+        handLeadershipOver(to: heir, pause: .seconds(10), at: now)
+    }
+
+    /// Voters that are heard, and to which the teller of these has no link.
+    private func unlinkedVoters(_ troubles: [PathTrouble], at now: Instant) -> [String] {
+        let names = troubles.filter { $0.kind == .link }.flatMap(\.peers)
+        return raft.membership.voters.filter { names.contains($0.name) && hasVote($0, at: now) }.map(\.name)
     }
 
     // MARK: - Releases
@@ -213,6 +263,11 @@ extension Node {
         // While we had no lease ourselves, nobody could be expected to have one.
         if isHolding, let since = neighbours[holder]?.leaseInvalidSince, let own = leaseValidSince,
             now - max(since, own) >= timing.deadAfter
+        {
+            return .lapse
+        }
+        if isHolding, let since = neighbours[holder]?.unsteadySince(at: now), let own = leaseValidSince,
+            own < since
         {
             return .lapse
         }

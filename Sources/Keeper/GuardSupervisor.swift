@@ -24,6 +24,8 @@ final class GuardSupervisor {
     private var isLate = false
     /// One was lost: the next one counts when it has looked at the ledger, not when it was started.
     private var isProofWanted = false
+    /// Whoever started this keeper guards it, as long as that looks.
+    private var isStarterTrusted = false
     /// Whether a guard runs, as far as was last seen.
     private(set) var isWell = false
 
@@ -34,14 +36,28 @@ final class GuardSupervisor {
         alarm.set(nanoseconds: Self.interval)
     }
 
+    /// For a keeper whose starter is its guard (`KeeperSpawner`): another one is started once that has ended or stands still.
+    init(besideStarter ledger: HoldLedger) throws(SystemFailure) {
+        self.ledger = ledger
+        alarm = try Alarm()
+        (isStarterTrusted, isWell, startedAt) = (true, true, .now())
+        alarm.set(nanoseconds: Self.interval)
+    }
+
     /// Readable when it is time to look.
     var descriptor: Int32 { alarm.descriptor }
 
+    /// - Parameter mayStart: whether there is anything to guard.
     /// - Returns: whether there is a guard, when that has changed.
-    func look(at now: BootInstant = .now()) -> Bool? {
+    func look(at now: BootInstant = .now(), mayStart: Bool = true) -> Bool? {
         alarm.clear()
         alarm.set(nanoseconds: Self.interval)
         let before = isWell
+        if isStarterTrusted {
+            guard mayStart, isStandingStill(at: now) else { return nil }
+            lose("(whoever started this keeper) has ended or stands still")
+            (isStarterTrusted, startedAt) = (false, nil)
+        }
         dying.removeAll(where: hasEnded)
         if let pid, hasEnded(pid) { lose("has ended") }
         if let pid, isStandingStill(at: now) {

@@ -27,7 +27,7 @@ final class HoldLedger {
     private static let magic: Int64 = 0x6673_646e_735f_6c32
     private static let bytes = (Place.first + Place.width * KeeperLimits.managedAddresses) * 8
 
-    /// Of the memory file; -1 at the end that was handed it.
+    /// Of the memory file, to be handed on.
     let descriptor: Int32
     private let words: UnsafeMutablePointer<Int64>
     private var managed: [KeeperAddress] = []
@@ -53,7 +53,7 @@ final class HoldLedger {
             munmap(words, Self.bytes)
             return nil
         }
-        self.init(-1, words)
+        self.init(fcntl(descriptor, F_DUPFD_CLOEXEC, 10), words)
     }
 
     private init(_ descriptor: Int32, _ words: UnsafeMutablePointer<Int64>) {

@@ -30,9 +30,11 @@ package final class KeeperLoop {
     /// Runs until everything is removed and nobody is left to serve; returns the exit code. `descriptor`
     /// is the keeper's end of the socket pair, the next one its starter's ledger.
     static func run(descriptor: Int32) -> Int32 {
+        _ = clinux_close_from(UInt32(descriptor) + 2)
         let ledger = HoldLedger(descriptor: descriptor + 1)
-        _ = clinux_close_from(UInt32(descriptor) + 1)
-        return run(descriptor: descriptor, record: nil, ledger: ledger, supervisor: nil)
+        close(descriptor + 1)
+        let supervisor = ledger.flatMap { try? GuardSupervisor(besideStarter: $0) }
+        return run(descriptor: descriptor, record: nil, ledger: ledger, supervisor: supervisor)
     }
 
     /// The same for a keeper of its own unit, whose guard is its own.
@@ -108,7 +110,9 @@ package final class KeeperLoop {
                 watchdogAlarm.clear()
                 tellWatchdog()
             }
-            if let supervisor, ready.contains(supervisor.descriptor), let isWell = supervisor.look() {
+            if let supervisor, ready.contains(supervisor.descriptor),
+                let isWell = supervisor.look(mayStart: mode == .kernel)
+            {
                 link.send(.guarded(isWell))
             }
             if let place {

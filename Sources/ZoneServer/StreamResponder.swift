@@ -5,14 +5,15 @@ import NIOCore
 ///
 /// A client may send as many requests as it likes before it reads (RFC 7766 §6.2.1.1). While its answers do not leave, nothing more of
 /// it is answered or read, so that what is kept of it is bounded; who reads nothing for as long as a request may take is
-/// closed too. Of what it sends, `turn` bytes are read before the other connections are looked at.
+/// closed too. Of what it sends, some `turn` bytes are answered before the other connections are looked at, also when it sends
+/// no more: then all that the kernel has of it comes at once.
 final class StreamResponder: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Some thirty queries.
-    static let turn = 1024
+    /// Some eight queries.
+    static let turn = 256
     /// The shortest message: a header.
     private static let shortest = 12
 
@@ -23,6 +24,8 @@ final class StreamResponder: ChannelDuplexHandler {
     private var buffer = ByteBuffer()
     /// The client's requests wait for answers before them to leave.
     private var isHeldUp = false
+    /// More was sent than one turn has room for.
+    private var isQueued = false
     /// The channel wants to read, and was not let.
     private var wantsRead = false
     /// The client sends no more.
@@ -57,7 +60,7 @@ final class StreamResponder: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if isHeldUp { wantsRead = true } else { context.read() }
+        if isHeldUp || isQueued { wantsRead = true } else { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -77,15 +80,21 @@ final class StreamResponder: ChannelDuplexHandler {
 
     /// Answers what waits, as far as answers leave.
     private func answer(_ context: ChannelHandlerContext) {
-        guard let slot, !isClosing else { return }
+        guard let slot, !isClosing, !isQueued else { return }
         isHeldUp = false
         var hasWritten = false
+        var left = Self.turn
         while let length = buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) {
             guard Int(length) >= Self.shortest else {
                 isClosing = true
                 break
             }
             guard buffer.readableBytes >= 2 + Int(length) else { break }
+            guard left > 0 else {
+                isQueued = true
+                break
+            }
+            left -= 2 + Int(length)
             guard context.channel.isWritable else {
                 isHeldUp = true
                 break
@@ -99,13 +108,16 @@ final class StreamResponder: ChannelDuplexHandler {
         }
         buffer.discardReadBytes()
         if hasWritten { context.flush() }
-        if isInputClosed, !isHeldUp { isClosing = true }
+        if isInputClosed, !isHeldUp, !isQueued { isClosing = true }
         if isClosing {
             // Once all that was said before has left; who does not take it is closed by the deadline.
             let channel = context.channel
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
                 channel.close(promise: nil)
             }
+        } else if isQueued {
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            context.eventLoop.execute { bound.value.0.goOn(bound.value.1) }
         } else if isHeldUp, context.channel.isWritable {
             // All of it left with the flush.
             answer(context)
@@ -113,6 +125,12 @@ final class StreamResponder: ChannelDuplexHandler {
             wantsRead = false
             context.read()
         }
+    }
+
+    /// The next turn.
+    private func goOn(_ context: ChannelHandlerContext) {
+        isQueued = false
+        answer(context)
     }
 
     /// - Returns: false for what deserves no answer.

@@ -114,6 +114,8 @@ package final class ZoneServer: Sendable {
         return (family == .v6 ? bootstrap.serverChannelOption(Self.v6Only, value: 1) : bootstrap)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Of each connection, inherited: what a client that sends no more left there comes at once.
+            .serverChannelOption(.socketOption(.so_rcvbuf), value: 131_072)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             // Connections have turns: the rest of what one sent waits in the kernel.
             .childChannelOption(

@@ -322,9 +322,9 @@ struct HeartbeatProofTests {
     )
     func told() throws {
         var watch = UnprovenWatch()
-        let (ip, session) = (IPAddress.v4(10, 0, 0, 66), HeartbeatSession(high: 1, low: 2))
+        let ip = IPAddress.v4(10, 0, 0, 66)
         func note(_ name: String, _ seconds: Int64, isForged: Bool = false) -> Bool {
-            watch.note(name, session, from: ip, isForged: isForged, at: .zero + .seconds(seconds))
+            watch.note(name, from: ip, isForged: isForged, at: .zero + .seconds(seconds))
         }
         func warnings(_ seconds: Int64, _ isHeard: Bool) -> [String] {
             watch.warnings(at: .zero + .seconds(seconds)) { _ in isHeard }
@@ -343,6 +343,14 @@ struct HeartbeatProofTests {
         #expect(warnings(74, false).isEmpty)
         for number in 0..<100 { _ = (note("x\(number)", 80), note("x\(number)", 83)) }
         #expect(warnings(83, false).count == 4)
+        // Whoever makes up names, or addresses, hides nothing that is told.
+        watch = UnprovenWatch()
+        _ = (note("x1", 80), note("x1", 83))
+        for second in 84..<90 {
+            _ = note("x1", Int64(second))
+            for number in 0..<100 { _ = note("y\(second)\(number)", Int64(second)) }
+        }
+        #expect(warnings(90, false).contains { $0.contains(" x1 ") })
     }
 }
 

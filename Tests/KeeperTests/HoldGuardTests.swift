@@ -90,6 +90,39 @@ struct HoldGuardTests {
     }
 
     @Test(
+        "a keeper whose starter ended or stands still gets a guard of its own", arguments: [SIGKILL, SIGSTOP])
+    func starterLost(signal: Int32) throws {
+        let lan = try NetworkNamespaces("starter")
+        let starter = try KeeperProcess.spawn(
+            path: "/sbin/ip",
+            arguments: ["netns", "exec", lan.near, try KeeperUnderTest.executable, KeeperSpawner.word])
+        let spawner = KeeperSpawner(process: starter, path: "fsdns-keeper")
+        let address = try #require(KeeperAddress("10.99.0.7/24"))
+        let keeper = KeeperUnderTest(try spawner.start(patience: .seconds(10)))
+        _ = try keeper.configure(.kernel, [address])
+        try keeper.hold(address, for: 30_000, token: 1)
+        guard case .held = try keeper.report() else { Issue.record("not held"); return }
+        kill(starter.pid, signal)
+        // It is told when it begins and when the new one looks.
+        var told: [Bool] = []
+        while told.last != true {
+            guard case .guarded(let isWell) = try keeper.report() else { Issue.record("?"); return }
+            told.append(isWell)
+        }
+        let until = KeeperUnderTest.now().advanced(by: 300_000_000)
+        try keeper.hold(address, for: 300, token: 2)
+        guard case .held = try keeper.report() else { Issue.record("not held anew"); return }
+        keeper.signal(SIGSTOP)
+        while try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" 10.99.0.7/") {
+            try #require(KeeperUnderTest.now() < until.advanced(by: 10_000_000_000))
+        }
+        #expect((KeeperUnderTest.now().nanoseconds - until.nanoseconds) / 1_000_000 < 300)
+        keeper.signal(SIGKILL)
+        kill(starter.pid, SIGKILL)
+        _ = try? starter.wait()
+    }
+
+    @Test(
         "when node service and keeper are killed together, the starter of keepers removes everything at once")
     func orphaned() throws {
         let lan = try NetworkNamespaces("orphaned")

@@ -58,7 +58,7 @@ extension Heartbeats {
         count("unproven", 1)
         let name = opened.heartbeat.sender.name
         let isForged = opened.proof == .wrong
-        guard keys.watch.note(name, opened.session, from: source, isForged: isForged, at: now) else { return }
+        guard keys.watch.note(name, from: source, isForged: isForged, at: now) else { return }
         log.stranger("heartbeat-unproven", source, sort: isForged ? "forged" : "unproven") {
             (
                 name,

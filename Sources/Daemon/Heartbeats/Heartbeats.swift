@@ -266,7 +266,8 @@ final class Heartbeats {
                 + "with ours, or give the other cluster another name"
         }
             + keys.watch.warnings(at: now) { name in
-                paths.contains { $0.peer == name && now - $0.statistics.lastHeard < timing.deadAfter }
+                name == me
+                    || paths.contains { $0.peer == name && now - $0.statistics.lastHeard < timing.deadAfter }
             }
     }
 

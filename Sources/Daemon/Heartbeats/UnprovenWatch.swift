@@ -6,16 +6,18 @@ import Wire
 struct UnprovenWatch {
     private struct Entry {
         var name: String
-        var source: IPAddress
-        var session: HeartbeatSession
+        /// The last of them.
+        var sources: [IPAddress]
         var since: Instant
         var last: Instant
         /// They are not by the key that was told for their session.
         var isForged: Bool
+
+        var isNotable: Bool { last - since >= UnprovenWatch.notable }
     }
 
     /// Shorter is ordinary: a node that starts is heard before it has a link.
-    private static let notable: Duration = .seconds(2)
+    fileprivate static let notable: Duration = .seconds(2)
     private static let memory: Duration = .seconds(60)
     private static let entryLimit = 32
     /// Names and machines told of at once.
@@ -23,24 +25,27 @@ struct UnprovenWatch {
     private var entries: [Entry] = []
 
     /// - Returns: whether that goes on for so long that it is worth a line of the log.
-    mutating func note(
-        _ name: String, _ session: HeartbeatSession, from source: IPAddress, isForged: Bool, at now: Instant
-    ) -> Bool {
-        if let place = entries.firstIndex(where: {
-            $0.name == name && $0.source == source && $0.session == session && $0.isForged == isForged
-        }) {
-            if now - entries[place].last >= Self.memory { entries[place].since = now }
+    mutating func note(_ name: String, from source: IPAddress, isForged: Bool, at now: Instant) -> Bool {
+        if let place = entries.firstIndex(where: { $0.name == name && $0.isForged == isForged }) {
+            if now - entries[place].last >= Self.memory {
+                entries[place].since = now
+                entries[place].sources = []
+            }
             entries[place].last = now
-            return now - entries[place].since >= Self.notable
+            if !entries[place].sources.contains(source) {
+                entries[place].sources = Array((entries[place].sources + [source]).suffix(Self.most))
+            }
+            return entries[place].isNotable
         }
-        if entries.count >= Self.entryLimit,
-            let oldest = entries.indices.min(by: { entries[$0].last < entries[$1].last })
-        {
-            entries.remove(at: oldest)
+        if entries.count >= Self.entryLimit {
+            // Names that somebody makes up push each other out, and nothing that is told.
+            let brief = entries.indices.filter { !entries[$0].isNotable }
+            let oldest = (brief.isEmpty ? Array(entries.indices) : brief).min {
+                entries[$0].last < entries[$1].last
+            }
+            if let oldest { entries.remove(at: oldest) }
         }
-        entries.append(
-            Entry(
-                name: name, source: source, session: session, since: now, last: now, isForged: isForged))
+        entries.append(Entry(name: name, sources: [source], since: now, last: now, isForged: isForged))
         return false
     }
 
@@ -55,12 +60,12 @@ struct UnprovenWatch {
     /// - Parameter isHeard: whether heartbeats of that node arrive that count.
     func warnings(at now: Instant, isHeard: (String) -> Bool) -> [String] {
         let notable = entries.filter {
-            now - $0.last < Self.memory && $0.last - $0.since >= Self.notable
+            now - $0.last < Self.memory && $0.isNotable
         }
         let names = Set(notable.map(\.name)).sorted()
         return names.prefix(Self.most).map { name in
             let ones = notable.filter { $0.name == name }
-            let sources = Set(ones.map(\.source)).sorted().prefix(Self.most).map { "\($0)" }
+            let sources = Set(ones.flatMap(\.sources)).sorted().prefix(Self.most).map { "\($0)" }
             let from = sources.joined(separator: ", ")
             if isHeard(name) || ones.contains(where: \.isForged) {
                 return

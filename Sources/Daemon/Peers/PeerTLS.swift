@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import Wire
 
@@ -19,6 +20,8 @@ struct LinkCredentials: Sendable {
 /// certificate, and the only suite for TLS 1.2 is the one that proves the key.
 enum PeerTLS {
     private static let suites = "ECDHE-PSK-CHACHA20-POLY1305"
+    /// What was refused is gone after so long, whether its end takes part or not: it has no place any more, but a descriptor.
+    private static let farewell: TimeAmount = .milliseconds(500)
     /// Of an end with certificates that understands hellos with the key of heartbeats (ALPN, RFC 7301). One that does not offer
     /// it is told none: it would not know what to make of it.
     static let vouching = "fsdns/1.1"
@@ -59,6 +62,7 @@ enum PeerTLS {
     private static func client(_ base: TLSConfiguration, _ key: ClusterKey) throws -> NIOSSLContext {
         var configuration = base
         configuration.cipherSuites = suites
+        configuration.shutdownTimeout = farewell
         configuration.pskHint = key.cluster
         configuration.pskClientProvider = { _ in
             PSKClientIdentityResponse(key: NIOSSLSecureBytes(key.peerSecret), identity: key.cluster)
@@ -69,6 +73,7 @@ enum PeerTLS {
     private static func server(_ base: TLSConfiguration, _ key: ClusterKey) throws -> NIOSSLContext {
         var configuration = base
         configuration.cipherSuites = suites
+        configuration.shutdownTimeout = farewell
         configuration.pskHint = key.cluster
         configuration.pskServerProvider = { context in
             guard context.clientIdentity == key.cluster else { throw OtherCluster() }
