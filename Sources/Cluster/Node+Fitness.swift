@@ -1,0 +1,81 @@
+import Consensus
+
+// Whether this node is fit to lead: by what it hears, by its own lease, by its links.
+
+extension Node {
+    /// Whether a majority of the voters, this node among them, hears this node and is heard, by heartbeats.
+    func hasCompany(at now: Instant) -> Bool {
+        let heard = raft.membership.voters.filter { voter in
+            if voter == raft.me { return true }
+            guard let neighbour = neighbours[voter], isHeard(neighbour.holder, at: now) else { return false }
+            return neighbour.heartbeat.acknowledgements.contains {
+                $0.holder.member == raft.me && $0.age < timing.deadAfter
+            }
+        }
+        return raft.membership.isQuorum(heard) && !(isUnsteady(at: now) && isAnotherSteady(at: now))
+    }
+
+    /// Whether this node's own lease is gone, or comes and goes: enough is heard for both ways to look well, and not enough to
+    /// hold an address. A leader would replace anybody of whom that is so, but not itself.
+    private func isUnsteady(at now: Instant) -> Bool {
+        guard state?.isActive(me) ?? false, let last = leaseLosses.last else { return false }
+        if leaseValidSince == nil, now - last >= timing.deadAfter { return true }
+        return leaseLosses.count == Neighbour.lossesOfTheUnsteady && now - leaseLosses[0] < .seconds(2)
+    }
+
+    private func isAnotherSteady(at now: Instant) -> Bool {
+        raft.membership.voters.contains { voter in
+            guard let neighbour = neighbours[voter], isHeard(neighbour.holder, at: now) else { return false }
+            return neighbour.heartbeat.leaseValid
+        }
+    }
+
+    /// Messages (TCP) may pass where heartbeats (UDP) do not: such a leader goes on being obeyed, but nobody's lease, its own
+    /// included, goes by what it hears, and whom it would call silent is not. It lets somebody else lead.
+    mutating func resignIfDeaf(at now: Instant) {
+        guard isLeader, !hasCompany(at: now) else {
+            aloneSince = nil
+            return
+        }
+        let since = aloneSince ?? now
+        aloneSince = since
+        guard now - since >= timing.deadAfter else { return }
+        aloneSince = nil
+        report(
+            .trouble, name,
+            isUnsteady(at: now)
+                ? "\(name) leads no more: its own lease does not last"
+                : "\(name) leads no more: no majority hears it by heartbeats, and is heard")
+        agree(.resign, at: now)
+    }
+
+    /// Decisions go by links: what a leader cannot send to a voter that lives may be just what a fence waits for. One that
+    /// reaches more of them leads.
+    mutating func stepAsideIfUnlinked(at now: Instant) {
+        guard leaving == nil else { return }
+        let missing = unlinkedVoters(pathTroubles, at: now)
+        let heir =
+            missing.isEmpty
+            ? nil
+            : heirs(at: now).first { heir in
+                guard !missing.contains(heir.name), let heartbeat = neighbours[heir]?.heartbeat,
+                    heartbeat.settingsVersion == settings.version, let paths = heartbeat.paths
+                else { return false }
+                return unlinkedVoters(paths, at: now).count < missing.count
+            }
+        guard let heir else {
+            unlinkedSince = nil
+            return
+        }
+        let since = unlinkedSince ?? now
+        unlinkedSince = since
+        guard now - since >= .seconds(1) else { return }
+        handLeadershipOver(to: heir, pause: .seconds(10), at: now)
+    }
+
+    /// Voters that are heard, and to which the teller of these has no link.
+    private func unlinkedVoters(_ troubles: [PathTrouble], at now: Instant) -> [String] {
+        let names = troubles.filter { $0.kind == .link }.flatMap(\.peers)
+        return raft.membership.voters.filter { names.contains($0.name) && hasVote($0, at: now) }.map(\.name)
+    }
+}
