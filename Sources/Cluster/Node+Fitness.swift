@@ -15,12 +15,12 @@ extension Node {
         return raft.membership.isQuorum(heard) && !(isUnsteady(at: now) && isAnotherSteady(at: now))
     }
 
-    /// Whether this node's own lease is gone, or comes and goes: enough is heard for both ways to look well, and not enough to
-    /// hold an address. A leader would replace anybody of whom that is so, but not itself.
+    /// Whether this node's own lease comes and goes: enough is heard for both ways to look well, and not enough to hold an
+    /// address. A leader would replace anybody of whom that is so, but not itself. Without losses it is over after 2 s, so that
+    /// nobody is kept from leading for good.
     private func isUnsteady(at now: Instant) -> Bool {
-        guard state?.isActive(me) ?? false, let last = leaseLosses.last else { return false }
-        if leaseValidSince == nil, now - last >= timing.deadAfter { return true }
-        return leaseLosses.count == Neighbour.lossesOfTheUnsteady && now - leaseLosses[0] < .seconds(2)
+        guard state?.isActive(me) ?? false, let first = leaseLosses.first else { return false }
+        return leaseLosses.count == Neighbour.lossesOfTheUnsteady && now - first < .seconds(2)
     }
 
     private func isAnotherSteady(at now: Instant) -> Bool {
