@@ -17,29 +17,11 @@ extension Bench {
                 Row(name: "forged datagram (\(kind.rawValue)): processor", unit: "µs", sample: Sample([cost]))
             )
         }
-        let floods = RingFlood.Kind.allCases.map { (kind: $0, isSpoofing: false) } + [(.header, true)]
-        for (kind, isSpoofing) in floods {
-            let moment = BootTime.now
-            let seconds = isQuick ? 5.0 : 60.0
-            let lines = logLines(of: lab)
-            let sent = try lab.flood(
-                kind, perSecond: 200_000, seconds: seconds, from: attacker, to: Lab.group(),
-                isSpoofing: isSpoofing)
-            let lost = try leasesLost(in: lab, since: moment)
-            let written = zip(lines, logLines(of: lab)).map { Double($1 - $0) / seconds }.max() ?? 0
-            let what = kind.rawValue + (isSpoofing ? ", from any address" : "")
-            Self.tell("\(what): \(Int(Double(sent) / seconds))/s sent, \(lost) leases lost")
-            rows.append(
-                Row(
-                    name: "\(Int(Double(sent) / seconds))/s (\(what)) to the group: leases lost",
-                    unit: "",
-                    sample: Sample([Double(lost)]), target: "0"))
-            rows.append(
-                Row(
-                    name: "  log lines a second, of the node with most", sample: Sample([written]),
-                    target: "< 2"))
-            try lab.waitUntilSettled(atMost: 60)
+        for kind in RingFlood.Kind.allCases {
+            rows += try livesThrough(kind, cluster, attacker)
+            rows += try livesThrough(kind, cluster, attacker, isUnicast: true)
         }
+        rows += try livesThrough(.header, cluster, attacker, isSpoofing: true)
         let gaps = try RingFlood.Kind.allCases.map { try takeover(under: $0, cluster, attacker) }
         rows.append(
             Row(
@@ -47,6 +29,33 @@ extension Bench {
                 target: "400"))
         rows.append(Row(name: "  two holders", sample: Sample([try cluster.overlap()]), target: "0"))
         return rows
+    }
+
+    /// To the group for a minute, to one node for a third of that.
+    private func livesThrough(
+        _ kind: RingFlood.Kind, _ cluster: BenchCluster, _ attacker: Machine, isUnicast: Bool = false,
+        isSpoofing: Bool = false
+    ) throws -> [Row] {
+        let lab = cluster.lab
+        let moment = BootTime.now
+        let seconds = (isQuick ? 5.0 : 60.0) / (isUnicast ? 3 : 1)
+        let lines = logLines(of: lab)
+        let sent = try lab.flood(
+            kind, perSecond: 200_000, seconds: seconds, from: attacker,
+            to: isUnicast ? lab.hosts[0].machine.addresses[0] : Lab.group(), isSpoofing: isSpoofing)
+        let lost = try leasesLost(in: lab, since: moment)
+        let written = zip(lines, logLines(of: lab)).map { Double($1 - $0) / seconds }.max() ?? 0
+        let what =
+            "\(Int(Double(sent) / seconds))/s (\(kind.rawValue)\(isSpoofing ? ", from any address" : "")) "
+            + (isUnicast ? "to one node" : "to the group")
+        Self.tell("\(what): \(lost) leases lost, \(written) log lines a second")
+        try lab.waitUntilSettled(atMost: 60)
+        return [
+            Row(name: "\(what): leases lost", unit: "", sample: Sample([Double(lost)]), target: "0"),
+            Row(
+                name: "  log lines a second, of the node with most", unit: "", sample: Sample([written]),
+                target: "< 2"),
+        ]
     }
 
     private func takeover(under kind: RingFlood.Kind, _ cluster: BenchCluster, _ attacker: Machine) throws
