@@ -333,6 +333,24 @@ struct PeerWaysTests {
         #expect(!ways.leads(to: way(66).remote.ip))
     }
 
+    @Test("hints are tried after what the peer told, and what it told is fresh again when it is hinted at")
+    func hinted() {
+        var ways = PeerWays()
+        ways.learn(sighting([way(2)], isTold: true), at: at(0))
+        ways.hint([way(66)], at: at(1))
+        #expect(ways.next(at: at(2), within: .seconds(1)) == way(2))
+        ways.failed(way(2))
+        #expect(ways.next(at: at(3), within: .seconds(1)) == way(66))
+        ways.failed(way(66))
+        #expect(ways.next(at: at(4), within: .seconds(1)) == way(2))
+        ways.hint([way(2)], at: at(5000))
+        #expect(ways.next(at: at(5001), within: .seconds(1)) == way(2))
+        for last in 70...100 { ways.hint([way(last)], at: at(5002)) }
+        #expect(ways.next(at: at(5003), within: .seconds(1)) == way(97), "not tried yet")
+        ways.succeeded(way(2))
+        #expect(ways.next(at: at(5004), within: .seconds(1)) == way(2))
+    }
+
     @Test("many addresses that were only seen do not drive out the one that led to the peer")
     func seen() {
         var ways = PeerWays()

@@ -67,8 +67,12 @@ struct PeerWays {
 
     /// Somebody says that the peer is there.
     mutating func hint(_ ways: [PeerWay], at now: NIODeadline) {
-        for way in ways where !entries.contains(where: { $0.way == way }) {
-            Self.note(way, at: now, in: &hinted, keeping: proven)
+        for way in ways {
+            if let place = entries.firstIndex(where: { $0.way == way }) {
+                entries[place].seenAt = now
+            } else {
+                Self.note(way, at: now, in: &hinted, keeping: proven)
+            }
         }
     }
 
