@@ -73,8 +73,6 @@ struct Neighbours: Hashable, Sendable {
             all[at].leaseInvalidSince = nil
         } else if appeared || all[at].leaseInvalidSince == nil {
             all[at].leaseInvalidSince = now
-            let former = appeared ? [] : all[at].leaseLosses
-            all[at].leaseLosses = Array((former + [now]).suffix(Neighbour.lossesOfTheUnsteady))
         }
         return appeared ? .appeared : .again
     }
@@ -182,17 +180,6 @@ struct Neighbour: Hashable, Sendable {
     /// Oldest first.
     private(set) var former: [FormerLife] = []
     var leaseInvalidSince: Instant?
-    /// When this life lost its lease, the last times.
-    fileprivate(set) var leaseLosses: [Instant] = []
-    static let lossesOfTheUnsteady = 3
-
-    /// Since when its lease comes and goes; nil when it does not.
-    func unsteadySince(at now: Instant) -> Instant? {
-        guard leaseLosses.count == Self.lossesOfTheUnsteady, let first = leaseLosses.first,
-            now - first < .seconds(2)
-        else { return nil }
-        return first
-    }
 
     init(heartbeat: Heartbeat, received: Instant) {
         self.heartbeat = heartbeat

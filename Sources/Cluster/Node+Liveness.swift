@@ -79,7 +79,6 @@ extension Node {
         if isValid {
             report(.leaseWon, name, "a majority hears this node")
         } else if state != nil {
-            leaseLosses = Array((leaseLosses + [now]).suffix(Neighbour.lossesOfTheUnsteady))
             report(.leaseLost, name, "no majority has heard this node for \(timing.lease.milliseconds) ms")
             hold(at: now)
         }

@@ -72,10 +72,6 @@ package struct Node: Sendable, Equatable {
     var obstacleTold: String?
     /// When this node last tried to hand leadership over; outlives its terms.
     var handedOverAt: Instant?
-    /// Since when a leader lacks links that another has.
-    var unlinkedSince: Instant?
-    /// When this node's lease was lost, the last times.
-    var leaseLosses: [Instant] = []
     /// What is being taken from an operator now, for the audit trail.
     var deed: AskedCommand?
     /// What was applied when things were last surveyed.
