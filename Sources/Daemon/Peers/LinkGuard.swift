@@ -31,9 +31,12 @@ struct HeartbeatVouch: Hashable, Sendable {
 /// By TLS 1.2 it has when the handshake is over. By certificates it says so itself: the caller sends random bytes, the called
 /// one its own and a proof over both, the caller its proof (`LinkProof`). Each has a fixed length, so that no more is kept of
 /// a stranger than one read. What goes wrong before that comes to the link as one `LinkFault`, where certificates are in use.
-final class LinkGuard: ChannelInboundHandler {
+///
+/// Nor does it let anything through once this end has closed the link: TLS lets in what comes until the other end has, too.
+final class LinkGuard: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum Stage {
@@ -53,6 +56,8 @@ final class LinkGuard: ChannelInboundHandler {
     private let key: ClusterKey
     private let end: LinkProof.End
     private var stage = Stage.handshake
+    /// By this end.
+    private var isClosed = false
     private var buffer = ByteBuffer()
     /// What both ends understand beyond the first release (ALPN); nil where one is of that.
     private var dialect: String?
@@ -98,6 +103,7 @@ final class LinkGuard: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosed else { return }
         if case .proven = stage { return context.fireChannelRead(data) }
         if case .failed = stage { return }
         var bytes = unwrapInboundIn(data)
@@ -151,6 +157,11 @@ final class LinkGuard: ChannelInboundHandler {
         let rest = buffer
         buffer = ByteBuffer()
         context.fireChannelRead(wrapInboundOut(rest))
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        isClosed = true
+        context.close(mode: mode, promise: promise)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -78,9 +78,8 @@ enum LinkRefusal {
 }
 
 /// The end of a link that this node made: introduces itself, hears who answers, then only sends.
-final class OutgoingLink: ChannelDuplexHandler {
+final class OutgoingLink: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let links: PeerLinks
@@ -92,8 +91,6 @@ final class OutgoingLink: ChannelDuplexHandler {
     private var proven: LinkProven?
     /// Why this end closes it.
     private var reason: String?
-    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
-    private var isClosing = false
 
     init(links: PeerLinks, member: MemberID, attempt: UInt64) {
         self.links = links
@@ -111,20 +108,14 @@ final class OutgoingLink: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        isClosing = true
-        context.close(mode: mode, promise: promise)
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isClosing else { return }
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
-            while !isClosing, let frame = try decoder.next() {
+            while let frame = try decoder.next() {
                 if !isStanding, proven != nil, let told = LinkRefusal.told(frame) {
                     reason = told
                     links.log.warning("peer-link", member.name, told)
-                    end(context)
+                    context.close(promise: nil)
                     return
                 }
                 guard !isStanding, let proven, case .hello(let hello) = frame else {
@@ -166,31 +157,25 @@ final class OutgoingLink: ChannelDuplexHandler {
             reason = "whoever answers there does not know the cluster key"
             links.log.stranger("peer-link", member.name, "the handshake failed: \(error)")
         }
-        end(context)
-    }
-
-    private func end(_ context: ChannelHandlerContext) {
-        isClosing = true
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
         reason = "\(PathTrouble.distrust): \(fault)"
         links.log.stranger("peer-link", member.name, fault)
-        end(context)
+        context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         self.reason = "the link is of no use: \(reason)"
         links.log.warning("peer-link", member.name, "is of no use: \(reason)")
-        end(context)
+        context.close(promise: nil)
     }
 }
 
 /// The end of a link that another node made: hears who it is, introduces itself, then only receives.
-final class IncomingLink: ChannelDuplexHandler {
+final class IncomingLink: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let links: PeerLinks
@@ -199,8 +184,6 @@ final class IncomingLink: ChannelDuplexHandler {
     private var proven: LinkProven?
     private var slot: UInt64?
     private var timeout: Scheduled<Void>?
-    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
-    private var isClosing = false
 
     init(links: PeerLinks) { self.links = links }
 
@@ -208,7 +191,7 @@ final class IncomingLink: ChannelDuplexHandler {
         let channel = context.channel
         slot = links.admit(channel)
         guard slot != nil else {
-            end(context)
+            context.close(promise: nil)
             return
         }
         timeout = context.eventLoop.scheduleTask(in: links.patience) { channel.close(promise: nil) }
@@ -220,16 +203,10 @@ final class IncomingLink: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        isClosing = true
-        context.close(mode: mode, promise: promise)
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isClosing else { return }
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
-            while !isClosing, let frame = try decoder.next() {
+            while let frame = try decoder.next() {
                 switch (frame, member) {
                 case (.hello(let hello), nil):
                     guard let proven else { throw .malformed("order of frames") }
@@ -284,23 +261,18 @@ final class IncomingLink: ChannelDuplexHandler {
             let from = context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("peer-link", from, "one that does not know the cluster key was refused")
         }
-        end(context)
-    }
-
-    private func end(_ context: ChannelHandlerContext) {
-        isClosing = true
         context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ fault: LinkFault) {
         links.log.stranger("peer-link", context.channel.remoteAddress?.ipAddress ?? "?", fault)
-        end(context)
+        context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let from = context.channel.remoteAddress?.ipAddress ?? "?"
         links.log.stranger("peer-link", from, "was refused: \(reason)")
-        end(context)
+        context.close(promise: nil)
     }
 }
 

@@ -5,9 +5,8 @@ import NIOSSL
 import Wire
 
 /// One end of a replica link: the caller introduces itself, then the called one, and frames go both ways.
-final class ReplicaLink: ChannelDuplexHandler {
+final class ReplicaLink: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private static let patience: TimeAmount = .seconds(3)
@@ -25,8 +24,6 @@ final class ReplicaLink: ChannelDuplexHandler {
     /// Why the other end does, as it says.
     private var refusal: String?
     private var timeout: Scheduled<Void>?
-    /// This end has closed it: TLS lets in what comes until the other has, too, which may be some seconds if that likes.
-    private var isClosing = false
 
     /// - Parameter expected: whom this end called.
     init(links: ReplicaLinks, expected: Holder?) {
@@ -38,7 +35,7 @@ final class ReplicaLink: ChannelDuplexHandler {
         if expected == nil {
             slot = links.admit(context.channel)
             guard slot != nil else {
-                end(context)
+                context.close(promise: nil)
                 return
             }
         }
@@ -61,16 +58,10 @@ final class ReplicaLink: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        isClosing = true
-        context.close(mode: mode, promise: promise)
-    }
-
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !isClosing else { return }
         var incoming = unwrapInboundIn(data)
         buffer.writeBuffer(&incoming)
-        while !isClosing, let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) {
+        while let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) {
             guard length <= ReplicaLinks.frameLimit else {
                 refuse(context, "it sent a frame of \(length) bytes")
                 return
@@ -95,7 +86,7 @@ final class ReplicaLink: ChannelDuplexHandler {
             if let expected, proven != nil, let told = LinkRefusal.told(frame) {
                 refusal = told
                 links.log.warning("replica-link", expected.name, told)
-                end(context)
+                context.close(promise: nil)
                 return false
             }
             guard let proven, case .hello(let hello) = frame else {
@@ -152,11 +143,6 @@ final class ReplicaLink: ChannelDuplexHandler {
             let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
             links.log.stranger("replica-link", name, "the handshake failed: \(error)")
         }
-        end(context)
-    }
-
-    private func end(_ context: ChannelHandlerContext) {
-        isClosing = true
         context.close(promise: nil)
     }
 
@@ -164,12 +150,12 @@ final class ReplicaLink: ChannelDuplexHandler {
         let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
         self.fault = fault
         links.log.stranger("replica-link", name, fault)
-        end(context)
+        context.close(promise: nil)
     }
 
     private func refuse(_ context: ChannelHandlerContext, _ reason: String) {
         let name = expected?.name ?? context.channel.remoteAddress?.ipAddress ?? "?"
         links.log.stranger("replica-link", name, "is of no use: \(reason)")
-        end(context)
+        context.close(promise: nil)
     }
 }
