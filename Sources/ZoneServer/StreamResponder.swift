@@ -115,12 +115,11 @@ final class StreamResponder: ChannelDuplexHandler {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
                 channel.close(promise: nil)
             }
-        } else if isQueued {
+        } else if isQueued || isHeldUp && context.channel.isWritable {
+            // Later too where all that held it up left with the flush.
+            isQueued = true
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             context.eventLoop.execute { bound.value.0.goOn(bound.value.1) }
-        } else if isHeldUp, context.channel.isWritable {
-            // All of it left with the flush.
-            answer(context)
         } else if wantsRead, !isHeldUp {
             wantsRead = false
             context.read()
