@@ -211,9 +211,8 @@ extension Node {
         let owed = !owedReleases.isEmpty
         let known = state?.member(name).map { $0.holder == me && $0.isActive } ?? false
         if isLeader, holdsNothing, !owed {
-            let heirs = heirs(at: now)
-            let agreed = heirs.first { neighbours[$0]?.heartbeat.settingsVersion == state?.settings.version }
-            handLeadershipOver(to: agreed ?? heirs.first, pause: .milliseconds(300), at: now)
+            let heir = agreedHeirs(at: now).first ?? heirs(at: now).first
+            handLeadershipOver(to: heir, pause: .milliseconds(300), at: now)
         }
         if (holdsNothing && !owed && !known) || now >= leaving.deadline { stop(.shutdown) }
     }

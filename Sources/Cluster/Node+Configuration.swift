@@ -101,9 +101,12 @@ extension Node {
             !hindrances(in: state, at: now).isEmpty
         else { return }
         handLeadershipOver(
-            to: heirs(at: now).first { heir in
-                neighbours[heir]?.heartbeat.settingsVersion == state.settings.version
-            }, pause: .seconds(5), at: now)
+            to: agreedHeirs(at: now).first, pause: .seconds(5), at: now)
+    }
+
+    /// Those with the agreed cluster file.
+    func agreedHeirs(at now: Instant) -> [MemberID] {
+        heirs(at: now).filter { neighbours[$0]?.heartbeat.settingsVersion == state?.settings.version }
     }
 
     /// Voters that could lead in our place, the longest log first; never one that is about to stop itself.

@@ -182,7 +182,7 @@ extension Node {
     /// Hands leadership to a node that can write the zone as far as it knows. Each that could not says so itself, until it
     /// has tried again; when none is left, whoever leads goes on.
     mutating func stepAsideIfShutOut(at now: Instant) {
-        guard let state, let dns = state.settings.dns, leaving == nil else { return }
+        guard let dns = state?.settings.dns, leaving == nil else { return }
         guard let trouble = zoneShutOut(at: now) else {
             if !zoneTurns.trouble.isEmpty, zoneKeeper.failingSince == nil, zoneKeeper.proof.isWell {
                 zoneTurns.trouble = ""
@@ -190,10 +190,9 @@ extension Node {
             }
             return
         }
-        let heir = heirs(at: now).first { heir in
+        let heir = agreedHeirs(at: now).first { heir in
             guard let heartbeat = neighbours[heir]?.heartbeat, heartbeat.paths != nil else { return false }
             return heartbeat.zone?.trouble.isEmpty ?? true
-                && heartbeat.settingsVersion == state.settings.version
         }
         guard let heir else { return }
         if zoneTurns.trouble.isEmpty { report(.zoneTrouble, dns.zone, Self.zoneWordText(name, trouble)) }
