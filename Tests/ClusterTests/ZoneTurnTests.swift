@@ -10,13 +10,23 @@ import Testing
         servers: [.init(endpoint: Endpoint("10.0.0.53:53")!, keyName: "fsdns.", secretFile: "dns.secret")],
         services: ["sip"], seatNames: false, srv: [.init(service: "_sip._udp", port: 5060)])
 
+    // Slow heartbeats, as minutes pass here.
+    private static let slow = Timing(
+        interval: .milliseconds(100), lease: .milliseconds(600), deadAfter: .milliseconds(800),
+        discovery: .milliseconds(500))
+
+    /// Three nodes, one of which leads and has written the zone.
+    private func formed(seed: UInt64) -> Stage {
+        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: seed, dns: dns)
+        check(stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty })
+        return stage
+    }
+
     @Test(
         "a node whose secret is another than the leader's is named before it leads, and again well afterwards"
     )
     func wrongSecret() throws {
-        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 3, dns: dns)
-        let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
-        #expect(leads)
+        var stage = formed(seed: 3)
         let leader = try #require(stage.leader)
         let wrong = (leader + 1) % 3
         stage.zoneRefusals[wrong] = "BADSIG"
@@ -42,18 +52,11 @@ import Testing
             stage.reports.contains { $0.event.text == "fs\(wrong) could write the zone again when leading" })
     }
 
-    // Slow heartbeats, as minutes pass here.
-    private static let slow = Timing(
-        interval: .milliseconds(100), lease: .milliseconds(600), deadAfter: .milliseconds(800),
-        discovery: .milliseconds(500))
-
     @Test(
         "a leader that cannot write the zone hands leadership to a node that can, and what is decided is published",
         arguments: ["no way", "another secret"])
     func shutOut(_ trouble: String) throws {
-        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 5, dns: dns)
-        let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
-        #expect(leads)
+        var stage = formed(seed: 5)
         stage.run(.seconds(5))
         let former = try #require(stage.leader)
         if trouble == "no way" {
@@ -89,9 +92,7 @@ import Testing
         "a name server that answers nobody moves leadership once round at most, and the first that reaches it leads"
     )
     func shutOutAll() throws {
-        var stage = Stage(3, prefer: 0, timing: Self.slow, seed: 6, dns: dns)
-        let leads = stage.run(.seconds(10)) { $0.leader != nil && !$0.zone.isEmpty }
-        #expect(leads)
+        var stage = formed(seed: 6)
         stage.zoneFailures = [0, 1, 2]
         var leaders: [Int] = []
         for _ in 0..<600 {

@@ -57,14 +57,19 @@ import Testing
 
 @Suite(.serialized, .enabled(if: NetworkNamespaces.areAvailable, "network namespaces take root"))
 struct HoldGuardTests {
+    /// The process that starts keepers in that namespace.
+    private static func startSpawning(in lan: NetworkNamespaces) throws -> KeeperProcess {
+        try KeeperProcess.spawn(
+            path: "/sbin/ip",
+            arguments: ["netns", "exec", lan.near, try KeeperUnderTest.executable, KeeperSpawner.word])
+    }
+
     @Test(
         "a keeper that is killed, stands still, or is frozen with its node service keeps nothing beyond the end of its hold",
         arguments: [SIGKILL, SIGSTOP])
     func outlived(signal: Int32) throws {
         let lan = try NetworkNamespaces("outlived")
-        let starter = try KeeperProcess.spawn(
-            path: "/sbin/ip",
-            arguments: ["netns", "exec", lan.near, try KeeperUnderTest.executable, KeeperSpawner.word])
+        let starter = try Self.startSpawning(in: lan)
         let spawner = KeeperSpawner(process: starter, path: "fsdns-keeper")
         let addresses = ["10.99.0.7/24", "2001:db8:99::7/64"].compactMap { KeeperAddress($0) }
         let keeper = KeeperUnderTest(try spawner.start(patience: .seconds(10)))
@@ -93,9 +98,7 @@ struct HoldGuardTests {
         "a keeper whose starter ended or stands still gets a guard of its own", arguments: [SIGKILL, SIGSTOP])
     func starterLost(signal: Int32) throws {
         let lan = try NetworkNamespaces("starter")
-        let starter = try KeeperProcess.spawn(
-            path: "/sbin/ip",
-            arguments: ["netns", "exec", lan.near, try KeeperUnderTest.executable, KeeperSpawner.word])
+        let starter = try Self.startSpawning(in: lan)
         let spawner = KeeperSpawner(process: starter, path: "fsdns-keeper")
         let address = try #require(KeeperAddress("10.99.0.7/24"))
         let keeper = KeeperUnderTest(try spawner.start(patience: .seconds(10)))
@@ -126,9 +129,7 @@ struct HoldGuardTests {
         "when node service and keeper are killed together, the starter of keepers removes everything at once")
     func orphaned() throws {
         let lan = try NetworkNamespaces("orphaned")
-        let starter = try KeeperProcess.spawn(
-            path: "/sbin/ip",
-            arguments: ["netns", "exec", lan.near, try KeeperUnderTest.executable, KeeperSpawner.word])
+        let starter = try Self.startSpawning(in: lan)
         var spawner: KeeperSpawner? = KeeperSpawner(process: starter, path: "fsdns-keeper")
         let address = try #require(KeeperAddress("10.99.0.7/24"))
         let keeper = KeeperUnderTest(try #require(try spawner?.start(patience: .seconds(10))))

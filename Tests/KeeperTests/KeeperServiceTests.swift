@@ -57,19 +57,9 @@ struct KeeperServiceTests {
         try Self.hold(on: descriptor)
         let first = try #require(site.guardOf(process))
         kill(first, signal)
-        let start = KeeperUnderTest.now()
-        var second: pid_t?
-        while second == nil {
-            try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
-            second = site.guardOf(process).flatMap { $0 == first ? nil : $0 }
-            usleep(1000)
-        }
-        // It sets itself up before it guards, and says so by its name.
-        while site.name(of: second) != "fsdns-guard" {
-            try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
-        }
-        // Its first look comes a moment later.
-        usleep(50_000)
+        // That there is another one is said when it looks.
+        while try Self.report(on: descriptor) != .guarded(true) {}
+        #expect(site.guardOf(process) != first)
         kill(process.pid, SIGKILL)
         let killed = KeeperUnderTest.now()
         for address in [Self.address, Self.second] {
@@ -124,13 +114,17 @@ struct KeeperServiceTests {
         }
         var held = 0
         while held < addresses.count {
-            var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            try #require(poll(&waited, 1, 5000) == 1, "the keeper reports nothing")
-            var bytes = [UInt8](repeating: 0, count: KeeperLimits.datagramBytes + 1)
-            let count = recv(descriptor, &bytes, bytes.count, 0)
-            try #require(count > 0, "the keeper has ended")
-            if case .held = try KeeperReport(datagram: Array(bytes[..<count])) { held += 1 }
+            if case .held = try report(on: descriptor) { held += 1 }
         }
+    }
+
+    private static func report(on descriptor: Int32) throws -> KeeperReport {
+        var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        try #require(poll(&waited, 1, 5000) == 1, "the keeper reports nothing")
+        var bytes = [UInt8](repeating: 0, count: KeeperLimits.datagramBytes + 1)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        try #require(count > 0, "the keeper has ended")
+        return try KeeperReport(datagram: Array(bytes[..<count]))
     }
 
     /// A namespace, a listening socket as systemd makes one, and the keeper's program.
@@ -186,12 +180,6 @@ struct KeeperServiceTests {
             let privileges = "--inh-caps +net_admin,+net_raw --ambient-caps +net_admin,+net_raw"
             let other = "setpriv --reuid \(user) --clear-groups \(privileges) \(program) serve \"$1\""
             return try self.start("cp \"$0\" \(program) && \(start) \(other)", socket: listener)
-        }
-
-        func name(of pid: pid_t?) -> String? {
-            guard let pid else { return nil }
-            let bytes = Self.bytes(of: "/proc/\(pid)/comm").prefix { $0 != UInt8(ascii: "\n") }
-            return String(decoding: bytes, as: UTF8.self)
         }
 
         func run(_ verb: String) throws -> Child { try start("exec \"$0\" \(verb) \"$1\"", socket: nil) }
