@@ -113,7 +113,7 @@ package enum NodeService {
         _ trust: LinkTrust, _ links: PeerLinks, _ shared: Sharing?, _ inbox: Inbox, on loop: any EventLoop
     ) {
         trust.observe { [weak links, weak shared] stale in
-            if stale == .all { inbox.put(.authorityChanged) }
+            if stale == .all { inbox.put(.authorityRemoved) }
             links?.prove(stale)
             shared?.prove(stale)
         }

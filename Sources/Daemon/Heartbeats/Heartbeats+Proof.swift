@@ -12,7 +12,7 @@ struct HeartbeatKeys {
         var end: Instant?
     }
 
-    /// So long links may take to be made anew after the authority changed; they take some milliseconds.
+    /// So long links may take to be made anew after an authority was removed; they take some milliseconds.
     static let grace: Duration = .seconds(30)
     var told: [Told] = []
     var watch = UnprovenWatch()

@@ -14,7 +14,7 @@ final class Heartbeats {
         var local: Endpoint
         /// Whether no copy of it was opened before, over whatever network.
         var isNew: Bool
-        /// Whether it is of the node it names. Otherwise it says at most where that might be called.
+        /// Whether it is of the node it names. Otherwise it is only a hint of where that node may be called.
         var counts = true
         /// Whether it came from where its sender says that it speaks: the second copy, over another ring, is as good as
         /// the first then.

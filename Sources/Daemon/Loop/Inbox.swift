@@ -13,8 +13,8 @@ final class Inbox: Sendable {
         case ringsWanted(@Sendable (RingsReport) -> Void)
         /// A node told the key of its heartbeats.
         case vouched(HeartbeatVouch)
-        /// Links of others than before are believed from now on, and are made anew.
-        case authorityChanged
+        /// An authority is trusted no more: links are made anew.
+        case authorityRemoved
     }
 
     private struct State {

@@ -204,7 +204,7 @@ final class NodeLoop {
             case .event(let event): feed(event)
             case .ringsWanted(let tell): tell(rings())
             case .vouched(let vouch): heartbeats.learn(vouch)
-            case .authorityChanged: heartbeats.expectAnew(at: BootClock.now())
+            case .authorityRemoved: heartbeats.expectAnew(at: BootClock.now())
             case .noticed(let event): perform(.report(event), at: BootClock.now())
             }
         }

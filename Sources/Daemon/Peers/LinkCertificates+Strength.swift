@@ -12,7 +12,7 @@ extension LinkCertificates {
                 "certificates for links: that in \(files.certificateFile) \(text); make a key and a certificate anew"
             )
         }
-        // A root's own signature is worth nothing to anybody, its key everything.
+        // The signature on an authority's own certificate is never checked: its key is what counts.
         let others =
             chain.dropFirst().enumerated().map { ($0.offset + 2, files.certificateFile, $0.element, false) }
             + authorities.enumerated().map { ($0.offset + 1, files.authorityFile, $0.element, true) }
