@@ -62,7 +62,7 @@ struct Neighbours: Hashable, Sendable {
             return .unproven
         }
         let appeared = sender.incarnation != known.sender.incarnation
-        if appeared, let dropped = all[at].beginLife(heartbeat) {
+        if appeared, let dropped = all[at].beginLife(heartbeat, at: now) {
             unrecordedUntil = max(unrecordedUntil, dropped)
         }
         all[at].heartbeat = heartbeat
@@ -73,6 +73,7 @@ struct Neighbours: Hashable, Sendable {
             all[at].leaseInvalidSince = nil
         } else if appeared || all[at].leaseInvalidSince == nil {
             all[at].leaseInvalidSince = now
+            if !appeared { all[at].leaseLosses.add(now) }
         }
         return appeared ? .appeared : .again
     }
@@ -180,6 +181,12 @@ struct Neighbour: Hashable, Sendable {
     /// Oldest first.
     private(set) var former: [FormerLife] = []
     var leaseInvalidSince: Instant?
+    fileprivate(set) var leaseLosses: LeaseLosses
+
+    /// Whether its lease lasted throughout the time after which losses are forgotten.
+    func hasSteadyLease(at now: Instant) -> Bool {
+        heartbeat.leaseValid && now - leaseLosses.noneSince >= LeaseLosses.memory
+    }
 
     init(heartbeat: Heartbeat, received: Instant) {
         self.heartbeat = heartbeat
@@ -187,14 +194,16 @@ struct Neighbour: Hashable, Sendable {
         firstSequence = heartbeat.sequence
         provenAt = received
         leaseInvalidSince = heartbeat.leaseValid ? nil : received
+        leaseLosses = LeaseLosses(from: received)
         mark = heartbeat.identity?.mark ?? .zero
     }
 
     var holder: Holder { heartbeat.sender }
 
     /// Puts the present life on record among the former ones; returns when one that had to go was last heard.
-    fileprivate mutating func beginLife(_ next: Heartbeat) -> Instant? {
+    fileprivate mutating func beginLife(_ next: Heartbeat, at now: Instant) -> Instant? {
         firstSequence = next.sequence
+        leaseLosses = LeaseLosses(from: now)
         // A life that comes back is no former one any more: of two records the older would be found.
         former.removeAll { $0.incarnation == next.sender.incarnation }
         former.append(

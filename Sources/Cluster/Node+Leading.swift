@@ -30,6 +30,8 @@ extension Node {
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
         stepAsideIfShutOut(at: now)
+        stepAsideIfUnlinked(at: now)
+        stepAsideIfUnsteady(at: now)
     }
 
     /// Proposes a command and applies it to the scratch state, so that what follows in this pass builds on it.
@@ -45,35 +47,6 @@ extension Node {
         guard case .proposed(let epoch) = leadership?.lastProposal else { return nil }
         scratch = next
         return epoch
-    }
-
-    // MARK: - Fitness to lead
-
-    /// Whether a majority of the voters, this node among them, hears this node and is heard, by heartbeats.
-    func hasCompany(at now: Instant) -> Bool {
-        let heard = raft.membership.voters.filter { voter in
-            if voter == raft.me { return true }
-            guard let neighbour = neighbours[voter], isHeard(neighbour.holder, at: now) else { return false }
-            return neighbour.heartbeat.acknowledgements.contains {
-                $0.holder.member == raft.me && $0.age < timing.deadAfter
-            }
-        }
-        return raft.membership.isQuorum(heard)
-    }
-
-    /// Messages (TCP) may pass where heartbeats (UDP) do not: such a leader goes on being obeyed, but nobody's lease, its own
-    /// included, goes by what it hears, and whom it would call silent is not. It lets somebody else lead.
-    private mutating func resignIfDeaf(at now: Instant) {
-        guard isLeader, !hasCompany(at: now) else {
-            aloneSince = nil
-            return
-        }
-        let since = aloneSince ?? now
-        aloneSince = since
-        guard now - since >= timing.deadAfter else { return }
-        aloneSince = nil
-        report(.trouble, name, "\(name) leads no more: no majority hears it by heartbeats, and is heard")
-        agree(.resign, at: now)
     }
 
     // MARK: - Releases
@@ -213,6 +186,11 @@ extension Node {
         // While we had no lease ourselves, nobody could be expected to have one.
         if isHolding, let since = neighbours[holder]?.leaseInvalidSince, let own = leaseValidSince,
             now - max(since, own) >= timing.deadAfter
+        {
+            return .lapse
+        }
+        if isHolding, let since = neighbours[holder]?.leaseLosses.since(at: now), let own = leaseValidSince,
+            own < since
         {
             return .lapse
         }

@@ -79,6 +79,7 @@ extension Node {
         if isValid {
             report(.leaseWon, name, "a majority hears this node")
         } else if state != nil {
+            leaseLosses.add(now)
             report(.leaseLost, name, "no majority has heard this node for \(timing.lease.milliseconds) ms")
             hold(at: now)
         }

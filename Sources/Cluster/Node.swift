@@ -72,6 +72,10 @@ package struct Node: Sendable, Equatable {
     var obstacleTold: String?
     /// When this node last tried to hand leadership over; outlives its terms.
     var handedOverAt: Instant?
+    /// Since when a leader lacks links that another has.
+    var unlinkedSince: Instant?
+    /// When this node's lease was lost, the last times.
+    var leaseLosses: LeaseLosses
     /// What is being taken from an operator now, for the audit trail.
     var deed: AskedCommand?
     /// What was applied when things were last surveyed.
@@ -131,6 +135,7 @@ package struct Node: Sendable, Equatable {
         neighbours = Neighbours(at: now)
         load = SwitchReport(health: kind == .witness ? .none : .unknown)
         startedAt = now
+        leaseLosses = LeaseLosses(from: now)
         generator = SeededGenerator(seed: seed ^ 0x6E6F_6465)
         nextBeat = now
         nextDeadline = now

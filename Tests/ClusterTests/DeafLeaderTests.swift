@@ -45,6 +45,50 @@ import Testing
         #expect(Set(fenced).subtracting(["fs\(deaf)"]).isEmpty, "\(fenced)")
     }
 
+    @Test(
+        "a leader that holds a seat and hears too little to keep its lease lets another lead, and the seat is served"
+    )
+    func unsteadyHolder() {
+        var stage = stage { $0.leader == 2 }
+        // Heartbeats to it come through for a moment now and then, as in a flood.
+        for _ in 0..<14 {
+            deafen(2, to: [0, 1, 3, 4], in: &stage)
+            stage.run(.milliseconds(170))
+            stage.cutHeartbeats = []
+            stage.run(.milliseconds(40))
+        }
+        #expect(stage.leader != 2)
+        #expect(!stage.holders.isEmpty && !stage.holders.contains(2))
+        stage.run(.seconds(5))
+        #expect(stage.holders.count == 1)
+        #expect(stage.violations.isEmpty)
+    }
+
+    @Test(
+        "a leader without a link to a holder lets one lead that has all, also when another node dies: the seat is served"
+    )
+    func unlinked() throws {
+        var seed: UInt64 = 30
+        var stage = Stage(4, prefer: 2, seed: seed)
+        while !stage.run(.seconds(4), until: { $0.holders == [2] && ($0.leader ?? 2) != 2 }) {
+            seed += 1
+            stage = Stage(4, prefer: 2, seed: seed)
+        }
+        stage.run(.seconds(1))
+        let leader = try #require(stage.leader)
+        let others = [0, 1, 3].filter { $0 != leader }
+        for (a, b) in [(leader, 2), (2, leader)] { stage.cutMessages.insert(.init(from: a, to: b)) }
+        stage.run(.milliseconds(500))
+        stage.crash(others[0])
+        for (a, b) in [(leader, 2), (2, leader)] {
+            stage.notice(a, [PathTrouble(.link, peers: [stage.machines[b].name])])
+        }
+        stage.run(.seconds(4))
+        #expect(stage.leader == others[1])
+        #expect(stage.holders.count == 1, "\(stage.holders)")
+        #expect(stage.violations.isEmpty)
+    }
+
     @Test("where heartbeats pass within two parts only, the greater part decides, whoever led before")
     func parts() throws {
         var stage = stage { $0.leader != 2 }
