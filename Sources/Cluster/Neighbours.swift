@@ -58,7 +58,8 @@ struct Neighbours: Hashable, Sendable {
         }
         if heartbeat.acknowledgements.contains(where: { $0.holder == me }) { all[at].provenAt = now }
         guard now - all[at].provenAt < patience else {
-            all[at].unproven = Neighbour.Unproven(holder: sender, arrived: now)
+            all[at].unproven = Neighbour.Unproven(
+                holder: sender, arrived: now, acknowledgements: heartbeat.acknowledgements)
             return .unproven
         }
         let appeared = sender.incarnation != known.sender.incarnation
@@ -155,6 +156,8 @@ struct Neighbour: Hashable, Sendable {
     struct Unproven: Hashable, Sendable {
         var holder: Holder
         var arrived: Instant
+        /// Whom its sender hears, by its own words; for people only.
+        var acknowledgements: [Acknowledgement]
     }
     /// Another life of the member, which uses the same identity at the same time.
     struct Rival: Hashable, Sendable {

@@ -167,8 +167,14 @@ extension Node {
             let awaited = down.filter { node in
                 state.member(node).flatMap { hindrance(of: $0, in: state, at: now) } == .isDown
             }
-            if !awaited.isEmpty {
-                parts.append("\(list(awaited)) \(awaited.count == 1 ? "is" : "are") down and waited for")
+            let heard = awaited.filter { hearers(ofNode: $0, at: now)?.isEmpty == false }
+            let gone = awaited.filter { !heard.contains($0) }
+            if !gone.isEmpty {
+                parts.append("\(list(gone)) \(gone.count == 1 ? "is" : "are") down and waited for")
+            }
+            if !heard.isEmpty {
+                parts.append(
+                    "\(list(heard)) \(heard.count == 1 ? "is" : "are") heard by others only and waited for")
             }
             warnings.append("the cluster file differs: " + parts.joined(separator: "; "))
         }

@@ -97,6 +97,7 @@ extension Node {
                 report.node = name
                 for at in report.nodes.indices {
                     report.nodes[at].lastHeardMs = heardMs(report.nodes[at].name)
+                    report.nodes[at].heardBy = hearers(ofNode: report.nodes[at].name, at: lastHandled)
                 }
                 reply = .status(report)
             }

@@ -142,9 +142,22 @@ extension Node {
         let here = raft.membership.voters.count - missing.count
         guard here < raft.membership.majority else { return [] }
         let names = missing.map(\.name)
+        let running = running(missing, at: now)
         var text =
             "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided; start "
             + "\(names.joined(separator: ", ")) where down, else look at the rings"
+        if running == names {
+            text =
+                "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided "
+                + "here; \(names.joined(separator: ", ")) \(names.count == 1 ? "runs" : "run") all the same: look at "
+                + "the rings"
+        } else if !running.isEmpty {
+            text += "; \(running.joined(separator: ", ")) \(running.count == 1 ? "runs" : "run") all the same"
+        }
+        if running.isEmpty, here > 1 {
+            let those = raft.membership.voters.map(\.name).filter { !names.contains($0) }
+            text += "; \(PathTrouble.list(those)) hear each other and nothing of \(PathTrouble.list(names))"
+        }
         let anew = names.filter { name in
             neighbours.all.contains { $0.holder.name == name && now - $0.received < timing.deadAfter }
         }

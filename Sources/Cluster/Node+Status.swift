@@ -48,8 +48,16 @@ extension Node {
         let held = isMe ? holdings.held : neighbour?.heartbeat.holding ?? []
         let leaseValid = isMe ? leaseEnd(at: now) != nil : neighbour?.heartbeat.leaseValid ?? false
         let isHeard = isMe || neighbour.map { now - $0.received < timing.deadAfter } ?? false
-        // What a silent node said last of its switch is no news.
-        let report = isMe ? load : isHeard ? neighbour?.heartbeat.load : nil
+        let hearers = hearers(ofNode: node, at: now)
+        let belief =
+            isHeard
+            ? nil
+            : (member?.isActive == true ? member?.holder : nil).map {
+                leaseBelief(of: $0, at: now)
+            }
+        let isFed = isHeard || belief == .fed
+        // What a silent node said last of its switch is no news, only as much as is known of one that others hear.
+        let report = isMe ? load : isFed ? neighbour?.heartbeat.load : nil
         var note: String?
         switch member?.standing {
         case .fenced(let basis, let epoch):
@@ -60,16 +68,19 @@ extension Node {
         return StatusReport.NodeLine(
             name: node, role: role,
             position: state?.slaves.firstIndex(of: node).map { $0 + 1 }, seat: seat?.name,
-            addresses: isHeard ? held.compactMap { state?.address($0.address)?.ip.description } : [],
-            lease: member == nil ? "none" : leaseValid && isHeard ? "valid" : "expired",
-            freeswitch: report?.health ?? .unknown, calls: Int(report?.calls ?? 0),
+            addresses: isFed ? held.compactMap { state?.address($0.address)?.ip.description } : [],
+            lease: member == nil
+                ? "none"
+                : isHeard
+                    ? leaseValid ? "valid" : "expired" : belief ?? .over == .over ? "expired" : "unknown",
+            freeswitch: isHeard ? report?.health ?? .unknown : .unknown, calls: Int(report?.calls ?? 0),
             registrations: Int(report?.registrations ?? 0),
             lastHeardMs: isMe ? nil : neighbour.map { Int((now - $0.received).milliseconds) },
             voter: raft.membership.voters.contains { $0.name == node },
             incarnation: "\((isMe ? me : neighbour?.holder ?? member?.holder ?? me).incarnation >> 32)",
             configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
             note: note, ready: member.flatMap { isReady($0, at: now) },
-            blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil })
+            blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil }, heardBy: hearers)
     }
 
     private func maintenanceText(_ maintenance: Maintenance, at now: Instant) -> String {
@@ -84,6 +95,10 @@ extension Node {
         return state.seats.map { seat in
             let grant = state.grant(of: seat.address)
             let isHeld = grant.map { !$0.revoked && holds($0.holder, seat.address) } ?? false
+            var hearsay: (state: StatusReport.SeatLine.State, isKnown: Bool)?
+            if let grant, !grant.revoked, state.isActive(grant.holder), !isHeard(grant.holder, at: now) {
+                hearsay = stateByHearsay(of: grant, at: now)
+            }
             let condition: StatusReport.SeatLine.State
             if state.drain?.seat == seat.name {
                 condition = .draining
@@ -93,7 +108,7 @@ extension Node {
             {
                 condition = .moving
             } else {
-                condition = .uncovered
+                condition = hearsay?.state ?? .uncovered
             }
             return StatusReport.SeatLine(
                 name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
@@ -102,7 +117,9 @@ extension Node {
                 isPublicationKnown: isLeader && zoneKeeper.readings.contains { $0.records != nil },
                 epoch: grant.map { "\($0.epoch)" },
                 trouble: trouble(at: seat, in: state, at: now),
-                seen: grant.map { sightLines(of: $0, at: now) })
+                seen: grant.map { sightLines(of: $0, at: now) },
+                heardBy: hearsay.flatMap { _ in grant.map { hearers(of: $0.holder, at: now).map(\.node) } },
+                unheardBy: hearsay.map { _ in name }, isStateKnown: hearsay?.isKnown ?? true)
         }
     }
 
@@ -190,8 +207,11 @@ extension Node {
         }
         warnings += majorityWarnings(at: now) + deafnessWarnings(at: now)
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
+        warnings += hearsayWarnings(in: state, at: now)
         if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
-        if have == raft.membership.majority {
+        // Whom others hear goes on voting.
+        let elsewhere = raft.membership.voters.filter { !hasVote($0, at: now) }
+        if have == raft.membership.majority, running(elsewhere, at: now).isEmpty {
             warnings.append(
                 "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
         }

@@ -17,6 +17,9 @@ extension Node {
         {
             zoneKeeper.rate.noteNoFormerLeader()
         }
+        if readings.first?.records != nil, case .failed = zoneKeeper.readings.first?.outcome {
+            zoneKeeper.proof.hurry(at: now)
+        }
         zoneKeeper.readings = readings
         zoneKeeper.wantsWildcards = desired.needsWildcards(readings.first)
         if zoneKeeper.wantsWildcards, !zoneKeeper.askedWildcards {
@@ -72,9 +75,14 @@ extension Node {
 
     private mutating func noteBehind(_ desired: DesiredZone, at now: Instant) {
         let former = zoneKeeper.behind
+        zoneKeeper.seenWell = zoneKeeper.readings.filter { reading in
+            serverProblem(reading, desired) == nil || zoneKeeper.seenWell.contains(reading.endpoint)
+        }.map(\.endpoint)
         zoneKeeper.behind = zoneKeeper.readings.filter { serverProblem($0, desired) != nil }.map { reading in
             former.first { $0.server == reading.endpoint }
-                ?? ZoneKeeper.Behind(server: reading.endpoint, since: now)
+                ?? ZoneKeeper.Behind(
+                    server: reading.endpoint, since: now,
+                    isFound: !zoneKeeper.seenWell.contains(reading.endpoint))
         }
     }
 
@@ -181,6 +189,7 @@ extension Node {
         case .done:
             zoneKeeper.isContested = false
             zoneKeeper.succeeded()
+            endOwnZoneTrouble()
             zoneKeeper.proof.updated(at: now)
             zoneKeeper.problem = nil
             zoneKeeper.nextRead = now

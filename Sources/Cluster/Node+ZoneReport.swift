@@ -17,9 +17,11 @@ extension Node {
     /// The same, with how long it has been so.
     func serverProblem(_ reading: ServerReading, _ desired: DesiredZone, at now: Instant) -> String? {
         guard let problem = serverProblem(reading, desired) else { return nil }
-        let since = zoneKeeper.behind.first { $0.server == reading.endpoint }?.since
-        guard let since, now - since >= .seconds(1) else { return problem }
-        return "\(problem), for \((now - since).wholeSeconds) s"
+        guard let behind = zoneKeeper.behind.first(where: { $0.server == reading.endpoint }),
+            now - behind.since >= .seconds(1)
+        else { return problem }
+        let time = "\((now - behind.since).wholeSeconds) s"
+        return "\(problem), for \(time)" + (behind.isFound ? " at least, since \(name) leads" : "")
     }
 
     /// The largest TTL any server serves now for the records fsdns keeps.

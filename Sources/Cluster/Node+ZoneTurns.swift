@@ -25,7 +25,13 @@ struct ZoneTurns: Hashable, Sendable {
     static let interval = Duration.seconds(5)
     /// Between two turns of one node.
     static let round = Duration.seconds(300)
-    static let roundInTrouble = Duration.seconds(60)
+    /// The same of nodes that could not write, while the leader can: what they tell must end soon after it is mended.
+    static let intervalInTrouble = Duration.seconds(2)
+    static let roundInTrouble = Duration.seconds(10)
+    /// After an election, for them.
+    static let firstInTrouble = Duration.seconds(5)
+    /// Before a leader that cannot write lets others try.
+    static let firstShutOut = Duration.seconds(60)
     /// In so many heartbeats a turn is said, as some may be lost.
     private static let beats = 4
     private static let longestSpan = Duration.seconds(4)
@@ -33,8 +39,8 @@ struct ZoneTurns: Hashable, Sendable {
     static let patience = Duration.seconds(10)
     /// Where it was known before.
     static let shortPatience = Duration.seconds(2)
-    /// A node tries once, in however many heartbeats it hears of its turn.
-    private static let pause = Duration.seconds(30)
+    /// A node tries once, in however many heartbeats it hears of its turn: longer than that is said, shorter than a round.
+    private static let pause = Duration.seconds(8)
 
     private struct Turn: Hashable {
         var node: String
@@ -67,7 +73,7 @@ struct ZoneTurns: Hashable, Sendable {
     mutating func give(
         to nodes: [(name: String, isInTrouble: Bool)], beat: Duration, at now: Instant
     ) -> Instant? {
-        next = now + Self.interval
+        next = now + (nodes.contains(where: \.isInTrouble) ? Self.intervalInTrouble : Self.interval)
         last.removeAll { turn in !nodes.contains { $0.name == turn.node } }
         let waiting = nodes.filter { node in
             let turn = last.first { $0.node == node.name }
@@ -113,6 +119,8 @@ extension Node {
                 let heartbeat = neighbours[member.holder]?.heartbeat, heartbeat.paths != nil
             else { return nil }
             return (member.name, heartbeat.zone?.trouble.isEmpty == false)
+        }.filter {
+            $0.isInTrouble || now - leadership.since >= ZoneTurns.first || zoneShutOut(at: now) != nil
         }
         guard let end = zoneTurns.give(to: nodes, beat: timing.interval, at: now) else { return }
         // It is sent somewhere in between.
@@ -127,8 +135,8 @@ extension Node {
     /// A leader that cannot write gives turns early, so that it learns soon who can.
     private func canGiveZoneTurn(_ leadership: Leadership, at now: Instant) -> Bool {
         let age = now - leadership.since
-        if zoneShutOut(at: now) != nil { return age >= ZoneTurns.roundInTrouble }
-        return age >= ZoneTurns.first && zoneKeeper.converged != nil
+        if zoneShutOut(at: now) != nil { return age >= ZoneTurns.firstShutOut }
+        return age >= ZoneTurns.firstInTrouble && zoneKeeper.converged != nil
     }
 
     /// The leader says whose turn it is.
@@ -184,10 +192,7 @@ extension Node {
     mutating func stepAsideIfShutOut(at now: Instant) {
         guard let dns = state?.settings.dns, leaving == nil else { return }
         guard let trouble = zoneShutOut(at: now) else {
-            if !zoneTurns.trouble.isEmpty, zoneKeeper.failingSince == nil, zoneKeeper.proof.isWell {
-                zoneTurns.trouble = ""
-                report(.zoneUpdated, dns.zone, Self.endOfTroubleText(name))
-            }
+            if zoneKeeper.failingSince == nil, zoneKeeper.proof.isWell { endOwnZoneTrouble() }
             return
         }
         let heir = agreedHeirs(at: now).first { heir in
@@ -198,6 +203,13 @@ extension Node {
         if zoneTurns.trouble.isEmpty { report(.zoneTrouble, dns.zone, Self.zoneWordText(name, trouble)) }
         zoneTurns.trouble = String(trouble.prefix(ZoneWord.longestTrouble))
         handLeadershipOver(to: heir, pause: ZoneTurns.patience, at: now)
+    }
+
+    /// This node could write, whatever it said before.
+    mutating func endOwnZoneTrouble() {
+        guard !zoneTurns.trouble.isEmpty, let dns = state?.settings.dns else { return }
+        zoneTurns.trouble = ""
+        report(.zoneUpdated, dns.zone, Self.endOfTroubleText(name))
     }
 
     private static func endOfTroubleText(_ node: String) -> String {

@@ -34,6 +34,7 @@ package struct Node: Sendable, Equatable {
     var network = NetworkView()
     var keeperTroubles = KeeperTroubles()
     var pathTroubles: [PathTrouble] = []
+    var linkWords = LinkWords()
     /// As leader: since when no majority hears this node and is heard.
     var aloneSince: Instant?
     /// What is wrong with the disk here.
@@ -176,7 +177,9 @@ package struct Node: Sendable, Equatable {
         switch event {
         case .tick: agree(.tick, at: now)
         case .heard(let heartbeat): hear(heartbeat, at: now)
-        case .received(let message, let sender): receive(message, from: sender, at: now)
+        case .received(let message, let sender):
+            linkWords.note(sender, at: now)
+            receive(message, from: sender, at: now)
         case .stored(let sequence): stored(sequence, at: now)
         case .storeFailed(let sequence, let reason):
             if sequence > 0 { agree(.storeFailed(sequence: sequence), at: now) }

@@ -13,7 +13,7 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var seat: String?
         /// IP texts of what its keeper holds.
         package var addresses: [String]
-        /// `valid`, `expired` or `none`.
+        /// `valid`, `expired`, `none`, or `unknown` where it is not heard and others may hear it.
         package var lease: String
         package var freeswitch: SwitchReport.Health
         package var calls: Int
@@ -29,6 +29,19 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var ready: Bool?
         /// Why it could not, each as part of a sentence; nil from a node that does not tell.
         package var blockers: [String]?
+        /// Who hears it, where the reporting node does not; nil where that one does, and from a node that does not tell.
+        package var heardBy: [HearingLine]?
+    }
+    /// Somebody who hears a node that the reporting node does not hear.
+    package struct HearingLine: Hashable, Sendable, Codable {
+        package var node: String
+        /// Since it heard it last.
+        package var ms: Int
+
+        package init(node: String, ms: Int) {
+            self.node = node
+            self.ms = ms
+        }
     }
     package struct SeatLine: Hashable, Sendable, Codable {
         package enum State: String, Hashable, Sendable, Codable {
@@ -47,6 +60,12 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var trouble: String?
         /// What others see who ask the address by SIP; nil from a node that does not tell.
         package var seen: [SightLine]?
+        /// Who hears the holder where `unheardBy` does not: the state is known by their words.
+        package var heardBy: [String]?
+        /// Whose view this is, when that node does not hear the holder.
+        package var unheardBy: String?
+        /// False where that node cannot know whether the seat is held; nil from a node that does not tell.
+        package var isStateKnown: Bool?
     }
     package struct SightLine: Hashable, Sendable, Codable {
         package enum Verdict: String, Hashable, Sendable, Codable {

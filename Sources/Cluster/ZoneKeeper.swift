@@ -43,6 +43,8 @@ struct ZoneKeeper: Hashable, Sendable {
     var proof = ZoneProof()
     /// Servers that do not serve the new set yet, and since when.
     var behind: [Behind] = []
+    /// Servers that served what was wanted at least once in this leadership.
+    var seenWell: [Endpoint] = []
 
     struct Look: Hashable, Sendable {
         var applied: Epoch
@@ -59,6 +61,8 @@ struct ZoneKeeper: Hashable, Sendable {
     struct Behind: Hashable, Sendable {
         var server: Endpoint
         var since: Instant
+        /// It was never seen well in this leadership: it may have been so for longer, which a former leader knew.
+        var isFound = false
     }
 
     mutating func failed(at now: Instant) {

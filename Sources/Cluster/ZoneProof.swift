@@ -7,8 +7,10 @@ import Consensus
 package struct ZoneProof: Hashable, Sendable {
     static let first = Duration.seconds(2)
     static let interval = Duration.seconds(60)
-    /// After something was refused.
-    static let intervalInTrouble = Duration.seconds(30)
+    /// After something was refused: what is told of it must end soon after it is mended.
+    static let intervalInTrouble = Duration.seconds(10)
+    /// What is refused for so long is no server that was restarted.
+    static let patience = Duration.seconds(30)
     /// So many refused sets are named; more would say nothing new.
     static let most = 3
 
@@ -25,10 +27,20 @@ package struct ZoneProof: Hashable, Sendable {
     /// How often in sequence the zone was not as it was read.
     var surprises = 0
     package var trouble: [ZoneTrouble] = []
-    /// What keeps this node from writing anything, as of the last rounds: one alone may have met a server that was restarted.
-    var shutOut: ZoneTrouble? { failedRounds >= 2 ? trouble.first : nil }
-    /// In sequence.
-    private var failedRounds = 0
+    /// What keeps this node from writing anything, as of all rounds for a while: some may have met a server that was restarted.
+    var shutOut: ZoneTrouble? { isShutOut ? trouble.first : nil }
+    private var failingSince: Instant?
+    private var isShutOut = false
+    /// Nothing of this round was answered yet.
+    private var isFirst = false
+    /// The last round that looked for what exactly is refused.
+    private var search: Search?
+
+    private struct Search: Hashable {
+        var at: Instant
+        var reason: String
+        var hasPassed: Bool
+    }
 
     package init() {}
 
@@ -117,21 +129,26 @@ extension ZoneProof {
         waiting = [sets.filter { !guarded.contains($0) }, guarded].filter { !$0.isEmpty }
         refused = []
         hasPassed = false
+        isFirst = true
         reason = ""
     }
 
     /// An update was carried out: what was found before is tried again soon.
     mutating func updated(at now: Instant) {
         if !trouble.isEmpty { due = min(due, now) }
-        failedRounds = 0
+        (failingSince, isShutOut) = (nil, false)
     }
+
+    /// Something failed and may be well again: whether updates are taken, too, is to be known soon.
+    mutating func hurry(at now: Instant) { due = min(due, now + Self.first) }
 
     /// - Returns: whether the round is over.
     package mutating func ended(
         _ outcome: ZoneUpdateOutcome, _ server: DNSSettings.ServerSettings, at now: Instant
     ) -> Bool {
-        let (tried, wasGuarded) = (asked, isGuarded)
+        let (tried, wasGuarded, wasFirst) = (asked, isGuarded, isFirst)
         asked = []
+        isFirst = false
         switch outcome {
         case .prerequisiteFailed where wasGuarded: hasPassed = true
         case .done where wasGuarded:
@@ -156,6 +173,12 @@ extension ZoneProof {
                 finish([ZoneRefusal.trouble(why, server)], at: now)
                 return true
             }
+            // It is asked often whether it is mended, and seldom what it is.
+            if wasFirst, !trouble.isEmpty, let search, search.reason == why, now - search.at < Self.interval {
+                hasPassed = search.hasPassed
+                finish(trouble, at: now)
+                return true
+            }
             if tried.count > 1 {
                 waiting = [Array(tried[..<(tried.count / 2)]), Array(tried[(tried.count / 2)...])] + waiting
             } else {
@@ -163,6 +186,7 @@ extension ZoneProof {
             }
         }
         guard waiting.isEmpty || refused.count >= Self.most else { return false }
+        search = Search(at: now, reason: reason, hasPassed: hasPassed)
         if refused.isEmpty {
             finish([], at: now)
         } else if hasPassed {
@@ -175,7 +199,8 @@ extension ZoneProof {
 
     private mutating func finish(_ found: [ZoneTrouble], at now: Instant) {
         trouble = found
-        failedRounds = hasPassed || found.isEmpty ? 0 : failedRounds + 1
+        failingSince = hasPassed || found.isEmpty ? nil : failingSince ?? now
+        isShutOut = failingSince.map { now - $0 >= Self.patience } ?? false
         waiting = []
         due = now + (found.isEmpty ? Self.interval : Self.intervalInTrouble)
     }

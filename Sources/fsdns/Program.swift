@@ -10,6 +10,10 @@ enum Program {
 
     /// Parses and runs; `arguments` are without the program's name.
     static func status(of arguments: [String]) -> Int32 {
+        if let refusal = RepeatedOptions.refusal(of: arguments, by: FSDNS.self) {
+            Output.error("Error: \(refusal)")
+            return 2
+        }
         do {
             var command = try FSDNS.parseAsRoot(arguments)
             try command.run()

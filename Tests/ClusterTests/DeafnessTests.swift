@@ -37,6 +37,93 @@ import Testing
         #expect(stage.violations.isEmpty)
     }
 
+    private func warnings(_ stage: Stage, _ node: Int) -> [String] {
+        (stage.machines[node].node?.statusReport(at: stage.now).warnings ?? []).filter {
+            $0.contains("heartbeats") && !$0.contains("asks to join")
+        }
+    }
+
+    /// Formed, and led by another than the last.
+    private func formed(_ count: Int, seed: UInt64) -> Stage {
+        var seed = seed
+        while true {
+            var stage = Stage(count, prefer: 0, seed: seed)
+            stage.run(.seconds(5)) { $0.leader != nil }
+            stage.run(.seconds(4))
+            if let leader = stage.leader, leader != count - 1, leader != 0 { return stage }
+            seed += 1
+        }
+    }
+
+    @Test("a node that hears nobody is named as a whole on every other node")
+    func deafToAll() {
+        var stage = formed(4, seed: 21)
+        for other in 0..<3 { stage.cutHeartbeats.insert(.init(from: other, to: 3)) }
+        stage.run(.seconds(6))
+        let sentence =
+            "fs3 hears nobody's heartbeats, though it runs; let UDP in there: look at packet filter, cable and switch "
+            + "port of that machine, and fsdns rings there"
+        for node in 0..<3 { #expect(warnings(stage, node) == [sentence], "fs\(node)") }
+        stage.cutHeartbeats = []
+        stage.run(.seconds(8))
+        for node in 0..<4 { #expect(warnings(stage, node).isEmpty, "fs\(node)") }
+    }
+
+    @Test("a node that nobody hears says so itself, and so does the leader, to whom its link speaks")
+    func heardByNobody() throws {
+        var stage = formed(4, seed: 31)
+        for other in 0..<3 { stage.cutHeartbeats.insert(.init(from: 3, to: other)) }
+        stage.run(.seconds(6))
+        let sentence =
+            "nobody hears the heartbeats of fs3, though it runs; let UDP out of it: look at packet filter, cable and "
+            + "switch port of that machine, and fsdns rings there"
+        let leader = try #require(stage.leader)
+        #expect(warnings(stage, 3) == [sentence])
+        #expect(warnings(stage, leader) == [sentence])
+    }
+
+    private func halve(_ stage: inout Stage) {
+        for (a, b) in [(0, 2), (0, 3), (1, 2), (1, 3)] {
+            stage.cutHeartbeats.insert(.init(from: a, to: b))
+            stage.cutHeartbeats.insert(.init(from: b, to: a))
+        }
+    }
+
+    @Test("two halves that do not hear each other are both named, by who hears both and by each of them")
+    func halves() {
+        var stage = formed(5, seed: 41)
+        halve(&stage)
+        stage.run(.seconds(6))
+        func sentence(_ text: String) -> [String] {
+            [
+                "heartbeats do not pass between parts of the cluster: \(text); look for the switch, the trunk or the "
+                    + "filter between them"
+            ]
+        }
+        #expect(
+            warnings(stage, 4)
+                == sentence("fs0 and fs1 on one side, fs2 and fs3 on the other do not hear each other"))
+        #expect(warnings(stage, 0) == sentence("fs0 and fs1 do not hear fs2 and fs3"))
+        #expect(warnings(stage, 3) == sentence("fs2 and fs3 do not hear fs0 and fs1"))
+    }
+
+    @Test("where nobody hears both halves, each of them says who is in which")
+    func halvesApart() {
+        var stage = Stage(4, prefer: 0, seed: 51)
+        stage.run(.seconds(5)) { $0.leader != nil }
+        stage.run(.seconds(4))
+        halve(&stage)
+        stage.run(.seconds(8))
+        for (node, halves) in [
+            (0, "fs0 and fs1 hear each other and nothing of fs2 and fs3"),
+            (3, "fs2 and fs3 hear each other and nothing of fs0 and fs1"),
+        ] {
+            let told = stage.machines[node].node?.statusReport(at: stage.now).warnings ?? []
+            #expect(
+                told.contains { $0.hasPrefix("no majority is heard: ") && $0.hasSuffix(halves) }, "\(told)")
+        }
+    }
+
     @Test("a heartbeat whose number is as large as can be is counted, and ends nothing")
     func largest() throws {
         var stage = Stage(3, prefer: 0, seed: 13)

@@ -73,6 +73,37 @@ import Testing
             ])
     }
 
+    @Test(
+        "clocks that fall into groups of which none is most are told group by group, whichever side tells of it",
+        arguments: [["fs1", "fs2", "fs3", "fs4"], ["fs1", "fs3"], ["fs1", "fs2"], ["fs3"]])
+    func clockGroups(tellers: [String]) {
+        let sentences = PathTrouble.sentences(
+            tellers.map { node in
+                let isBehind = ["fs1", "fs2"].contains(node)
+                return told(
+                    node,
+                    PathTrouble(
+                        .clock, detail: "4 s \(isBehind ? "ahead of" : "behind") \(node)",
+                        peers: isBehind ? ["fs3", "fs4"] : ["fs1", "fs2"]))
+            })
+        let ahead = tellers == ["fs3"] ? "that of fs3" : "those of fs3 and fs4"
+        #expect(
+            sentences == [
+                "clocks fall into 2 groups, and none of them is most: those of fs1 and fs2; \(ahead), 4 s ahead; "
+                    + "which are right is not known here, and certificates, schedules and revocations go by them: let "
+                    + "chrony or another NTP client set all of them"
+            ])
+    }
+
+    @Test("of two clocks the one that is ahead is named beside the other, as neither is judged wrong")
+    func twoClocks() {
+        let sentences = PathTrouble.sentences([
+            told("fs1", PathTrouble(.clock, detail: "90 s ahead of fs1", peers: ["fs2"]))
+        ])
+        #expect(sentences.count == 1)
+        #expect(sentences[0].hasPrefix("clocks differ: that of fs2 is 90 s ahead of fs1; "))
+    }
+
     @Test("who was forgotten reads that others refuse it, and what it needs") func refused() {
         let detail = "refused there: fs3 was forgotten on 2026-11-29T12:00:00Z, and its certificate is"
         let sentences = PathTrouble.sentences(

@@ -57,6 +57,36 @@ import Wire
         #expect(troubles(of: "fs2", at: 10_000) == [])
     }
 
+    @Test(
+        "where as many agree on one time as on another, nobody is judged wrong: each side tells of the other as a whole",
+        arguments: [2001, 4000])
+    mutating func halves(apart: Int64) {
+        // What is measured of clocks that agree differs by some milliseconds.
+        hear([("fs2", 3), ("fs3", apart - 4), ("fs4", apart + 9)], from: 0, to: 10_000)
+        let seconds = "\((apart + 500) / 1000) s"
+        #expect(
+            troubles(at: 10_000) == [
+                PathTrouble(.clock, detail: "\(seconds) ahead of fs1", peers: ["fs3", "fs4"])
+            ])
+        watch = ClockWatch()
+        hear([("fs1", -apart), ("fs2", -apart - 3), ("fs3", 4)], from: 0, to: 10_000)
+        #expect(
+            troubles(of: "fs4", at: 10_000) == [
+                PathTrouble(.clock, detail: "\(seconds) behind fs4", peers: ["fs1", "fs2"])
+            ])
+    }
+
+    @Test("three against two are a majority, and the two are named", arguments: [2100, -2100])
+    mutating func minority(ahead: Int64) {
+        hear([("fs2", 3), ("fs3", -3), ("fs4", ahead), ("fs5", ahead)], from: 0, to: 10_000)
+        let word = ahead > 0 ? "ahead of" : "behind"
+        #expect(
+            troubles(at: 10_000)
+                == ["fs4", "fs5"].map {
+                    PathTrouble(.clock, detail: "2 s \(word) the others", peers: [$0])
+                })
+    }
+
     @Test("two seconds are allowed, and heartbeats that are under way for long are no slow clock")
     mutating func allowed() {
         hear([("fs2", 1900), ("fs3", -1900)], from: 0, to: 20_000)

@@ -46,6 +46,34 @@ import Testing
     }
 
     @Test(
+        "an option that takes one value is refused when it is given twice, by whatever command",
+        arguments: [
+            (["switchover", "master1", "--to", "fs2", "--to", "fs3"], "--to"),
+            (["drain", "a", "--reason=x", "--dry-run", "--reason", "y"], "--reason"),
+            (["zone", "show", "--format", "json", "--format", "json"], "--format"),
+            (["playbook", "run", "p.xml", "--control", "/a", "--control=/b"], "--control"),
+            (["node", "--config", "a", "--name", "b", "--config", "c"], "--config"),
+        ])
+    func twice(arguments: [String], option: String) {
+        #expect(
+            RepeatedOptions.refusal(of: arguments, by: FSDNS.self)
+                == "\(option) takes one value and is given twice: give it once")
+        #expect(Program.status(of: arguments) == 2)
+    }
+
+    @Test(
+        "flags, options that take many values, values and what follows -- may come again",
+        arguments: [
+            ["status", "--watch", "--watch"],
+            ["playbook", "run", "p.xml", "--parameter", "a=1", "--parameter", "b=2"],
+            ["drain", "to", "--reason", "to"], ["drain", "a", "--reason", "x", "--", "--reason"],
+            ["drain", "--help", "--reason", "x", "--reason", "y"],
+        ])
+    func again(arguments: [String]) {
+        #expect(RepeatedOptions.refusal(of: arguments, by: FSDNS.self) == nil)
+    }
+
+    @Test(
         "help, the version and fsdns alone are successes",
         arguments: [[], ["--help"], ["--version"], ["help", "drain"]])
     func help(arguments: [String]) {

@@ -14,8 +14,10 @@ import Testing
         ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
         ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings", "machineWarnings"]),
-        ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved"]),
+        ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved", "unreachedText"]),
         ("Cluster/Service/PathTrouble.swift", ["sentence"]),
+        ("Cluster/Service/HearingMatrix.swift", ["whole", "parts"]),
+        ("Cluster/Service/Node+Hearsay.swift", ["unreadinessTold", "hearsayWarnings"]),
         ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
         ("Cluster/ControlState+Apply.swift", ["unfitness"]),
         ("Cluster/Node+Configuration.swift", ["configurationWarnings", "text"]),
@@ -44,6 +46,7 @@ import Testing
     private static let contributors = [
         "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
         "configurationWarnings", "identityWarnings", "debtWarnings", "majorityWarnings",
+        "hearsayWarnings",
     ]
 
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

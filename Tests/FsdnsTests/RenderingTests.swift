@@ -56,6 +56,29 @@ import Wire
         #expect(json.contains("\"verdict\" : \"silent\""))
     }
 
+    @Test("of what the leader does not hear, status says who does, and what is known by their words")
+    func hearsay() throws {
+        var report = try StatusFixture.report()
+        report.nodes[1].heardBy = [.init(node: "fs4", ms: 20)]
+        report.nodes[1].lastHeardMs = 12_000
+        report.nodes[1].lease = "unknown"
+        report.nodes[1].freeswitch = .unknown
+        report.nodes[1].registrations = 0
+        report.seats[0].heardBy = ["fs4", "fs5"]
+        report.seats[0].unheardBy = "fs2"
+        report.seats[2].unheardBy = "fs2"
+        report.seats[2].isStateKnown = false
+        let text = StatusText(paint: .off, width: nil).lines(report)
+        let line = try #require(text.first { $0.hasPrefix("fs2") })
+        #expect(line.contains("  unknown  unknown   371?     ?  12s; fs4 20ms"), "\(line)")
+        #expect(text.contains { $0.contains("  held, as fs4, fs5 hear; not heard by fs2  ") })
+        #expect(text.contains { $0.hasPrefix("master3") && $0.contains("  unknown to fs2  ") })
+        let members = MembersText(paint: .off, width: nil).lines(report)
+        #expect(members.contains { $0.hasPrefix("fs2 ") && $0.hasSuffix("12000 ms ago; fs4 20 ms ago") })
+        let json = JSONText.pretty(StatusDocument(report, now: Date(timeIntervalSince1970: 0)))
+        #expect(json.contains("\"stateKnown\" : false") && json.contains("\"unheardBy\" : \"fs2\""))
+    }
+
     @Test("no line of status is wider than the terminal", arguments: [20, 40, 61])
     func narrow(width: Int) throws {
         let text = StatusText(paint: .off, width: width).lines(try StatusFixture.report())

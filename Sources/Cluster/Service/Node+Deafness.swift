@@ -1,6 +1,6 @@
 import Consensus
 
-// Nodes that do not hear each other on any ring, although others hear both.
+// Nodes that do not hear each other on any ring, although they run: others hear both, or their links stand.
 
 extension Node {
     /// What was heard so lately is heard.
@@ -12,57 +12,101 @@ extension Node {
     /// With more, a heartbeat may not carry all whom its sender hears (`HeartbeatCodec`).
     private static let mostNodes = 20
 
-    /// One sentence of all of them, or none.
-    func deafnessWarnings(at now: Instant) -> [String] {
+    package func deafnessWarnings(at now: Instant) -> [String] {
         guard neighbours.all.count <= Self.mostNodes else { return [] }
-        let heard = neighbours.all.filter {
-            now - $0.received < Self.freshness && $0.unproven == nil
-                && timing.interval * Int(clamping: min($0.heartbeat.sequence &- $0.firstSequence, 1_000_000))
-                    >= Self.acquaintance
-        }
-        var told: [PathTrouble.Told] = []
-        func note(_ node: String, deafTo peers: [String]) {
-            guard !peers.isEmpty else { return }
-            told.append(.init(node: node, trouble: PathTrouble(.ring, peers: peers.sorted())))
-        }
-        for neighbour in heard {
-            let others = heard.filter { $0.holder != neighbour.holder }
-            note(
-                neighbour.holder.name,
-                deafTo: others.filter { !hears(neighbour, $0.holder) }.map(\.holder.name))
-        }
+        var rows: [(holder: Holder, hears: (Holder) -> Bool)] = []
         for neighbour in neighbours.all {
-            if let unproven = neighbour.unproven, now - unproven.arrived < Self.freshness,
-                now - neighbour.provenAt >= Self.acquaintance
-            {
-                note(neighbour.holder.name, deafTo: [name])
+            guard let said = hearing(of: neighbour, at: now) else { continue }
+            let isDeafToMe = neighbour.unproven != nil
+            rows.append(
+                (
+                    neighbour.holder,
+                    { [me] other in
+                        other.member == me.member ? !isDeafToMe : Self.hears(said, other)
+                    }
+                ))
+        }
+        let unheard = unheardAlive(at: now)
+        let living = rows.map(\.holder) + unheard + [me]
+        rows.append((me, { other in !unheard.contains { $0.member == other.member } }))
+        return HearingMatrix(
+            living: living.map(\.name),
+            rows: rows.map { row in
+                let others = living.filter { $0.member != row.holder.member && !row.hears($0) }
+                return HearingMatrix.Row(node: row.holder.name, unheard: others.map(\.name).sorted())
             }
+        ).sentences
+    }
+
+    /// Whom a node hears, by heartbeats of it that arrive now; nil when it was not heard for long enough to tell.
+    private func hearing(of neighbour: Neighbour, at now: Instant) -> [Acknowledgement]? {
+        if let unproven = neighbour.unproven {
+            let isTold =
+                now - unproven.arrived < Self.freshness && now - neighbour.provenAt >= Self.acquaintance
+            return isTold ? unproven.acknowledgements : nil
         }
-        let unheard = (state?.members ?? []).map(\.holder).filter { holder in
-            holder.member != me.member && now - neighbours.floor >= Self.silence
-                && !neighbours.isHeard(holder.member, within: Self.silence, at: now)
-                && neighbours[holder.member]?.unproven == nil
-                && heard.contains { heardLately($0, holder) }
+        let beats = min(neighbour.heartbeat.sequence &- neighbour.firstSequence, 1_000_000)
+        guard now - neighbour.received < Self.freshness,
+            timing.interval * Int(clamping: beats) >= Self.acquaintance
+        else { return nil }
+        return neighbour.heartbeat.acknowledgements
+    }
+
+    /// Members that are not heard here and run all the same: somebody heard them a moment ago, or their link says so.
+    private func unheardAlive(at now: Instant) -> [Holder] {
+        guard now - neighbours.floor >= Self.silence else { return [] }
+        return (state?.members ?? []).map(\.holder).filter { holder in
+            guard holder.member != me.member,
+                !neighbours.isHeard(holder.member, within: Self.silence, at: now),
+                neighbours[holder.member]?.unproven == nil
+            else { return false }
+            let last = neighbours[holder.member]?.received ?? neighbours.floor
+            return linkWords.isSpoken(by: holder.member, since: last + Self.silence, at: now)
+                || neighbours.all.contains { neighbour in
+                    neighbour.unproven == nil && now - neighbour.received < Self.freshness
+                        && neighbour.heartbeat.acknowledgements.contains {
+                            $0.holder.member == holder.member && $0.sequence > 0 && $0.age < Self.freshness
+                        }
+                }
         }
-        note(name, deafTo: unheard.map(\.name))
-        guard !told.isEmpty else { return [] }
-        return [
-            "heartbeats do not pass on any ring between nodes that others hear: "
-                + "\(PathTrouble.deafness(told)); look for a filter, a cable or a switch port between them"
-        ]
     }
 
     /// Whether a node may hear another: of one that it names without acknowledging anything it does not say when.
-    private func hears(_ neighbour: Neighbour, _ holder: Holder) -> Bool {
-        neighbour.heartbeat.acknowledgements.contains {
-            $0.holder.member == holder.member && ($0.sequence == 0 || $0.age < Self.silence)
+    private static func hears(_ said: [Acknowledgement], _ holder: Holder) -> Bool {
+        said.contains {
+            $0.holder.member == holder.member && ($0.sequence == 0 || $0.age < silence)
         }
     }
+}
 
-    /// Whether a node certainly heard another a moment ago.
-    private func heardLately(_ neighbour: Neighbour, _ holder: Holder) -> Bool {
-        neighbour.heartbeat.acknowledgements.contains {
-            $0.holder.member == holder.member && $0.sequence > 0 && $0.age < Self.freshness
+/// When messages came by links: a node whose link speaks runs, whether its heartbeats are heard or not.
+struct LinkWords: Hashable, Sendable {
+    private struct Word: Hashable {
+        var member: MemberID
+        /// Since when no pause was longer than `pause`.
+        var first: Instant
+        var last: Instant
+    }
+    /// Longer than links of slow clusters are quiet.
+    private static let pause = Duration.seconds(2)
+    private var words: [Word] = []
+
+    mutating func note(_ member: MemberID, at now: Instant) {
+        guard let at = words.firstIndex(where: { $0.member == member }) else {
+            if words.count >= Limits.nodes { words.removeFirst() }
+            words.append(Word(member: member, first: now, last: now))
+            return
+        }
+        if now - words[at].last > Self.pause { words[at].first = now }
+        words[at].last = now
+    }
+
+    /// Whether a member spoke a moment ago, and went on after `instant`, for a while: what was under way while it
+    /// ended, or began, is no sign.
+    func isSpoken(by member: MemberID, since instant: Instant, at now: Instant) -> Bool {
+        words.contains {
+            $0.member == member && now - $0.last < Self.pause && $0.last >= instant
+                && $0.last - $0.first >= Self.pause
         }
     }
 }

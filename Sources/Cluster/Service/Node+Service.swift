@@ -298,12 +298,14 @@ extension Node {
         guard holds(grant.holder, grant.address), !view.reviving.contains(grant.address),
             load(of: grant.holder).map({ $0.health != .none }) ?? true
         else { return nil }
+        return unreachedText(grant, by: askers).map { Cause(text: $0, isSeenFromOutside: true) }
+    }
+
+    /// That most of those who ask an address over the network reach nobody there; nil when that is not so, or not sure.
+    func unreachedText(_ grant: Grant, by askers: [(Holder, ServiceView)]) -> String? {
         let (unreached, asked, isSure) = unreached(grant, by: askers)
         guard unreached.count * 2 > asked, asked > 1 || isSure else { return nil }
-        return Cause(
-            text:
-                "\(unreached.joined(separator: " and ")) cannot reach \(grant.address) at \(grant.holder.name)",
-            isSeenFromOutside: true)
+        return "\(unreached.joined(separator: " and ")) cannot reach \(grant.address) at \(grant.holder.name)"
     }
 
     /// Those who ask an address over the network: who got no good answer, of how many, and whether that is beyond doubt.

@@ -14,7 +14,8 @@ extension Node {
     func troubles(of member: Member, at now: Instant) -> [String] {
         guard let state, member.isActive else { return [] }
         let unreadiness =
-            state.slaves.contains(member.name) ? unreadiness(of: member.holder, in: state, at: now) : nil
+            state.slaves.contains(member.name)
+            ? unreadinessTold(of: member.holder, in: state, at: now) : nil
         guard isHeard(member.holder, at: now) else { return unreadiness.map { [$0] } ?? [] }
         var troubles = blockers(of: member.holder, at: now)
         if let unreadiness {
@@ -37,7 +38,7 @@ extension Node {
     func trouble(at seat: Seat, in state: ControlState, at now: Instant) -> String? {
         guard let grant = state.grant(of: seat.address), !grant.revoked else {
             let why = state.slaves.compactMap { state.member($0)?.holder }.compactMap { holder in
-                unreadiness(of: holder, in: state, at: now)
+                unreadinessTold(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
             }
             if mustWithhold(in: state), !readySpares(for: seat.address, in: state, at: now).isEmpty {
@@ -50,8 +51,11 @@ extension Node {
             let isLeaderless = raft.leader == nil && votesHere(at: now) >= raft.membership.majority
             return isLeaderless ? "no node leads, so nobody is given \(seat.address)" : nil
         }
-        return isHeard(grant.holder, at: now)
-            ? whyUnserved(grant, by: askers(at: now), at: now)?.text : nil
+        let askers = askers(at: now)
+        if isHeard(grant.holder, at: now) { return whyUnserved(grant, by: askers, at: now)?.text }
+        // What the holder said itself is old; those who ask it are heard.
+        guard leaseBelief(of: grant.holder, at: now) == .fed else { return nil }
+        return unreachedText(grant, by: askers)
     }
 
     func sightLines(of grant: Grant, at now: Instant) -> [StatusReport.SightLine] {
@@ -82,8 +86,9 @@ extension Node {
                     : "\(seat.name) is not served: \(trouble)")
         }
         for name in state.slaves {
-            guard let member = state.member(name), isHeard(member.holder, at: now),
-                let reason = unreadiness(of: member.holder, in: state, at: now)
+            guard let member = state.member(name),
+                isHeard(member.holder, at: now) || !hearers(of: member.holder, at: now).isEmpty,
+                let reason = unreadinessTold(of: member.holder, in: state, at: now)
                     ?? blocker(of: member.holder, for: nil, in: state, at: now)
             else { continue }
             warnings.append("slave \(name) is not ready and is chosen last: \(reason)")

@@ -151,6 +151,12 @@ extension PathTrouble {
                 "certificates for links: \(some(told.map { "on \($0.node) \($0.trouble.detail)" })); "
                 + "fsdns doctor there says what to do"
         case .clock:
+            if let groups = clockGroups(told) {
+                return
+                    "clocks fall into \(groups.count) groups, and none of them is most: "
+                    + "\(groups.joined(separator: "; ")); which are right is not known here, and certificates, "
+                    + "schedules and revocations go by them: let chrony or another NTP client set all of them"
+            }
             return
                 "clocks differ: \(clocks(told)); certificates, schedules and revocations go by them: let chrony or "
                 + "another NTP client set it there"
@@ -219,6 +225,53 @@ extension PathTrouble {
             all.sorted { $0.peer < $1.peer }.map { "that of \($0.peer) is \($0.detail)" })
     }
 
+    /// `that of fs1`, `those of fs2 and fs3, 4 s ahead`: where no clocks that agree are most, and each teller names those of
+    /// the other groups; nil elsewhere, and of two nodes, where one name beside the other says as much.
+    private static func clockGroups(_ told: [Told]) -> [String]? {
+        func offset(_ one: Told, _ word: String) -> String? {
+            let end = " \(word) \(one.node)"
+            return one.trouble.detail.hasSuffix(end) ? String(one.trouble.detail.dropLast(end.count)) : nil
+        }
+        guard told.allSatisfy({ offset($0, "ahead of") != nil || offset($0, "behind") != nil }) else {
+            return nil
+        }
+        var groups: [[String]] = []
+        // The whole of a group first, should a teller not know all of it.
+        let named = told.map(\.trouble.peers)
+        for peers in named.sorted(by: { ($1.count, $0.joined()) < ($0.count, $1.joined()) }) {
+            let new = peers.filter { peer in !groups.joined().contains(peer) }
+            if !new.isEmpty { groups.append(new.sorted()) }
+        }
+        // Tellers nobody else tells of belong together.
+        let rest = Set(told.map(\.node)).subtracting(groups.joined()).sorted()
+        if !rest.isEmpty { groups.append(rest) }
+        guard groups.count > 1, groups.joined().count > 2 else { return nil }
+        func isIn(_ group: [String], _ names: [String]) -> Bool { names.contains(where: group.contains) }
+        let first =
+            groups.first { group in
+                !told.contains { isIn(group, $0.trouble.peers) && offset($0, "ahead of") != nil }
+                    && !told.contains { group.contains($0.node) && offset($0, "behind") != nil }
+            } ?? groups[0]
+        let texts = groups.filter { $0 != first }.sorted { $0[0] < $1[0] }.map { group -> String in
+            let said =
+                told.lazy.compactMap { one -> String? in
+                    if first.contains(one.node), isIn(group, one.trouble.peers) {
+                        return offset(one, "ahead of")
+                    }
+                    if group.contains(one.node), isIn(first, one.trouble.peers) {
+                        return offset(one, "behind")
+                    }
+                    return nil
+                }.first
+            return clocks(of: group) + (said.map { ", \($0) ahead" } ?? "")
+        }
+        return [clocks(of: first)] + texts
+    }
+
+    private static func clocks(of nodes: [String]) -> String {
+        "\(nodes.count == 1 ? "that" : "those") of \(list(nodes))"
+    }
+
     /// What each observer says of its peers.
     private static func views(_ told: [Told]) -> [(node: String, peers: [String])] {
         var views: [(node: String, peers: [String])] = []
@@ -237,7 +290,8 @@ extension PathTrouble {
         return texts.prefix(namedObservers).joined(separator: ", ") + (more > 0 ? ", and \(more) more" : "")
     }
 
-    private static func list(_ names: [String]) -> String {
+    /// `fs1, fs2 and fs3`
+    static func list(_ names: [String]) -> String {
         guard let last = names.last, names.count > 1 else { return names.first ?? "" }
         return names.dropLast().joined(separator: ", ") + " and " + last
     }

@@ -74,29 +74,59 @@ struct ClockWatch {
         (entries[place].begun, entries[place].count, entries[place].best) = (now, 0, .min)
     }
 
-    /// Who differs: from most, this node among them; where there is no majority, who is ahead of this node, as the other
-    /// one says the same of its own peers.
+    /// Who differs: from most, this node among them. Where no clocks that agree are most, every node tells of the groups that
+    /// hers is not in; of two nodes only the one that is behind does, as both would say the same.
     ///
     /// - Parameter me: this node's name.
     func troubles(of me: String, heardWithin silence: Duration, at now: Instant) -> [PathTrouble] {
-        let peers = entries.compactMap { entry -> (name: String, ahead: Int64)? in
+        let peers = entries.compactMap { entry -> Clock? in
             guard now - entry.lastHeard < silence, entry.settled.count == 2,
                 abs(entry.settled[0] - entry.settled[1]) <= Self.agreement
             else { return nil }
-            return (entry.peer, entry.settled[1])
+            return Clock(node: entry.peer, ahead: entry.settled[1])
         }
-        let all = peers + [(me, 0)]
-        let middle = all.map(\.ahead).sorted()[(all.count - 1) / 2]
-        let isMajority = 2 * all.count { abs($0.ahead - middle) <= Self.limit } > all.count
-        let odd =
-            isMajority
-            ? all.map { ($0.name, $0.ahead - middle, "the others") }
-            : all.filter { $0.ahead > 0 }.map { ($0.name, $0.ahead, me) }
-        return odd.filter { abs($0.1) > Self.limit }.map { name, ahead, whose in
-            PathTrouble(
-                .clock, detail: "\(Self.text(abs(ahead))) \(ahead > 0 ? "ahead of" : "behind") \(whose)",
-                peers: [name])
+        let all = (peers + [Clock(node: me, ahead: 0)]).sorted { ($0.ahead, $0.node) < ($1.ahead, $1.node) }
+        let center = all[(all.count - 1) / 2].ahead
+        guard all.contains(where: { abs($0.ahead - center) > Self.limit }) else { return [] }
+        let groups = Self.groups(all)
+        if let most = groups.first(where: { 2 * $0.count > all.count }) {
+            let middle = most[(most.count - 1) / 2].ahead
+            return all.filter { abs($0.ahead - middle) > Self.limit }.map { clock in
+                Self.trouble(of: [clock], by: clock.ahead - middle, than: "the others")
+            }.sorted()
+        }
+        let others = groups.filter { group in
+            !group.contains { $0.node == me } && (all.count > 2 || group[0].ahead > 0)
+        }
+        return others.map { group in
+            Self.trouble(of: group, by: group[(group.count - 1) / 2].ahead, than: me)
         }.sorted()
+    }
+
+    private struct Clock {
+        var node: String
+        var ahead: Int64
+    }
+
+    /// Sorted clocks, parted where one is further from the next than clocks that belong together are.
+    ///
+    /// Half the limit: what is measured of two groups that are just the limit apart would else join them now and then.
+    private static func groups(_ clocks: [Clock]) -> [[Clock]] {
+        var groups: [[Clock]] = []
+        for clock in clocks {
+            if let last = groups.last?.last, clock.ahead - last.ahead <= limit / 2 {
+                groups[groups.count - 1].append(clock)
+            } else {
+                groups.append([clock])
+            }
+        }
+        return groups
+    }
+
+    private static func trouble(of group: [Clock], by ahead: Int64, than whom: String) -> PathTrouble {
+        PathTrouble(
+            .clock, detail: "\(text(abs(ahead))) \(ahead > 0 ? "ahead of" : "behind") \(whom)",
+            peers: group.map(\.node).sorted())
     }
 
     /// For people: whole seconds, or what is longer in larger units.

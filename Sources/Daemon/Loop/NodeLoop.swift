@@ -233,7 +233,7 @@ final class NodeLoop {
         let faults =
             doers.links.watch.warnings() + (doers.sharing?.linkWatch.warnings() ?? [])
             + doers.links.trust.warnings() + ownSentences(of: pathTroubles.filter { !$0.kind.isToldAlone })
-            + heartbeats.warnings(at: now)
+            + heartbeats.warnings(at: now) + node.deafnessWarnings(at: now)
         var report = heartbeats.report(
             counted: [RingsReport.Count(reason: "inbox-full", count: inbox.dropped)],
             warnings: warnings + keeper.warnings + faults, expected: expected, at: now)

@@ -194,7 +194,7 @@ extension WhatIf {
         settings.seats = report.seats.map {
             SeatRule(
                 name: $0.name, address: $0.addressName,
-                prefer: $0.state == .uncovered ? failed.popFirst() : $0.holder)
+                prefer: $0.state == .uncovered && $0.isStateKnown != false ? failed.popFirst() : $0.holder)
         }
         settings.dns = Self.zone(report, file)
         self.init(settings: settings, sites: sites, slaves: slaves.map(\.name))

@@ -44,7 +44,10 @@ struct MembersText {
             if node.name == report.node {
                 heard = "(local)"
             } else {
-                heard = node.lastHeardMs.map { "\($0) ms ago" } ?? "never"
+                let others = (node.heardBy ?? []).map { "\($0.node) \($0.ms) ms ago" }
+                heard =
+                    (["\(node.lastHeardMs.map { "\($0) ms ago" } ?? "never")"] + others).joined(
+                        separator: "; ")
             }
             table.add([
                 .init(node.name + (node.name == report.leader ? " (leader)" : ""), .bold),

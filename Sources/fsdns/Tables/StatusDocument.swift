@@ -32,6 +32,8 @@ struct StatusDocument: Encodable {
         var note: Nullable<String>
         var ready: Nullable<Bool>
         var blockers: [String]
+        /// Who hears it, where the node that answers does not.
+        var heardBy: [StatusReport.HearingLine]
     }
 
     struct Seat: Encodable {
@@ -47,6 +49,11 @@ struct StatusDocument: Encodable {
         /// Why nobody is served there, or nobody can take it.
         var trouble: Nullable<String>
         var seen: [Seen]
+        /// By whose words the state is known, where `unheardBy`, whose view it is, does not hear the holder.
+        var heardBy: [String]
+        var unheardBy: Nullable<String>
+        /// False where that node cannot know it: `uncovered` is then no claim.
+        var stateKnown: Bool
     }
 
     /// What a node that asks the address by SIP sees.
@@ -164,6 +171,7 @@ extension StatusDocument.Node {
         note = .init(line.note)
         ready = .init(line.ready)
         blockers = line.blockers ?? []
+        heardBy = line.heardBy ?? []
     }
 }
 
@@ -181,6 +189,9 @@ extension StatusDocument.Seat {
         seen = (line.seen ?? []).map {
             StatusDocument.Seen(node: $0.node, verdict: $0.verdict, station: .init($0.station))
         }
+        heardBy = line.heardBy ?? []
+        unheardBy = .init(line.unheardBy)
+        stateKnown = line.isStateKnown ?? true
     }
 }
 

@@ -49,7 +49,7 @@ struct StatusText {
                 .init(node.name, .bold), .init(node.role.rawValue, style(node.role)),
                 .init(node.seat ?? node.position.map { "#\($0)" } ?? "-"),
                 .init(node.addresses.isEmpty ? "-" : node.addresses.joined(separator: ",")),
-                .init(node.lease, node.lease == "expired" ? .bad : .plain),
+                .init(node.lease, node.lease == "expired" ? .bad : node.lease == "unknown" ? .warn : .plain),
                 .init(node.freeswitch.rawValue, node.freeswitch == .unhealthy ? .bad : .plain),
                 figure(node.calls, of: node), figure(node.registrations, of: node),
                 .init(heard(node, reporter: report.node)),
@@ -71,8 +71,9 @@ struct StatusText {
         return .init("no" + (blocker.map { ": \($0)" } ?? ""), .warn)
     }
 
-    /// What a switch that is not well said before may be no longer true.
+    /// What a switch that is not well said before may be no longer true, and of a node that only others hear nothing is known.
     private func figure(_ number: Int, of node: StatusReport.NodeLine) -> Table.Cell {
+        if number == 0, node.lease == "unknown" { return .init("?", .warn) }
         let isOld = node.freeswitch == .unhealthy || node.freeswitch == .unknown
         return number > 0 && isOld ? .init("\(number)?", .warn) : .init(number)
     }
@@ -88,8 +89,13 @@ struct StatusText {
 
     private func heard(_ node: StatusReport.NodeLine, reporter: String) -> String {
         if node.name == reporter { return "self" }
-        guard let milliseconds = node.lastHeardMs else { return "never" }
-        return OperatorDuration.text(
+        let own = node.lastHeardMs.map(time) ?? "never"
+        let others = (node.heardBy ?? []).map { "\($0.node) \(time($0.ms))" }
+        return others.isEmpty ? own : "\(own); \(others.joined(separator: ", "))"
+    }
+
+    private func time(_ milliseconds: Int) -> String {
+        OperatorDuration.text(
             milliseconds < 10_000 ? .milliseconds(milliseconds) : .seconds(milliseconds / 1_000))
     }
 
@@ -119,8 +125,7 @@ struct StatusText {
                 }
             var row: [Table.Cell] = [
                 .init(seat.name, .bold), .init(seat.address), .init(seat.addressName),
-                .init(seat.holder ?? "-"),
-                .init(seat.trouble == nil || seat.state != .active ? seat.state.rawValue : "unserved", style),
+                .init(seat.holder ?? "-"), .init(condition(seat), seat.unheardBy == nil ? style : .warn),
                 publication(seat),
                 .init(seat.epoch ?? "-"),
             ]
@@ -128,6 +133,16 @@ struct StatusText {
             table.add(row)
         }
         return table
+    }
+
+    /// What is known of it, and by whom: that one node does not hear the holder is no state of the seat.
+    private func condition(_ seat: StatusReport.SeatLine) -> String {
+        if seat.state == .active, seat.trouble != nil { return "unserved" }
+        guard let deaf = seat.unheardBy else { return seat.state.rawValue }
+        if seat.isStateKnown == false { return "unknown to \(deaf)" }
+        let hearers = (seat.heardBy ?? []).joined(separator: ", ")
+        let word = seat.state == .active ? "held" : seat.state.rawValue
+        return "\(word), as \(hearers) \(seat.heardBy?.count == 1 ? "hears" : "hear"); not heard by \(deaf)"
     }
 
     private func publication(_ seat: StatusReport.SeatLine) -> Table.Cell {
