@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "ZoneServer",
             dependencies: [
-                "Cluster", "Wire", .product(name: "NIOCore", package: "swift-nio"),
+                "Cluster", "Consensus", "Wire", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: reading),
         .target(
@@ -142,7 +142,7 @@ let package = Package(
         .testTarget(
             name: "KeeperTests", dependencies: ["Keeper", "fsdns-keeper"], swiftSettings: settings),
         .testTarget(
-            name: "ZoneServerTests", dependencies: ["Cluster", "ZoneServer", "Wire"],
+            name: "ZoneServerTests", dependencies: ["Cluster", "Consensus", "ZoneServer", "Wire"],
             swiftSettings: settings),
         .testTarget(
             name: "SwitchSimulatorTests",

@@ -62,7 +62,9 @@ extension AttributeReading {
             refuse(element, attribute, "is no path")
             return nil
         }
-        return LocalFile.absolute(LocalFile.join(LocalFile.directory(of: element.place.file), text))
+        let path = LocalFile.absolute(LocalFile.join(LocalFile.directory(of: element.place.file), text))
+        findings.name(file: path, at: element.place)
+        return path
     }
 
     mutating func duration(

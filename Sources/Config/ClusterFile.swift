@@ -28,25 +28,29 @@ package struct ClusterFile: Hashable, Sendable {
     package var certificates: LinkCertificateFiles?
     /// What is allowed but probably not meant, sorted.
     package var warnings: [Problem]
+    /// Where the files are named that this one needs.
+    package var places = FilePlaces()
 
-    /// Every file that must be readable by this service and by nobody else, in the order they are used.
-    package var secretFiles: [SecretFile] {
+    /// Every file that must be readable by the service of that node and by nobody else, in the order they are used; without a
+    /// node those of one that has nothing otherwise.
+    package func secretFiles(of node: String?) -> [SecretFile] {
+        let section = switchSection(of: node ?? "")
         var files = [SecretFile(use: .clusterKey, path: keyFile)]
         for server in settings.dns?.servers ?? [] {
             if let path = server.secretFile {
                 files.append(SecretFile(use: .update(server: server.endpoint), path: path))
             }
         }
-        if case .eventSocket(let access) = freeswitch {
+        if case .eventSocket(let access)? = section.freeswitch {
             files.append(SecretFile(use: .eventSocket, path: access.passwordFile))
         }
-        if let eventSocket {
+        if let eventSocket = section.eventSocket {
             files.append(SecretFile(use: .ownEventSocket, path: eventSocket.passwordFile))
             if let path = eventSocket.lookPasswordFile {
                 files.append(SecretFile(use: .ownEventSocketLook, path: path))
             }
         }
-        if let limitService {
+        if let limitService = section.limitService {
             files.append(SecretFile(use: .limitService, path: limitService.passwordFile))
         }
         if let certificates {
@@ -93,9 +97,26 @@ package struct ClusterFile: Hashable, Sendable {
         if !refused.isEmpty { throw ConfigFailure(problems: refused) }
         guard var file else { preconditionFailure("a cluster file without errors has no value") }
         file.warnings = reader.findings.warnings.sorted()
+        file.places = FilePlaces(reader.findings.files)
         file.settings.version = Fingerprint.version(of: file)
         return file
     }
+}
+
+/// Where other files are named, of each path the first place. What a file means does not depend on it: all are equal.
+package struct FilePlaces: Hashable, Sendable {
+    private var places: [String: Place] = [:]
+
+    init(_ places: [String: Place] = [:]) { self.places = places }
+
+    /// What is to be said of that path, where it is named.
+    package func problem(_ path: String, _ message: String) -> ConfigFailure.Problem {
+        let place = places[path]
+        return ConfigFailure.Problem(file: place?.file ?? path, line: place?.line ?? 1, message: message)
+    }
+
+    package static func == (a: FilePlaces, b: FilePlaces) -> Bool { true }
+    package func hash(into hasher: inout Hasher) {}
 }
 
 /// One network heartbeats travel on; the interface is the one with an address in `subnet`.

@@ -48,6 +48,8 @@ struct Findings {
 
     private(set) var errors: [ConfigFailure.Problem] = []
     private(set) var warnings: [ConfigFailure.Problem] = []
+    /// Where other files are named: of each path the first place.
+    private(set) var files: [String: Place] = [:]
 
     mutating func error(_ message: String, at place: Place) {
         if errors.count > Self.limit { return }
@@ -59,6 +61,10 @@ struct Findings {
     mutating func warn(_ message: String, at place: Place) {
         if warnings.count >= Self.limit { return }
         append(.init(file: place.file, line: place.line, message: message), to: &warnings)
+    }
+
+    mutating func name(file path: String, at place: Place) {
+        if files.count < Self.limit, files[path] == nil { files[path] = place }
     }
 
     private func append(_ problem: ConfigFailure.Problem, to list: inout [ConfigFailure.Problem]) {

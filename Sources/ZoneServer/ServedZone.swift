@@ -15,6 +15,9 @@ final class ServedZone: Sendable {
     }
 
     private let connections: Mutex<Connections>
+    /// From where something with a valid signature came, the newest last.
+    private let proven = Mutex<[IPAddress]>([])
+    private let ports = Mutex<[DatagramPort]>([])
 
     init(
         zone: Zone, key: TSIGKey?, file: ZoneFile?, limits: ZoneServer.Limits,
@@ -35,16 +38,31 @@ final class ServedZone: Sendable {
 
     /// The answer's messages, none for silence; an update is in the file before it is answered.
     func respond(
-        to request: ByteBuffer, from peer: SocketAddress?, over transport: ZoneResponder.Transport
+        to wire: [UInt8], from peer: IPAddress?, over transport: ZoneResponder.Transport
     ) -> (messages: [[UInt8]], isSigned: Bool) {
-        let wire = Array(request.readableBytesView)
         let now = wallClock()
-        return responder.withLock { responder in
+        let reply = responder.withLock { responder in
             let messages = responder.respond(
-                to: wire, over: transport, fromLoopback: Self.isLoopback(peer), at: now,
+                to: wire, over: transport, fromLoopback: peer?.isLoopback ?? false, at: now,
                 commit: store)
-            return (messages, responder.wasSigned)
+            return (messages, isSigned: responder.wasSigned)
         }
+        if reply.isSigned, let peer { prove(peer) }
+        return reply
+    }
+
+    /// What comes to these is told apart by who signed.
+    func serve(_ ports: [DatagramPort]) { self.ports.withLock { $0 = ports } }
+
+    private func prove(_ peer: IPAddress) {
+        let addresses: [IPAddress]? = proven.withLock { proven in
+            guard !proven.contains(peer) else { return nil }
+            if proven.count == SocketSteering.provenLimit { proven.removeFirst() }
+            proven.append(peer)
+            return proven
+        }
+        guard let addresses else { return }
+        for port in ports.withLock(\.self) { port.set(proven: addresses) }
     }
 
     private func store(_ zone: Zone) -> Bool {
@@ -53,10 +71,6 @@ final class ServedZone: Sendable {
             try file.store(zone)
             return true
         } catch { return false }
-    }
-
-    private static func isLoopback(_ peer: SocketAddress?) -> Bool {
-        peer?.ipAddress.flatMap { IPAddress($0) }?.isLoopback ?? false
     }
 
     /// Takes one more connection in, given back by `leave`; the oldest of those that signed nothing makes room.
@@ -80,30 +94,4 @@ final class ServedZone: Sendable {
             connections.open[id] = nil
         }
     }
-}
-
-/// Answers requests that come as datagrams.
-final class DatagramResponder: ChannelInboundHandler {
-    typealias InboundIn = AddressedEnvelope<ByteBuffer>
-    typealias OutboundOut = AddressedEnvelope<ByteBuffer>
-
-    private let served: ServedZone
-
-    init(_ served: ServedZone) { self.served = served }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let request = unwrapInboundIn(data)
-        // When replies cannot leave fast enough they are lost, as datagrams may be; nothing piles up.
-        guard context.channel.isWritable,
-            let reply = served.respond(to: request.data, from: request.remoteAddress, over: .udp).messages
-                .first
-        else { return }
-        let buffer = context.channel.allocator.buffer(bytes: reply)
-        context.writeAndFlush(
-            wrapOutboundOut(AddressedEnvelope(remoteAddress: request.remoteAddress, data: buffer)),
-            promise: nil)
-    }
-
-    /// A client that went away is no reason to stop listening.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }

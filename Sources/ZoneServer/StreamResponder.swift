@@ -1,3 +1,4 @@
+import Cluster
 import NIOCore
 
 /// Answers requests on one TCP connection, in order, and closes it when no whole request comes in time or it breaks the
@@ -134,7 +135,8 @@ final class StreamResponder: ChannelDuplexHandler {
 
     /// - Returns: false for what deserves no answer.
     private func respond(to request: ByteBuffer, _ slot: UInt64, _ context: ChannelHandlerContext) -> Bool {
-        let (replies, isSigned) = served.respond(to: request, from: context.remoteAddress, over: .tcp)
+        let peer = context.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        let (replies, isSigned) = served.respond(to: Array(request.readableBytesView), from: peer, over: .tcp)
         if isSigned { served.prove(slot) }
         for reply in replies {
             var buffer = context.channel.allocator.buffer(capacity: reply.count + 2)

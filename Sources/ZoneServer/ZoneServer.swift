@@ -7,7 +7,7 @@ import Wire
 
 /// Serves one zone by UDP and TCP on the given addresses, and keeps it in a file when told to.
 package final class ZoneServer: Sendable {
-    package struct Limits: Hashable, Sendable {
+    package struct Limits: Sendable {
         /// TCP connections at one time on which nothing signed came, and as many on which something did; of the former
         /// the oldest makes room.
         package var connections = 128
@@ -15,6 +15,9 @@ package final class ZoneServer: Sendable {
         package var perSource = 16
         /// A TCP connection without a whole request for this long is closed (RFC 7766 §6.2.3).
         package var idle: Duration = .seconds(10)
+        /// By UDP; beyond them a query is told to come by TCP.
+        package var answers = AnswerBudget.Rates()
+        package var steering = SocketSteering()
 
         package init() {}
     }
@@ -22,6 +25,7 @@ package final class ZoneServer: Sendable {
     private struct Running {
         var group: MultiThreadedEventLoopGroup
         var channels: [any Channel]
+        var datagrams: DatagramService
         var endpoints: [Endpoint]
     }
 
@@ -55,20 +59,26 @@ package final class ZoneServer: Sendable {
         precondition(running.withLock { $0 == nil }, "a zone server is started once")
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var channels: [any Channel] = []
+        var ports: [DatagramPort] = []
         var endpoints: [Endpoint] = []
+        let datagrams: DatagramService
         do {
             for endpoint in listen {
-                let (stream, datagram, port) = try await bind(endpoint, on: group)
-                channels += [stream, datagram]
-                endpoints.append(Endpoint(ip: endpoint.ip, port: port))
+                let (stream, port, bound) = try await bind(endpoint, on: group)
+                channels.append(stream)
+                ports.append(port)
+                endpoints.append(bound)
             }
+            datagrams = try DatagramService(served, ports: ports, limits.answers)
+            served.serve(ports)
         } catch {
             for channel in channels { try? await channel.close() }
             try? await group.shutdownGracefully()
             throw error
         }
         running.withLock { [channels, endpoints] in
-            $0 = Running(group: group, channels: channels, endpoints: endpoints)
+            $0 = Running(
+                group: group, channels: channels, datagrams: datagrams, endpoints: endpoints)
         }
         return endpoints
     }
@@ -77,13 +87,15 @@ package final class ZoneServer: Sendable {
     package func stop() async {
         guard let running = running.withLock({ $0.take() }) else { return }
         for channel in running.channels { try? await channel.close() }
+        await running.datagrams.stop()
+        served.serve([])
         try? await running.group.shutdownGracefully()
     }
 
     /// With port 0 the free TCP port may be taken for UDP, so a few are tried.
     private func bind(
         _ endpoint: Endpoint, on group: MultiThreadedEventLoopGroup
-    ) async throws -> (stream: any Channel, datagram: any Channel, port: UInt16) {
+    ) async throws -> (stream: any Channel, datagrams: DatagramPort, Endpoint) {
         var attemptsLeft = endpoint.port == 0 ? 20 : 1
         while true {
             attemptsLeft -= 1
@@ -91,11 +103,9 @@ package final class ZoneServer: Sendable {
                 host: endpoint.ip.description, port: Int(endpoint.port)
             ).get()
             do {
-                let port = UInt16(stream.localAddress?.port ?? Int(endpoint.port))
-                let datagram = try await datagrams(on: group, endpoint.ip.family).bind(
-                    host: endpoint.ip.description, port: Int(port)
-                ).get()
-                return (stream, datagram, port)
+                let bound = Endpoint(
+                    ip: endpoint.ip, port: UInt16(stream.localAddress?.port ?? Int(endpoint.port)))
+                return (stream, try DatagramPort(at: bound, limits.steering), bound)
             } catch {
                 try? await stream.close()
                 if attemptsLeft == 0 { throw error }
@@ -125,20 +135,6 @@ package final class ZoneServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(StreamResponder(served, patience: idle))
-                }
-            }
-    }
-
-    private func datagrams(
-        on group: MultiThreadedEventLoopGroup, _ family: IPAddress.Family
-    ) -> DatagramBootstrap {
-        let served = served
-        let bootstrap = DatagramBootstrap(group: group)
-        return (family == .v6 ? bootstrap.channelOption(Self.v6Only, value: 1) : bootstrap)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 65_535))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(DatagramResponder(served))
                 }
             }
     }

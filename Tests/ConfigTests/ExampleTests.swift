@@ -32,7 +32,7 @@ import Testing
         #expect(dns.servers[0].keyName == "fsdns")
         #expect(file.keyFile == repository + "/config/cluster.key")
         #expect(
-            file.secretFiles.map(\.path)
+            file.secretFiles(of: nil).map(\.path)
                 == ["cluster.key", "fsdns.secret", "event_socket.secret"].map { repository + "/config/" + $0 }
         )
         #expect(file.networks.map(\.name) == ["ring0", "ring1"])

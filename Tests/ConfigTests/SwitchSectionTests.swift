@@ -30,7 +30,9 @@ import Testing
         #expect(first.freeswitch == SwitchSettings.none)
         #expect(first.eventSocket?.passwordFile == "/etc/fsdns/own.secret")
         #expect(file.switchSection(of: "fs2").freeswitch == file.freeswitch)
-        #expect(file.secretFiles.contains(SecretFile(use: .ownEventSocket, path: "/etc/fsdns/own.secret")))
+        #expect(
+            file.secretFiles(of: nil).contains(
+                SecretFile(use: .ownEventSocket, path: "/etc/fsdns/own.secret")))
     }
 
     @Test("rules for splits are read in their order") func limits() throws {
@@ -48,7 +50,8 @@ import Testing
                 + "look-password-file=\"look.secret\"/><playbooks programs=\"programs\"/>")
         #expect(file.eventSocket?.lookPasswordFile == "/etc/fsdns/look.secret")
         #expect(
-            file.secretFiles.contains(SecretFile(use: .ownEventSocketLook, path: "/etc/fsdns/look.secret")))
+            file.secretFiles(of: nil).contains(
+                SecretFile(use: .ownEventSocketLook, path: "/etc/fsdns/look.secret")))
         #expect(file.programsFile == "/etc/fsdns/programs")
         #expect(try self.file("").programsFile == nil)
     }
@@ -61,7 +64,7 @@ import Testing
         #expect(certificates.certificateFile == "/etc/fsdns/peer.pem")
         #expect(certificates.authorityFile == "/etc/peer-ca.pem")
         #expect(certificates.isRequired)
-        let secret = try #require(read.secretFiles.first { $0.use == .linkCertificate })
+        let secret = try #require(read.secretFiles(of: nil).first { $0.use == .linkCertificate })
         #expect(secret.path == "/etc/fsdns/peer.pem" && secret.limit == 65_536)
         #expect(
             try file(element.replacing("/>", with: " required=\"no\"/>")).certificates?.isRequired == false)

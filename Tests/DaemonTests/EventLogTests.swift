@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Daemon
@@ -10,10 +11,12 @@ struct EventLogTests {
     private let directory = TemporaryDirectory()
 
     /// The lines that `say` makes the log write, without their times.
-    private func lines(_ say: (EventLog) -> Void) -> [String] {
+    private func lines(
+        clock: @escaping @Sendable () -> Instant = { BootClock.now() }, _ say: (EventLog) -> Void
+    ) -> [String] {
         let descriptor = open("\(directory.path)/log", O_RDWR | O_CREAT | O_TRUNC, 0o600)
         defer { close(descriptor) }
-        let log = EventLog(to: descriptor)
+        let log = EventLog(to: descriptor, clock: clock)
         say(log)
         log.flush()
         lseek(descriptor, 0, SEEK_SET)
@@ -112,5 +115,43 @@ struct EventLogTests {
         }
         #expect((60...100).contains(said.count))
         #expect(said.last == "notice ready fs1 \"heard\"")
+    }
+
+    @Test("what fails again with each attempt is one line in ten seconds for each kind and subject")
+    func again() {
+        let subjects = [("peer-link", "fs1"), ("peer-link", "fs2"), ("replica-link", "fs1")]
+        let milliseconds = Mutex<Int64>(0)
+        let said = lines(clock: { Instant(nanoseconds: milliseconds.withLock { $0 } * 1_000_000) }) { log in
+            for _ in 0..<180 {
+                for (kind, subject) in subjects {
+                    log.warning(kind, subject, "refused there: fs3 was forgotten")
+                }
+                milliseconds.withLock { $0 += 333 }
+            }
+        }
+        for (kind, subject) in subjects {
+            let own = said.filter { $0.hasPrefix("warning \(kind) \(subject) ") }
+            #expect(own.count == 6)
+            #expect(own.dropFirst().allSatisfy { $0.hasSuffix("(and 30 more lines before)") })
+        }
+    }
+
+    @Test("of lines that differ each time, three are said in ten seconds") func different() {
+        let now = Instant(nanoseconds: 1_000_000_000)
+        let said = lines(clock: { now }) { log in
+            for number in 0..<100 { log.warning("peer-link", "fs1", "refused there: \(number)") }
+        }
+        #expect(said.count == 3)
+    }
+
+    @Test("strangers who find many sorts of mischief have twenty lines, and take none from others")
+    func mischief() {
+        let now = Instant(nanoseconds: 1_000_000_000)
+        let said = lines(clock: { now }) { log in
+            for kind in 0..<64 { log.stranger("kind\(kind)", "10.0.0.1", "was refused") }
+            for number in 0..<60 { log.warning("keeper", "\(number)", "has ended") }
+        }
+        #expect(said.count { $0.contains("was refused") } == 20)
+        #expect(said.count { $0.contains("has ended") } == 60)
     }
 }

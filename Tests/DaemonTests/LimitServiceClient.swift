@@ -3,6 +3,7 @@ import Consensus
 import Foundation
 import Replication
 import Testing
+import Wire
 
 @testable import Daemon
 

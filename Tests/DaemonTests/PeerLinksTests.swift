@@ -154,6 +154,25 @@ struct PeerLinksTests {
         #expect(watch.warnings(at: at(14_000)).isEmpty)
     }
 
+    @Test("names that nothing vouches for are told of in status, and of many there is hardly an event")
+    func inventedNames() {
+        let reports = Mailbox<ClusterEvent>()
+        let watch = MissingLinkWatch(kind: "link", consequence: "act", report: { reports.put($0) })
+        func at(_ half: Int64) -> NIODeadline { .uptimeNanoseconds(1) + .milliseconds(500 * half) }
+        for time in Int64(0)..<1200 {
+            // Some sixty new names every six seconds, each heard for as long.
+            for number in 0..<60 {
+                watch.missing("x\(time / 12)-\(number)", "TCP refuses", isVouched: false, at: at(time))
+            }
+        }
+        #expect(watch.warnings(at: at(1199)).count == 60)
+        var events = 0
+        while reports.next(within: 0) != nil { events += 1 }
+        #expect((1...5).contains(events))
+        for time in Int64(1200)..<1220 { watch.missing("fs2", "TCP refuses", at: at(time)) }
+        #expect(reports.next(within: 0)?.text.contains("no link to fs2") == true, "one that is vouched for")
+    }
+
     @Test("attempts that fail after the last heartbeat do not make a dead peer one that is heard") func dead()
     {
         let watch = MissingLinkWatch(kind: "link", consequence: "act", report: { _ in })

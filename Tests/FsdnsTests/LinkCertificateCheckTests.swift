@@ -78,13 +78,76 @@ struct LinkCertificateCheckTests {
         #expect(leaky.first?.text.contains("has a private key in it") == true)
     }
 
-    @Test("`config check` judges files that are here, whichever node's they are") func check() throws {
-        func faults(_ own: String?) throws -> [String] {
-            try checked(own) { ConfigCheckCommand.certificates($0).faults }
+    /// What `config check` says, on that node or elsewhere, without the folder's name.
+    private func said(
+        _ own: String?, on node: String?, hides hidden: String? = nil,
+        _ change: (String) throws -> Void = { _ in }
+    ) throws -> (faults: [String], warnings: [String]) {
+        try checked(own) { file in
+            let folder = (file.keyFile as NSString).deletingLastPathComponent
+            let key = folder + "/cluster.key"
+            #expect(FileManager.default.createFile(atPath: key, contents: Data("0123456789abcdef".utf8)))
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key)
+            try change(folder)
+            var check = NamedFileCheck(file: file, node: node)
+            let look = check.look
+            if let hidden { check.look = { $0 == "\(folder)/\(hidden)" ? EACCES : look($0) } }
+            let found = check.findings
+            func short(_ problems: [ClusterFile.Problem]) -> [String] {
+                problems.map { $0.description.replacing(folder + "/", with: "") }
+            }
+            return (short(found.faults), short(found.warnings))
         }
-        #expect(try faults("fs3") == [])
-        #expect(try faults(nil) == [], "on the machine of whoever wrote the file")
-        #expect(try faults("fs2-of-another-cluster").first?.contains("fsdns://pbx/NODE") == true)
-        #expect(try checked("fs2-ended") { ConfigCheckCommand.certificates($0).warnings }.count == 1)
+    }
+
+    @Test(
+        "`config check` judges files that are here: on a node as that node's, elsewhere whichever node's they are"
+    )
+    func check() throws {
+        #expect(try said("fs3", on: nil).faults == [])
+        #expect(try said("fs2", on: "fs2") == ([], []))
+        let foreign = try said("fs3", on: "fs2").faults
+        #expect(foreign.count == 1 && foreign[0].hasPrefix("cluster.xml:6: "), "\(foreign)")
+        #expect(foreign.first?.contains("this node's has the URI fsdns://pbx/fs2") == true)
+        #expect(
+            try said("fs2-of-another-cluster", on: nil).faults.first?.contains("fsdns://pbx/NODE") == true)
+        let ended = try said("fs2-ended", on: "fs2")
+        #expect(ended.faults == [] && ended.warnings.count == 1)
+        #expect(ended.warnings.first?.hasPrefix("cluster.xml:6: ") == true)
+        #expect(try said("fs2-with-rsa-1024", on: "fs2").faults.first?.contains("RSA key") == true)
+    }
+
+    @Test(
+        "files that are not there are faults on a node and warnings elsewhere, each with the line that names it"
+    )
+    func missing() throws {
+        let gone = try said(nil, on: "fs2") {
+            try FileManager.default.removeItem(atPath: $0 + "/cluster.key")
+        }
+        #expect(
+            gone.faults == [
+                "cluster.xml:1: cluster.key cannot be read: No such file or directory",
+                "cluster.xml:6: peer-ca.pem cannot be read: No such file or directory",
+                "cluster.xml:6: peer.pem cannot be read: No such file or directory",
+            ])
+        let elsewhere = try said(nil, on: nil)
+        #expect(elsewhere.faults == [] && elsewhere.warnings.count == 2)
+        #expect(elsewhere.warnings.allSatisfy { $0.contains("is not on this machine") })
+    }
+
+    @Test("a secret that others may read is a fault, with the line that names it") func exposed() throws {
+        let faults = try said("fs2", on: "fs2") { folder in
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o644], ofItemAtPath: folder + "/cluster.key")
+        }.faults
+        #expect(faults.count == 1 && faults[0].hasPrefix("cluster.xml:1: secret file cluster.key is open to"))
+    }
+
+    @Test("what this user may not read is a warning, as it may be another who runs the node")
+    func unreadable() throws {
+        let said = try said("fs2", on: "fs2", hides: "peer.pem")
+        #expect(said.faults == [] && said.warnings.count == 1)
+        #expect(
+            said.warnings.first?.hasPrefix("cluster.xml:6: peer.pem may not be read by this user") == true)
     }
 }

@@ -14,7 +14,7 @@ struct ZoneKeyTests {
             try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         }
         let endpoint = try #require(Endpoint("127.0.0.1:53"))
-        return ConfigCheckCommand.keyFaults([
+        return NamedFileCheck.keyFaults([
             .init(endpoint: endpoint, keyName: "fsdns.", secretFile: path)
         ])
     }

@@ -1,5 +1,6 @@
 import Cluster
 @preconcurrency import Glibc
+import Wire
 
 /// A non-blocking UDP socket of the heart's thread.
 final class DatagramSocket {

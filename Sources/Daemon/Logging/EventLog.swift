@@ -8,9 +8,35 @@ import Wire
 /// Says on standard error what happens, one line an event, without ever holding up who says it.
 final class EventLog: Sendable {
     private struct Rate {
-        var window: Int64 = 0
-        var said = 0
+        var end = Instant.zero
+        /// Hashes of the lines said since it began; each is said once.
+        var said: Set<Int> = []
+        var count = 0
         var suppressed = 0
+    }
+
+    /// How often kinds and subjects of all sorts are told of together.
+    private struct Bound {
+        let burst: Double
+        let perSecond: Double
+        private var left: Double
+        private var countedAt = Instant.zero
+        /// Not said because there were too many.
+        var withheld = 0
+
+        init(burst: Double, perSecond: Double) {
+            (self.burst, self.perSecond, left) = (burst, perSecond, burst)
+        }
+
+        /// Takes one.
+        mutating func take(at now: Instant) -> Bool {
+            let passed = max(Double((now - countedAt).nanoseconds) / 1e9, 0)
+            countedAt = now
+            left = min(left + passed * perSecond, burst)
+            guard left >= 1 else { return false }
+            left -= 1
+            return true
+        }
     }
 
     /// What strangers cause, of one kind: told once, then in a summary a minute.
@@ -26,19 +52,18 @@ final class EventLog: Sendable {
     private struct State {
         var rates: [String: Rate] = [:]
         var strangers: [Strangers] = []
-        /// Warnings that may be said now, and when that was counted.
-        var warnings = Double(EventLog.warningBurst)
-        var countedAt = Instant.zero
-        /// Not said because there were too many together.
-        var withheld = 0
+        var warnings = Bound(burst: 60, perSecond: 2)
+        /// Apart, so that strangers leave room for everything else, and however many sorts of mischief they find.
+        var strangersLines = Bound(burst: 20, perSecond: 0.2)
         var waiting = 0
     }
 
-    /// Lines of one kind in one second.
+    /// Events of one kind in one second.
     private static let linesPerSecond = 20
-    /// All warnings together: so many at once, then so many a second.
-    private static let warningBurst = 60
-    private static let warningsPerSecond = 2.0
+    /// Different warnings of one kind and subject in `warningPause`, in which none is said twice: what fails is tried again
+    /// every second, and fails again.
+    private static let warningsAtOnce = 3
+    private static let warningPause: Duration = .seconds(10)
     private static let strangersPause: Duration = .seconds(60)
     private static let strangerKinds = 64
     private static let sourcesRemembered = 256
@@ -47,10 +72,14 @@ final class EventLog: Sendable {
     private static let kindLimit = 1000
     private let logger: Logger
     private let queue = WorkQueue("log")
+    private let clock: @Sendable () -> Instant
     private let state = Mutex(State())
 
     /// - Parameter descriptor: where the lines go.
-    init(to descriptor: Int32 = STDERR_FILENO) {
+    init(
+        to descriptor: Int32 = STDERR_FILENO, clock: @escaping @Sendable () -> Instant = { BootClock.now() }
+    ) {
+        self.clock = clock
         let writer = LineWriter(to: descriptor)
         logger = Logger(label: "fsdns", factory: { _ in LineHandler(writer: writer) })
     }
@@ -58,19 +87,19 @@ final class EventLog: Sendable {
     func event(_ event: ClusterEvent) {
         let epoch = event.epoch.map { " epoch=\($0)" } ?? ""
         say(
-            level(of: event.kind), kind: event.kind.rawValue,
+            level(of: event.kind), kind: event.kind.rawValue, .events,
             "\(event.kind.rawValue) \(name(event.subject))\(epoch) \"\(clean(event.text))\"")
     }
 
     func notice(_ kind: String, _ subject: String, _ text: String) {
-        say(.notice, kind: kind, "\(kind) \(name(subject)) \"\(clean(text))\"")
+        say(.notice, kind: kind, .events, "\(kind) \(name(subject)) \"\(clean(text))\"")
     }
 
-    /// - Parameter perSecond: how many lines of this kind and subject a second may have.
-    func warning(_ kind: String, _ subject: String, _ text: String, perSecond: Int = 1) {
+    /// - Parameter atOnce: how many different lines of this kind and subject there may be in ten seconds.
+    func warning(_ kind: String, _ subject: String, _ text: String, atOnce: Int = EventLog.warningsAtOnce) {
         let subject = name(subject)
         say(
-            .warning, kind: "\(kind) \(subject)", limit: perSecond, isBounded: true,
+            .warning, kind: "\(kind) \(subject)", .warnings(atOnce: atOnce),
             "\(kind) \(subject) \"\(clean(text))\"")
     }
 
@@ -87,7 +116,7 @@ final class EventLog: Sendable {
     ///   - sort: tells apart what must not hide one another, for example reasons; of a small fixed set.
     ///   - line: subject and text, asked for only when they are said.
     func stranger(_ kind: String, _ source: some Hashable, sort: String, _ line: () -> (String, String)) {
-        let now = BootClock.now()
+        let now = clock()
         let others: (count: Int, sources: Int)? = state.withLock { state in
             let place = Self.place(of: kind, sort, in: &state.strangers)
             guard now >= state.strangers[place].nextLine else {
@@ -109,7 +138,8 @@ final class EventLog: Sendable {
             ? ""
             : " (and \(others.count) more since the last such line, from \(few ? "" : "at least ")\(others.sources)"
                 + " addresses)"
-        warning(kind, subject, text + more, perSecond: Self.linesPerSecond)
+        let name = name(subject)
+        say(.warning, kind: "\(kind) \(name)", .strangers, "\(kind) \(name) \"\(clean(text + more))\"")
     }
 
     private static func place(
@@ -128,36 +158,39 @@ final class EventLog: Sendable {
     /// Waits until everything said so far is written, or nobody has read for a second; for the end of the process.
     func flush() { queue.flush() }
 
-    /// - Parameter isBounded: whether all such lines together have a bound; what the cluster decided has none.
-    private func say(
-        _ level: Logger.Level, kind: String, limit: Int = linesPerSecond, isBounded: Bool = false,
-        _ line: String
-    ) {
-        let now = BootClock.now()
-        let second = now.nanoseconds / 1_000_000_000
+    /// What bounds a line, beside the others of its kind.
+    private enum Manner {
+        /// What the cluster decided, or an operator is to read, has no other bound.
+        case events
+        case warnings(atOnce: Int)
+        /// Each sort of these has its own pause.
+        case strangers
+    }
+
+    private func say(_ level: Logger.Level, kind: String, _ manner: Manner, _ line: String) {
+        let now = clock()
         let suppressed: Int? = state.withLock { state in
             guard state.waiting < Self.waitingLimit else { return nil }
             if state.rates[kind] == nil { Self.makeRoom(in: &state) }
             var rate = state.rates[kind, default: Rate()]
             defer { state.rates[kind] = rate }
             var passed = 0
-            if rate.window != second {
+            if now >= rate.end {
                 passed = rate.suppressed
-                rate = Rate(window: second)
+                var pause = Duration.seconds(1)
+                if case .warnings = manner { pause = Self.warningPause }
+                rate = Rate(end: now + pause)
             }
-            rate.said += 1
-            guard rate.said <= limit else {
+            guard Self.isRoom(in: &rate, manner, line) else {
                 rate.suppressed += 1
                 return nil
             }
-            if isBounded, !Self.mayWarn(&state, at: now) {
-                state.withheld += passed + 1
-                return nil
+            switch manner {
+            case .events: break
+            case .warnings: passed = Self.take(passed, from: &state.warnings, at: now) ?? -1
+            case .strangers: passed = Self.take(passed, from: &state.strangersLines, at: now) ?? -1
             }
-            if isBounded {
-                passed += state.withheld
-                state.withheld = 0
-            }
+            guard passed >= 0 else { return nil }
             state.waiting += 1
             return passed
         }
@@ -172,23 +205,29 @@ final class EventLog: Sendable {
         }
     }
 
+    private static func isRoom(in rate: inout Rate, _ manner: Manner, _ line: String) -> Bool {
+        rate.count += 1
+        guard case .warnings(let atOnce) = manner else { return rate.count <= linesPerSecond }
+        return rate.said.count < atOnce && rate.said.insert(line.hashValue).inserted
+    }
+
+    /// How many lines this one speaks for besides; nil when it is not said either.
+    private static func take(_ passed: Int, from bound: inout Bound, at now: Instant) -> Int? {
+        guard bound.take(at: now) else {
+            bound.withheld += passed + 1
+            return nil
+        }
+        defer { bound.withheld = 0 }
+        return passed + bound.withheld
+    }
+
     /// The kind that was said longest ago is forgotten; what it still had to tell is added to what all had.
     private static func makeRoom(in state: inout State) {
         guard state.rates.count >= kindLimit,
-            let oldest = state.rates.min(by: { $0.value.window < $1.value.window })
+            let oldest = state.rates.min(by: { $0.value.end < $1.value.end })
         else { return }
-        state.withheld += oldest.value.suppressed
+        state.warnings.withheld += oldest.value.suppressed
         state.rates[oldest.key] = nil
-    }
-
-    /// Takes one of the warnings that all kinds have together.
-    private static func mayWarn(_ state: inout State, at now: Instant) -> Bool {
-        let passed = max(Double((now - state.countedAt).nanoseconds) / 1e9, 0)
-        state.countedAt = now
-        state.warnings = min(state.warnings + passed * warningsPerSecond, Double(warningBurst))
-        guard state.warnings >= 1 else { return false }
-        state.warnings -= 1
-        return true
     }
 
     private func level(of kind: ClusterEvent.Kind) -> Logger.Level {

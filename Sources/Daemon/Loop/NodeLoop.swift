@@ -93,7 +93,7 @@ final class NodeLoop {
     /// Until the node says stop; returns why.
     func run() -> StopReason {
         warnings += RealTime.arm()
-        for warning in warnings { doers.log.warning("preflight", node.name, warning, perSecond: 20) }
+        for warning in warnings { doers.log.warning("preflight", node.name, warning, atOnce: 20) }
         tellRevoked()
         if !isSwitchWatched { feed(.switchReported(SwitchReport(health: .none))) }
         while true {

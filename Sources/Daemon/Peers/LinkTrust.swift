@@ -209,7 +209,7 @@ final class LinkTrust: Sendable {
                 state.problem = problem
             }
             log.warning(
-                "certificates", node, "\(problem); links go on with what was read before", perSecond: 4)
+                "certificates", node, "\(problem); links go on with what was read before", atOnce: 4)
         }
     }
 
@@ -248,7 +248,7 @@ final class LinkTrust: Sendable {
             if !warnings.isEmpty { state.complainedAt = now }
             return warnings
         }
-        for warning in warnings { log.warning("certificates", node, warning, perSecond: 4) }
+        for warning in warnings { log.warning("certificates", node, warning, atOnce: 4) }
     }
 }
 

@@ -1,4 +1,5 @@
 import Cluster
+import Consensus
 import NIOCore
 import Synchronization
 
@@ -29,6 +30,8 @@ final class MissingLinkWatch: Sendable {
     private let consequence: String
     private let report: @Sendable (ClusterEvent) -> Void
     private let entries = Mutex<[Entry]>([])
+    /// Of names that nothing vouches for: who has the key can make them up.
+    private let unvouched = Mutex(EventPause())
 
     /// - Parameters:
     ///   - kind: what such a link is called.
@@ -41,8 +44,11 @@ final class MissingLinkWatch: Sendable {
     }
 
     /// The peer was heard, now unless told, and has no link.
+    ///
+    /// - Parameter isVouched: whether it was the peer that was heard, not somebody in its name.
     func missing(
-        _ name: String, _ reason: String, heardAt: NIODeadline? = nil, at now: NIODeadline
+        _ name: String, _ reason: String, isVouched: Bool = true, heardAt: NIODeadline? = nil,
+        at now: NIODeadline
     ) {
         let event: ClusterEvent? = entries.withLock { entries in
             let place = Self.place(of: name, in: &entries, at: now)
@@ -52,11 +58,18 @@ final class MissingLinkWatch: Sendable {
             if !reason.isEmpty { entries[place].reason = reason }
             let since = entries[place].missingSince ?? now
             entries[place].missingSince = since
-            guard !entries[place].isTold, now - since >= Self.alarming else { return nil }
+            guard !entries[place].isTold, now - since >= Self.alarming, isVouched || mayTell(at: now) else {
+                return nil
+            }
             entries[place].isTold = true
             return ClusterEvent(.trouble, name, sentence(entries[place], at: now))
         }
         if let event { report(event) }
+    }
+
+    private func mayTell(at now: NIODeadline) -> Bool {
+        let now = Instant(nanoseconds: Int64(clamping: now.uptimeNanoseconds))
+        return unvouched.withLock { $0.take(at: now) } != nil
     }
 
     /// The link stands.

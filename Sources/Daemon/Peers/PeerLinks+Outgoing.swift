@@ -66,7 +66,7 @@ extension PeerLinks {
         }
         guard case .idle = state.value.peers[place].link else { return }
         state.value.peers[place].ways.hint(sighting.ways, at: now)
-        watch.missing(member.name, "", at: now)
+        watch.missing(member.name, "", isVouched: false, at: now)
         dial(state.value.peers[place].member)
     }
 
@@ -231,7 +231,8 @@ extension PeerLinks {
         cut(place)
         let saidAt = state.value.peers[place].saidAt
         if .now() - saidAt < Self.silence {
-            watch.missing(member.name, reason, heardAt: saidAt, at: .now())
+            let isVouched = state.value.peers[place].heardAt == saidAt
+            watch.missing(member.name, reason, isVouched: isVouched, heardAt: saidAt, at: .now())
         }
         let backOff = state.value.peers[place].backOff
         state.value.peers[place].dialAt = .now() + backOff

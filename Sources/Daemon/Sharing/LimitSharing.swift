@@ -9,9 +9,6 @@ import Wire
 ///
 /// The book lives on the limit service's thread when there is one, so that a check waits for nothing else; otherwise here.
 final class LimitSharing {
-    /// A switch tries again with each call.
-    private static let passwordPause: Duration = .seconds(60)
-
     private let loop: any EventLoop
     private let replica: ReplicaService
     private let log: EventLog
@@ -19,7 +16,8 @@ final class LimitSharing {
     private var service: LimitService?
     private var book: LimitBook
     private var departed: DepartedUsage
-    private var passwordTold: Instant?
+    /// A switch tries again with each call, and whoever reaches the service may guess.
+    private var wrongPasswords = EventPause()
     /// When the switch was asked because of a wrong password.
     private var askedFor = Instant.zero
     private static let askPause: Duration = .seconds(2)
@@ -63,11 +61,11 @@ final class LimitSharing {
             askedFor = now
             refused?()
         }
-        if let told = passwordTold, now - told < Self.passwordPause { return }
-        passwordTold = now
+        guard let untold = wrongPasswords.take(at: now) else { return }
+        let others = untold == 0 ? "" : " (and \(untold) more since it was told last)"
         trouble?(
             "the limit service refuses the password \(from) gives: calls with `limit hiredis` are refused there (603); see "
-                + "autoload_configs/hiredis.conf.xml and: fsdns doctor")
+                + "autoload_configs/hiredis.conf.xml and: fsdns doctor\(others)")
     }
 
     // MARK: - The book, wherever it is

@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 @preconcurrency import Glibc
+import Wire
 
 /// Bytes to one name server and back, by UDP or TCP, on a thread that may wait.
 final class ServerConversation {

@@ -79,8 +79,10 @@ struct ConfigurationCheck {
         }
     }
 
+    private var node: String? { try? NodeIdentity.ofCommand(flag, file.settings) }
+
     private var secrets: [Finding] {
-        file.secretFiles.map { secret in
+        file.secretFiles(of: node).map { secret in
             do throws(SecretFailure) {
                 _ = try readSecret(path: secret.path, limit: secret.limit)
                 return .fine("secret", "\(secret.path) is readable by its owner only")

@@ -26,7 +26,7 @@ extension FuzzTarget {
             let names = file.settings.addresses.map(\.name)
             expect(Set(names).count == names.count, "an address twice: \(names)")
             expect(file.differences(from: file).isEmpty, "it differs from itself")
-            _ = file.secretFiles
+            _ = file.secretFiles(of: nil)
         } catch { check(error) }
     }
 

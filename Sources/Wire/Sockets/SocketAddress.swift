@@ -4,17 +4,17 @@ import Cluster
 extension Endpoint {
     /// Where the parts of `sockaddr_in` and `sockaddr_in6` are (ip(7), ipv6(7)). By place: the structures belong to
     /// whichever module the compiler meets first, Glibc or NIO's.
-    enum Layout {
-        static let port = 2
-        static let ip4 = 4
-        static let length4 = 16
-        static let ip6 = 8
-        static let scope = 24
-        static let length6 = 28
+    package enum Layout {
+        package static let port = 2
+        package static let ip4 = 4
+        package static let length4 = 16
+        package static let ip6 = 8
+        package static let scope = 24
+        package static let length6 = 28
     }
 
     /// As the kernel takes it; `scope` is the interface of a link-local IPv6 address.
-    func withSocketAddress<Result>(
+    package func withSocketAddress<Result>(
         scope: UInt32 = 0, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
         var name = sockaddr_storage()
@@ -34,7 +34,7 @@ extension Endpoint {
     }
 
     /// Nil for a family fsdns does not speak.
-    init?(_ address: UnsafePointer<sockaddr>) {
+    package init?(_ address: UnsafePointer<sockaddr>) {
         let raw = UnsafeRawPointer(address)
         let place: Range<Int>
         switch Int32(address.pointee.sa_family) {
@@ -47,35 +47,5 @@ extension Endpoint {
         }
         let port = raw.loadUnaligned(fromByteOffset: Layout.port, as: UInt16.self)
         self.init(ip: ip, port: UInt16(bigEndian: port))
-    }
-}
-
-/// One address of one interface of this machine.
-struct InterfaceAddress: Hashable, Sendable {
-    var interface: String
-    var index: UInt32
-    var ip: IPAddress
-    var isUp: Bool
-
-    /// All of them, in the kernel's order: an interface's first address comes first. Nil when the system does not say,
-    /// as when no descriptor is left: then nothing is known, and nothing may follow from it.
-    static func all() -> [InterfaceAddress]? {
-        var first: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&first) == 0 else { return nil }
-        defer { freeifaddrs(first) }
-        var list: [InterfaceAddress] = []
-        var next = first
-        while let entry = next {
-            next = entry.pointee.ifa_next
-            guard let address = entry.pointee.ifa_addr, let endpoint = Endpoint(address) else { continue }
-            // Zero when the interface is gone since, or no descriptor is left to ask by.
-            let index = if_nametoindex(entry.pointee.ifa_name)
-            guard index != 0 else { return nil }
-            list.append(
-                InterfaceAddress(
-                    interface: String(cString: entry.pointee.ifa_name), index: index, ip: endpoint.ip,
-                    isUp: entry.pointee.ifa_flags & UInt32(IFF_UP) != 0))
-        }
-        return list
     }
 }

@@ -1,9 +1,8 @@
 import Cluster
 @preconcurrency import Glibc
-import Wire
 
 /// Room for the datagrams of one recvmmsg(2), made once and used again: reading allocates nothing.
-final class DatagramBatch {
+package final class DatagramBatch {
     /// As the kernel's `struct mmsghdr`.
     private struct Message {
         var header = msghdr()
@@ -18,7 +17,7 @@ final class DatagramBatch {
         unsafeBitCast($0, to: ReceiveMany.self)
     }
 
-    static let capacity = 64
+    package static let capacity = 64
     private let slot: Int
     private let bytes: UnsafeMutableRawBufferPointer
     private let names: UnsafeMutablePointer<sockaddr_storage>
@@ -26,7 +25,7 @@ final class DatagramBatch {
     private let messages: UnsafeMutablePointer<Message>
 
     /// - Parameter longest: longer datagrams are cut there, so that they can be told.
-    init(longest: Int) {
+    package init(longest: Int) {
         slot = longest + 1
         bytes = .allocate(byteCount: slot * Self.capacity, alignment: 16)
         names = .allocate(capacity: Self.capacity)
@@ -53,31 +52,40 @@ final class DatagramBatch {
 
     /// How many datagrams were read; none when none wait. Errors of the network are none of the receiver's (ICMP answers
     /// to what was sent) and are read over.
-    func receive(from descriptor: Int32) -> Int {
+    package func receive(from descriptor: Int32, atMost limit: Int = capacity) -> Int {
         guard let receiveMany else { return 0 }
         for place in 0..<Self.capacity {
             messages[place].header.msg_namelen = socklen_t(MemoryLayout<sockaddr_storage>.size)
         }
         for _ in 0..<16 {
             let count = receiveMany(
-                descriptor, messages, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)
+                descriptor, messages, UInt32(min(limit, Self.capacity)), Int32(MSG_DONTWAIT), nil)
             if count >= 0 { return Int(count) }
             if errno == EAGAIN { return 0 }
         }
         return 0
     }
 
-    subscript(_ place: Int) -> UnsafeRawBufferPointer {
+    package subscript(_ place: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: bytes[(place * slot)..<(place * slot + Int(messages[place].length))])
     }
 
     /// Where that datagram came from; nil for a family fsdns does not speak.
-    func sender(_ place: Int) -> Endpoint? {
+    package func sender(_ place: Int) -> Endpoint? {
         names.advanced(by: place).withMemoryRebound(to: sockaddr.self, capacity: 1) { Endpoint($0) }
     }
 
+    /// That datagram's sender as the kernel told it, for sending back to.
+    package func withName<Result>(
+        _ place: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        names.advanced(by: place).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, messages[place].header.msg_namelen)
+        }
+    }
+
     /// As `sender`, to be compared only.
-    func source(_ place: Int) -> DatagramSource {
+    package func source(_ place: Int) -> DatagramSource {
         let raw = UnsafeRawPointer(names.advanced(by: place))
         if names[place].ss_family == sa_family_t(AF_INET) {
             let ip = raw.loadUnaligned(fromByteOffset: Endpoint.Layout.ip4, as: UInt32.self)

@@ -1,0 +1,189 @@
+import Cluster
+import Consensus
+import Foundation
+import Testing
+import Wire
+import ZoneServer
+
+/// A UDP client at an address of 127.0.0.0/8; a read waits ten seconds at most.
+private final class DatagramClient: Sendable {
+    private let descriptor: Int32
+
+    init(at ip: IPAddress, to port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        let server = Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: port)
+        try #require(Endpoint(ip: ip, port: 0).withSocketAddress { bind(descriptor, $0, $1) } == 0)
+        try #require(server.withSocketAddress { connect(descriptor, $0, $1) } == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    @discardableResult
+    func say(_ bytes: [UInt8]) -> Bool { send(descriptor, bytes, bytes.count, 0) == bytes.count }
+
+    /// Twice what a socket of the server has room for; without an end it would crowd out other tests' datagrams too.
+    func burst(_ bytes: [UInt8]) { for _ in 0..<600 { say(bytes) } }
+
+    func hear() throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &bytes, bytes.count, 0)
+        try #require(count > 0)
+        return Array(bytes[..<count])
+    }
+
+    func ask(_ bytes: [UInt8]) throws -> [UInt8] {
+        say(bytes)
+        return try hear()
+    }
+}
+
+@Suite("The zone server and floods by UDP", .serialized)
+struct ZoneFloodTests {
+    private let key: TSIGKey
+    private let forger: TSIGKey
+    private let here: IPAddress
+
+    init() throws {
+        key = try #require(TSIGKey(name: DNSName("fsdns"), algorithm: .hmacSHA256, secret: [1, 2, 3]))
+        forger = try #require(TSIGKey(name: DNSName("fsdns"), algorithm: .hmacSHA256, secret: [3, 2, 1]))
+        here = try #require(IPAddress("127.0.0.1"))
+    }
+
+    /// With shares and budgets that are the same each time.
+    private var limits: ZoneServer.Limits {
+        var limits = ZoneServer.Limits()
+        limits.answers.seed = 1
+        limits.steering = SocketSteering(seed: 0x9E37_79B9)
+        return limits
+    }
+
+    private func serving(_ limits: ZoneServer.Limits, _ body: (UInt16) async throws -> Void) async throws {
+        let server = ZoneServer(
+            zone: try ExampleZone.zone(), key: key, listen: [Endpoint(ip: here, port: 0)], limits: limits)
+        let port = try await server.start()[0].port
+        do {
+            try await body(port)
+        } catch {
+            await server.stop()
+            throw error
+        }
+        await server.stop()
+    }
+
+    private func query(_ id: Int) throws -> [UInt8] {
+        try DNSMessage.query(id: UInt16(id), name: DNSName("sip.example"), type: .a).wire()
+    }
+
+    private func update(_ id: Int, by key: TSIGKey) throws -> [UInt8] {
+        let update = DNSUpdate(
+            zone: try DNSName("example"), prerequisites: [],
+            operations: [.add(try DNSRecord("new\(id).example. 60 A 10.0.0.9"))])
+        return key.sign(try update.message(id: UInt16(id)).wire(), at: UInt64(time(nil))).wire
+    }
+
+    /// An address whose requests are in the same share as those of 127.0.0.1, or in another.
+    private func neighbour(_ steering: SocketSteering, isInSameShare: Bool) throws -> IPAddress {
+        try #require(
+            (2..<250).lazy.compactMap { IPAddress("127.0.0.\($0)") }.first {
+                (steering.share(of: $0) == steering.share(of: here)) == isInSameShare
+            })
+    }
+
+    @Test(
+        "who floods with queries, forged updates or garbage keeps no query and no update of another from an answer",
+        arguments: ["queries", "forged updates", "garbage"])
+    func flood(_ kind: String) async throws {
+        let limits = limits
+        let flooded =
+            switch kind {
+            case "queries": try query(1)
+            case "forged updates": try update(1, by: forger)
+            default: [UInt8](repeating: 0x7F, count: 300)
+            }
+        try await serving(limits) { port in
+            let flooder = try DatagramClient(
+                at: try neighbour(limits.steering, isInSameShare: false), to: port)
+            let client = try DatagramClient(at: here, to: port)
+            for id in 1...100 {
+                flooder.burst(flooded)
+                #expect(try DNSMessage(wire: client.ask(query(id))).answers().count == 2)
+                flooder.burst(flooded)
+                #expect(try client.ask(update(id, by: key))[3] & 15 == 0)
+                let framed = [0, UInt8(try query(id).count)] + (try query(id))
+                let stream = try Programs.connect(port)
+                defer { close(stream) }
+                #expect(send(stream, framed, framed.count, Int32(MSG_NOSIGNAL)) == framed.count)
+                var answers = Programs.Stream(stream)
+                #expect(try answers.message().count > 50)
+            }
+        }
+    }
+
+    @Test(
+        "who signed of late is read apart from everybody: a flood that fills the share of his address takes nothing from him"
+    )
+    func proven() async throws {
+        let limits = limits
+        let flooded = try query(1)
+        try await serving(limits) { port in
+            let client = try DatagramClient(at: here, to: port)
+            #expect(try client.ask(update(1, by: key))[3] & 15 == 0)
+            let flooder = try DatagramClient(
+                at: try neighbour(limits.steering, isInSameShare: true), to: port)
+            for id in 2...100 {
+                flooder.burst(flooded)
+                #expect(try DNSMessage(wire: client.ask(query(id))).answers().count == 2)
+                flooder.burst(flooded)
+                #expect(try client.ask(update(id, by: key))[3] & 15 == 0)
+            }
+        }
+    }
+
+    @Test(
+        "beyond its budget an address is told to ask by TCP, in no more bytes than it sent, and forged signatures are answered by silence; valid ones and TCP in full"
+    )
+    func budget() async throws {
+        var limits = ZoneServer.Limits()
+        limits.answers.perAddress = 1
+        try await serving(limits) { port in
+            let client = try DatagramClient(at: here, to: port)
+            #expect(try DNSMessage(wire: client.ask(query(1))).answers().count == 2)
+            let asked = try query(2)
+            let refused = try client.ask(asked)
+            #expect(refused.prefix(2) == [0, 2] && refused.count <= asked.count)
+            #expect(try DNSMessage(wire: refused).isTruncated)
+            // The same socket of the server, so that the answers come in order.
+            client.say(forger.sign(try query(3), at: UInt64(time(nil))).wire)
+            client.say([0, 4, 0x7F, 0, 0, 1, 0, 0, 0, 0, 0, 0])
+            #expect(try client.ask(query(5)).prefix(2) == [0, 5])
+            let signed = try client.ask(key.sign(query(6), at: UInt64(time(nil))).wire)
+            #expect(signed.prefix(2) == [0, 6] && signed.count > asked.count + 32)
+            #expect(try client.ask(update(7, by: key))[3] & 15 == 0)
+            #expect(try Programs.converse(port, [0, UInt8(asked.count)] + asked + [0, 1, 0]).count == 74)
+        }
+    }
+
+    @Test("one address, its network and all together have a budget of answers, earned again in a second")
+    func rates() {
+        var rates = AnswerBudget.Rates()
+        rates.seed = 1
+        (rates.perAddress, rates.perNetwork, rates.together) = (10, 40, 100)
+        var budget = AnswerBudget(rates)
+        /// How many of some requests in one moment are answered.
+        func answered(_ count: Int, at second: Int64, _ source: (Int) -> String) -> Int {
+            (0..<count).count {
+                budget.take(
+                    DatagramSource(IPAddress(source($0))!), at: Instant(nanoseconds: second * 1_000_000_000))
+            }
+        }
+        #expect(answered(1000, at: 100) { _ in "10.0.0.1" } == 10)
+        #expect(answered(1, at: 100) { _ in "10.0.0.2" } == 1)
+        #expect(answered(1000, at: 200) { "10.0.0.\($0 % 250)" } == 40)
+        #expect(answered(1000, at: 300) { "10.0.\($0 % 250).1" } == 100)
+        #expect(answered(1000, at: 301) { _ in "10.0.0.1" } == 10)
+        #expect(answered(1000, at: 400) { "2001:db8:1:1::\($0 + 1)" } == 10)
+        #expect(answered(1000, at: 500) { "2001:db8:1:\($0 + 1)::1" } == 40)
+    }
+}
