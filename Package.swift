@@ -48,27 +48,44 @@ let package = Package(
         .target(name: "CLinux"),
 
         // Deciding: values only, no clock, no socket, no Foundation.
-        .target(name: "Consensus", swiftSettings: deciding),
-        .target(name: "Replication", dependencies: ["Consensus"], swiftSettings: deciding),
-        .target(name: "Cluster", dependencies: ["Consensus"], swiftSettings: ruling),
+        .target(name: "Primitives", swiftSettings: deciding),
+        .target(name: "Calendar", dependencies: ["Primitives"], swiftSettings: deciding),
+        .target(name: "Consensus", dependencies: ["Primitives"], swiftSettings: deciding),
+        .target(name: "Replication", dependencies: ["Primitives"], swiftSettings: deciding),
+        .target(
+            name: "Limits", dependencies: ["Primitives", "Replication"], swiftSettings: deciding),
+        .target(
+            name: "Cluster", dependencies: ["Calendar", "Consensus", "Primitives"], swiftSettings: ruling),
         .target(name: "EventSocket", swiftSettings: deciding),
         .target(
-            name: "Switch", dependencies: ["Consensus", "EventSocket", "Replication", "XML"],
+            name: "Switch", dependencies: ["EventSocket", "Limits", "Primitives", "Replication", "XML"],
             swiftSettings: deciding),
 
         // Bytes and files.
         .target(
-            name: "Wire",
+            name: "DNSMessages",
+            dependencies: ["CLDNS", "Primitives", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: deciding),
+        .target(
+            name: "PeerProtocol",
             dependencies: [
-                "CLDNS", "Cluster", "Consensus", "Replication",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ], swiftSettings: deciding),
+                "Cluster", "Consensus", "Primitives", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: deciding),
+        .target(
+            name: "ControlProtocol",
+            dependencies: ["Cluster", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: deciding),
+        .target(name: "KeeperProtocol", dependencies: ["Primitives"], swiftSettings: reading),
         .target(name: "XML", dependencies: ["CLibXML2"], swiftSettings: reading),
-        .target(name: "Config", dependencies: ["Cluster", "XML"], swiftSettings: reading),
+        .target(
+            name: "Config", dependencies: ["Calendar", "Cluster", "Primitives", "XML"], swiftSettings: reading
+        ),
 
         // Pretending.
         .target(
-            name: "Simulation", dependencies: ["Cluster", "Consensus", "Wire"],
+            name: "Simulation",
+            dependencies: ["Calendar", "Cluster", "Consensus", "PeerProtocol", "Primitives"],
             swiftSettings: deciding),
 
         .target(
@@ -87,18 +104,21 @@ let package = Package(
             ], swiftSettings: settings),
 
         // Acting.
-        .target(name: "Keeper", dependencies: ["CLinux"], swiftSettings: reading),
+        .target(name: "Sockets", dependencies: ["Primitives"], swiftSettings: reading),
+        .target(
+            name: "Keeper", dependencies: ["CLinux", "KeeperProtocol", "Primitives"], swiftSettings: reading),
         .target(
             name: "ZoneServer",
             dependencies: [
-                "Cluster", "Consensus", "Wire", .product(name: "NIOCore", package: "swift-nio"),
+                "DNSMessages", "Primitives", "Sockets", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: reading),
         .target(
             name: "Daemon",
             dependencies: [
-                "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication",
-                "Switch", "Wire",
+                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages",
+                "EventSocket", "Keeper", "KeeperProtocol", "Limits", "PeerProtocol", "Primitives",
+                "Replication", "Sockets", "Switch",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -111,38 +131,52 @@ let package = Package(
         .executableTarget(
             name: "fsdns",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Keeper", "Simulation", "Wire",
-                "XML", "ZoneServer",
+                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "Daemon", "DNSMessages",
+                "EventSocket", "Keeper", "KeeperProtocol", "Primitives", "Simulation", "XML", "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(
             name: "fsdns-keeper", dependencies: ["Keeper"], swiftSettings: settings),
 
         .testTarget(
-            name: "ConsensusTests", dependencies: ["Consensus"], exclude: ["Stories"],
+            name: "PrimitivesTests", dependencies: ["Primitives"], swiftSettings: settings),
+        .testTarget(
+            name: "CalendarTests", dependencies: ["Calendar", "Primitives"], swiftSettings: settings),
+        .testTarget(
+            name: "ConsensusTests", dependencies: ["Consensus", "Primitives"], exclude: ["Stories"],
             swiftSettings: settings),
         .testTarget(
-            name: "ClusterTests", dependencies: ["Cluster", "Consensus"], swiftSettings: settings),
+            name: "ClusterTests", dependencies: ["Calendar", "Cluster", "Consensus", "Primitives"],
+            swiftSettings: settings),
         .testTarget(
             name: "EventSocketTests", dependencies: ["EventSocket"], exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "ReplicationTests", dependencies: ["Consensus", "Replication"], exclude: ["Fixtures"],
-            swiftSettings: settings),
+            name: "ReplicationTests", dependencies: ["Primitives", "Replication"], swiftSettings: settings),
         .testTarget(
-            name: "WireTests", dependencies: ["Cluster", "Consensus", "Replication", "Wire"],
+            name: "LimitsTests", dependencies: ["Limits", "Primitives", "Replication"],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
-            name: "SwitchTests", dependencies: ["Consensus", "EventSocket", "Replication", "Switch"],
+            name: "DNSMessagesTests", dependencies: ["DNSMessages", "Primitives", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PeerProtocolTests",
+            dependencies: [
+                "Calendar", "Cluster", "Consensus", "ControlProtocol", "PeerProtocol", "Primitives",
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "SwitchTests",
+            dependencies: ["EventSocket", "Limits", "Primitives", "Replication", "Switch"],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(name: "XMLTests", dependencies: ["XML"], swiftSettings: settings),
         .testTarget(
-            name: "ConfigTests", dependencies: ["Cluster", "Config", "Consensus", "XML"],
+            name: "ConfigTests", dependencies: ["Calendar", "Cluster", "Config", "Primitives"],
             swiftSettings: settings),
         .testTarget(
-            name: "KeeperTests", dependencies: ["Keeper", "fsdns-keeper"], swiftSettings: settings),
+            name: "KeeperTests", dependencies: ["Keeper", "KeeperProtocol", "Primitives", "fsdns-keeper"],
+            swiftSettings: settings),
         .testTarget(
-            name: "ZoneServerTests", dependencies: ["Cluster", "Consensus", "ZoneServer", "Wire"],
+            name: "ZoneServerTests", dependencies: ["DNSMessages", "Primitives", "ZoneServer"],
             swiftSettings: settings),
         .testTarget(
             name: "SwitchSimulatorTests",
@@ -152,13 +186,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], exclude: ["Fixtures", "Scenarios"], swiftSettings: settings),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Cluster", "Consensus", "Simulation"],
+            name: "SimulationTests", dependencies: ["Cluster", "Simulation"],
             exclude: ["Scenarios"], swiftSettings: settings),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Cluster", "Config", "Consensus", "Daemon", "EventSocket", "Replication",
-                "Keeper", "SwitchSimulator", "Wire", .product(name: "GRDB", package: "GRDB.swift"),
+                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "Daemon", "DNSMessages",
+                "EventSocket", "Keeper", "Limits", "PeerProtocol", "Primitives", "Replication", "Switch",
+                "Sockets", "SwitchSimulator", "TestSupport", "ZoneServer",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -168,9 +204,15 @@ let package = Package(
         .testTarget(
             name: "FsdnsTests",
             dependencies: [
-                "Cluster", "Config", "Consensus", "EventSocket", "Wire", "ZoneServer", "fsdns",
+                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "EventSocket",
+                "PeerProtocol", "Primitives", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
+
+        // What several test targets use.
+        .target(
+            name: "TestSupport", dependencies: ["DNSMessages"], path: "Tests/Support",
+            swiftSettings: settings),
 
         // Storms: sweeps that are too long for the tests, and what finds mutants.
         .executableTarget(
@@ -183,7 +225,9 @@ let package = Package(
             name: "Lab", dependencies: ["CLab", "EventSocket"], path: "Tests/Lab", swiftSettings: settings),
         .executableTarget(
             name: "fsdns-lab",
-            dependencies: ["Cluster", "Consensus", "Daemon", "Lab", "Replication", "Wire"],
+            dependencies: [
+                "Cluster", "Consensus", "Daemon", "Lab", "PeerProtocol", "Primitives", "Replication",
+            ],
             path: "Tests/LabTool", swiftSettings: settings),
         .testTarget(
             name: "LabTests",
@@ -195,7 +239,8 @@ let package = Package(
 // Fuzzing: a target for each reader of foreign bytes. Whoever fuzzes gets the program, everybody else the test that
 // replays the corpus; both need what is internal to the modules, which a release build does not show.
 let fuzzed: [Target.Dependency] = [
-    "Cluster", "Config", "Consensus", "EventSocket", "Keeper", "Replication", "Switch", "Wire", "XML",
+    "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "EventSocket",
+    "Keeper", "KeeperProtocol", "Limits", "PeerProtocol", "Primitives", "Replication", "Switch", "XML",
     "ZoneServer", .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "SwiftASN1", package: "swift-asn1"),
 ]

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// One line of the cluster's story: what was seen or decided, why, and at which epoch.
 package struct ClusterEvent: Hashable, Sendable, Codable {

@@ -1,3 +1,5 @@
+import Primitives
+
 /// What the cluster file says to the deciding half; the same on every node of a configuration version.
 package struct ClusterSettings: Hashable, Sendable, Codable {
     package var cluster: String

@@ -1,3 +1,5 @@
+import Calendar
+
 /// One agreed change of the control state; applying it is deterministic and refuses by doing nothing.
 package enum ControlCommand: Hashable, Sendable, Codable {
     /// A new incarnation (or a new node) becomes part of the cluster, last in the slave list.

@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// What one agreed command did to the control state.
 package struct Applied: Hashable, Sendable {
@@ -109,7 +110,9 @@ extension ControlState {
             members[at].outBecause = nil
             members[at].anew = admission.anew
         } else {
-            guard members.count < Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
+            guard members.count < ClusterLimits.nodes else {
+                return .refused("\(ClusterLimits.nodes) nodes are the limit")
+            }
             var member = Member(
                 holder: admission.holder, kind: admission.kind, standing: .active, machine: admission.machine)
             member.anew = admission.anew
@@ -143,7 +146,7 @@ extension ControlState {
         members.removeAll { $0.holder == holder }
         revoked = Revocation.adding(Revocation(name: holder.name, at: wall), to: revoked)
         forgotten = Array(
-            ((forgotten ?? []).filter { $0 != holder.member } + [holder.member]).suffix(Limits.nodes))
+            ((forgotten ?? []).filter { $0 != holder.member } + [holder.member]).suffix(ClusterLimits.nodes))
         return .done(
             ClusterEvent(
                 .nodeForgotten, holder.name, "\(holder) is forgotten: it is gone for good", epoch: epoch))
@@ -169,11 +172,14 @@ extension ControlState {
 
     /// Each that was taken in is fenced; none may come back as what it was.
     private mutating func giveUp(_ lost: [Holder], at epoch: Epoch) -> Applied {
-        guard lost.count <= Limits.nodes else { return .refused("\(Limits.nodes) nodes are the limit") }
+        guard lost.count <= ClusterLimits.nodes else {
+            return .refused("\(ClusterLimits.nodes) nodes are the limit")
+        }
         var events: [ClusterEvent] = []
         for holder in lost { events += apply(Fence(givingUp: holder), at: epoch).events }
         let members = lost.map(\.member)
-        givenUp = Array(((givenUp ?? []).filter { !members.contains($0) } + members).suffix(Limits.nodes))
+        givenUp = Array(
+            ((givenUp ?? []).filter { !members.contains($0) } + members).suffix(ClusterLimits.nodes))
         let names = lost.map(\.name).joined(separator: ", ")
         events.append(
             ClusterEvent(

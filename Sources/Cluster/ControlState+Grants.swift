@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // Who may hold which address: every change of `grants` but those a drain makes.
 

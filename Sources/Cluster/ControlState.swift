@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// The small agreed state: members, seats, who may hold which address, maintenance, the drain in progress.
 ///

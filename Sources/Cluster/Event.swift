@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What happened: everything a node can learn, in the past tense.
 package enum Event: Hashable, Sendable {

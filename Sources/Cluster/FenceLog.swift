@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// The fences and membership changes in the log, and which of them have been waited for.
 ///

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What every node says to all others each interval: that it lives, what it holds, and whom it hears.
 package struct Heartbeat: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What this node asked its keeper for and what the keeper said, sorted by address.
 struct Holdings: Hashable, Sendable {

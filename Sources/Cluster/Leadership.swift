@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What only a leader keeps, and loses with its leadership: who asked for what, what was proposed, what it vouches for.
 struct Leadership: Hashable, Sendable {
@@ -105,7 +106,7 @@ struct Leadership: Hashable, Sendable {
                 isSoon ? min(max(returns[at].wait, Self.firstWait) * 2, Self.longestWait) : .zero
             returns[at].fencedAt = now
         } else {
-            if returns.count >= Limits.nodes { returns.removeFirst() }
+            if returns.count >= ClusterLimits.nodes { returns.removeFirst() }
             returns.append(Return(name: name, fencedAt: now, wait: .zero))
         }
     }
@@ -126,7 +127,7 @@ struct Leadership: Hashable, Sendable {
     }
 
     mutating func heard(_ member: MemberID) {
-        if !heardSince.contains(member), heardSince.count < Limits.nodes { heardSince.append(member) }
+        if !heardSince.contains(member), heardSince.count < ClusterLimits.nodes { heardSince.append(member) }
     }
 
     mutating func asked(_ admission: Admission, at now: Instant) {
@@ -148,7 +149,7 @@ struct Leadership: Hashable, Sendable {
             list[at].wish = wish
             list[at].last = now
         } else {
-            if list.count >= Limits.nodes { list.removeFirst() }
+            if list.count >= ClusterLimits.nodes { list.removeFirst() }
             list.append(Asked(wish: wish, first: now, last: now))
         }
     }
@@ -162,7 +163,7 @@ struct Leadership: Hashable, Sendable {
 
     mutating func shun(_ holder: Holder, _ address: String, until: Instant) {
         shunning.removeAll { $0.holder == holder && $0.address == address }
-        if shunning.count >= Limits.addresses { shunning.removeFirst() }
+        if shunning.count >= ClusterLimits.addresses { shunning.removeFirst() }
         shunning.append(Shunning(holder: holder, address: address, until: until))
     }
 

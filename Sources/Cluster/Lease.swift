@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// How much of the agreement a log knows, as far as acknowledgements depend on it.
 ///
@@ -45,9 +46,9 @@ struct Lease: Hashable, Sendable {
 
     mutating func beat(_ sequence: UInt64, at now: Instant) {
         let entry = Sent(sequence: sequence, at: now)
-        let slot = Int(sequence % UInt64(Limits.rememberedHeartbeats))
+        let slot = Int(sequence % UInt64(ClusterLimits.rememberedHeartbeats))
         if sent.isEmpty {
-            sent = Array(repeating: Sent(sequence: 0, at: .zero), count: Limits.rememberedHeartbeats)
+            sent = Array(repeating: Sent(sequence: 0, at: .zero), count: ClusterLimits.rememberedHeartbeats)
         }
         sent[slot] = entry
     }
@@ -59,7 +60,7 @@ struct Lease: Hashable, Sendable {
         deferred.removeAll { $0.member == member }
         if known.covers(view) {
             count(sequence, by: member)
-        } else if deferred.count < Limits.nodes {
+        } else if deferred.count < ClusterLimits.nodes {
             deferred.append(Deferred(member: member, sequence: sequence, view: view))
         }
     }
@@ -73,12 +74,12 @@ struct Lease: Hashable, Sendable {
 
     private mutating func count(_ sequence: UInt64, by member: MemberID) {
         guard sequence > 0, !sent.isEmpty else { return }
-        let entry = sent[Int(sequence % UInt64(Limits.rememberedHeartbeats))]
+        let entry = sent[Int(sequence % UInt64(ClusterLimits.rememberedHeartbeats))]
         guard entry.sequence == sequence else { return }
         if let at = vouchers.firstIndex(where: { $0.member == member }) {
             vouchers[at].heardSentAt = max(vouchers[at].heardSentAt, entry.at)
         } else {
-            if vouchers.count >= Limits.nodes { vouchers.removeFirst() }
+            if vouchers.count >= ClusterLimits.nodes { vouchers.removeFirst() }
             vouchers.append(Voucher(member: member, heardSentAt: entry.at))
         }
     }

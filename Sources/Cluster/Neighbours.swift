@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Everybody this node hears, sorted by member: when, and what they said last.
 ///
@@ -80,7 +81,7 @@ struct Neighbours: Hashable, Sendable {
     }
 
     private mutating func makeRoom() {
-        guard all.count >= Limits.nodes,
+        guard all.count >= ClusterLimits.nodes,
             let oldest = all.indices.min(by: { all[$0].received < all[$1].received })
         else { return }
         unrecordedUntil = max(unrecordedUntil, all[oldest].received)

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // From consensus outputs to control state: what is appended, truncated, committed, and who leads.
 
@@ -15,7 +16,7 @@ extension Node {
         let isTick = if case .tick = input { true } else { false }
         let input = isTick && !isLeader && !hasCompany(at: now) ? .abstain : input
         carryOut(raft.handle(input, at: now), at: now)
-        if applied.index >= raft.firstIndex + Limits.entriesBetweenSnapshots, let state {
+        if applied.index >= raft.firstIndex + ClusterLimits.entriesBetweenSnapshots, let state {
             carryOut(raft.handle(.compact(through: applied.index, state: state), at: now), at: now)
         }
     }

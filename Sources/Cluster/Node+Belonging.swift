@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // How a node comes to belong: forming a cluster with others, joining one, coming back after a fence, leaving.
 

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // Which cluster file is the agreed one, and how another becomes it: every decision rests on the agreed file, whatever
 // file the node that decides has read itself.

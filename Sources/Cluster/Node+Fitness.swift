@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // Whether this node is fit to lead: by what it hears, by its own lease, by its links.
 

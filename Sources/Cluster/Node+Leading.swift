@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What a leader does about the cluster: one pass, level-triggered, over a scratch copy of the agreed state.
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // Heartbeats in and out, the lease they feed, and the addresses the lease allows.
 
@@ -212,7 +212,7 @@ extension Node {
                     holder: neighbour.holder, sequence: isRefused ? 0 : neighbour.heartbeat.sequence,
                     age: now - neighbour.received))
         }
-        return Array(list.sorted { $0.holder < $1.holder }.prefix(Limits.nodes))
+        return Array(list.sorted { $0.holder < $1.holder }.prefix(ClusterLimits.nodes))
     }
 
     /// Whether it was agreed that this life is over.

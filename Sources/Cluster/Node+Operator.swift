@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What operators ask: refused with every reason, or proposed and answered when it is agreed.
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// An address that goes to another node by plan, and is kept until the calls that nobody could revive have ended.
 struct Parting: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // `fsdns recover-quorum`: an operator says that so many machines, or their state, are lost for good that no majority will
 // ever be there again. What is left leads on without them.

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What a leader does about seats: covers those that nobody holds, and moves those whose holder asked to be rid of them.
 

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // The cluster as this node sees it; the leader's view is the one worth asking for.
 

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // The slower duties of a leader: who votes.
 
@@ -27,14 +28,14 @@ extension Node {
             let isFree = known.map { !$0.isActive || $0.holder.member == member } ?? true
             // Heard as well: one that fell silent is removed again, and must not go in and out in turns.
             let isHeard = member == raft.me || neighbours.isHeard(member, within: timing.deadAfter, at: now)
-            if isFree, isHeard, !membership.contains(member), membership.members.count < Limits.nodes {
+            if isFree, isHeard, !membership.contains(member), membership.members.count < ClusterLimits.nodes {
                 return membership.with(learner: member)
             }
         }
         // A fenced member that is heard again but was removed must learn from the log that it is out.
         for member in scratch.members where !member.isActive {
             let id = member.holder.member
-            guard !membership.contains(id), membership.members.count < Limits.nodes,
+            guard !membership.contains(id), membership.members.count < ClusterLimits.nodes,
                 scratch.givenUp?.contains(id) != true,
                 neighbours.isHeard(id, within: timing.deadAfter, at: now)
             else { continue }

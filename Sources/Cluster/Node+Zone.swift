@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 extension Node {
     // MARK: - What should be there

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What the name servers answered, and what follows from it.
 

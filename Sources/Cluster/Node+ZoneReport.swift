@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What is told about the zone.
 

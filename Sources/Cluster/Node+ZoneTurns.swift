@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What a node says of writing the zone.
 package struct ZoneWord: Hashable, Sendable {

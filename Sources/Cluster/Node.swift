@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// One node as a value: what happened goes in, what to do comes out; no clock, no socket, no surprise.
 ///

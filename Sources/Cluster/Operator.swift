@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What an operator asks of the cluster; any node takes it and carries it to the leader.
 package enum OperatorRequest: Hashable, Sendable, Codable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What goes over a peer link between two nodes.
 package enum PeerMessage: Hashable, Sendable {

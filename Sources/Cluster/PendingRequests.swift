@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Who waits for what: operators for the leader's answer, seats for a release.
 struct PendingRequests: Hashable, Sendable {
@@ -25,7 +26,7 @@ struct PendingRequests: Hashable, Sendable {
     private(set) var releases: [ReleaseNotice] = []
     private var told: [ReleaseNotice] = []
 
-    var isFull: Bool { waiting.count >= Limits.pendingRequests }
+    var isFull: Bool { waiting.count >= ClusterLimits.pendingRequests }
 
     mutating func forward(_ asker: Asker, to leader: MemberID, isLook: Bool, at now: Instant) -> UInt64 {
         let number = nextNumber
@@ -73,7 +74,7 @@ struct PendingRequests: Hashable, Sendable {
 
     mutating func noteRelease(_ notice: ReleaseNotice) {
         guard !releases.contains(notice) else { return }
-        if releases.count >= Limits.addresses { releases.removeFirst() }
+        if releases.count >= ClusterLimits.addresses { releases.removeFirst() }
         releases.append(notice)
     }
 
@@ -81,7 +82,7 @@ struct PendingRequests: Hashable, Sendable {
 
     mutating func toldRelease(_ notice: ReleaseNotice) {
         guard !told.contains(notice) else { return }
-        if told.count >= Limits.addresses { told.removeFirst() }
+        if told.count >= ClusterLimits.addresses { told.removeFirst() }
         told.append(notice)
     }
 }

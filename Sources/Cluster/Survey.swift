@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What keepers of calls, registrations and limits must know of the cluster: where each address is, and who is there.
 package struct Survey: Hashable, Sendable {

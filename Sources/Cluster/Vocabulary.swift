@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What a node is in the cluster (design §2).
 package enum Role: String, Hashable, Sendable, Codable, CaseIterable {

@@ -1,3 +1,5 @@
+import Primitives
+
 /// One resource record fsdns keeps, in its own words; names are absolute, lower case, without the last dot.
 package struct ZoneRecord: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
     package enum Content: Hashable, Sendable, Codable {

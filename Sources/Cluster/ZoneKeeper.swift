@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What the leader knows of the zone, and what it waits for.
 struct ZoneKeeper: Hashable, Sendable {

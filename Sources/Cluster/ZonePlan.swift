@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What must change in the zone so that it says what the control state says: pure, idempotent, empty when true.
 package struct ZonePlan: Hashable, Sendable {

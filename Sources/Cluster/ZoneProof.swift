@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Whether the primary would take our updates: tried every minute with updates that change nothing.
 ///

@@ -1,4 +1,4 @@
-import Cluster
+import Primitives
 import XML
 
 /// What reads attributes and collects what is wrong with them.

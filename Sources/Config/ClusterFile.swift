@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 import XML
 
 /// The cluster file, read and checked: what the deciding half needs and what only this machine's doers need.

@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 import XML
 
 /// Reads the tree of a cluster file into values, and goes on after every mistake to find the next.

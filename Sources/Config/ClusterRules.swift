@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 import XML
 
 /// The rules between elements: each names the element that has to change.

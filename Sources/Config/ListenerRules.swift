@@ -1,4 +1,4 @@
-import Cluster
+import Primitives
 import XML
 
 /// Who else would want the address and port that one of our services is to listen on.

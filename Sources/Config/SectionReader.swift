@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 import XML
 
 /// Heartbeats, nodes, addresses and seats.

@@ -1,4 +1,3 @@
-import Cluster
 import XML
 
 /// FreeSWITCH, and what we offer beside it.

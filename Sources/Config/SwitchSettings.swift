@@ -1,4 +1,4 @@
-import Cluster
+import Primitives
 
 /// How the FreeSWITCH of a machine is reached.
 package enum SwitchSettings: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Primitives
+
 // Proposals to a leader: commands, memberships, and handing over.
 
 extension Raft {

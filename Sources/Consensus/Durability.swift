@@ -1,3 +1,5 @@
+import Primitives
+
 /// One write, to be made durable as a whole; writes are made in the order of their sequences.
 ///
 /// In this order: replace the snapshot; delete entries from `truncateFrom` on and before `firstIndexKept`;

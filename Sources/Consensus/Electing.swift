@@ -1,3 +1,5 @@
+import Primitives
+
 // Elections: who asks, who answers, who wins.
 
 extension Raft {

@@ -1,3 +1,5 @@
+import Primitives
+
 /// One line of the agreed log.
 package struct Entry<Command: Hashable & Sendable>: Hashable, Sendable {
     package var term: Term

@@ -1,3 +1,5 @@
+import Primitives
+
 // Quiet times: what the owner hears of members by other means stands in for empty appends.
 
 extension Raft {

@@ -1,3 +1,5 @@
+import Primitives
+
 // A leader: feeds the others, counts what they hold, and resigns when it hears no majority.
 
 extension Raft {

@@ -1,3 +1,5 @@
+import Primitives
+
 /// The log as one member has it: what is no longer kept ends at `base`, what is kept follows without a gap.
 struct Log<Command: Hashable & Sendable>: Hashable, Sendable {
     /// The last entry not kept; `Epoch.zero` when nothing was ever dropped.

@@ -1,3 +1,5 @@
+import Primitives
+
 /// Who decides (voters) and who only listens (learners), each list sorted and without repetition.
 package struct Membership: Hashable, Sendable, Codable {
     package let voters: [MemberID]

@@ -1,3 +1,5 @@
+import Primitives
+
 /// What members say to each other; may be lost, repeated, late or nonsense without harm to the agreement.
 package struct Message<Command: Hashable & Sendable, State: Hashable & Sendable>: Hashable, Sendable {
     /// The sender's term; in a pre-vote request and in its granting reply, the term that would be begun.

@@ -1,3 +1,5 @@
+import Primitives
+
 /// What a leader knows of another member's log, and how it feeds it.
 struct Peer: Hashable, Sendable {
     enum Mode: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Primitives
+
 extension Raft {
     /// What happened; each is given to `handle` with the instant it happened at.
     package enum Input: Hashable, Sendable {

@@ -1,3 +1,5 @@
+import Primitives
+
 /// One member's part in agreeing on a log: a value that takes inputs and says what to do (Raft, Ongaro 2014).
 ///
 /// ```

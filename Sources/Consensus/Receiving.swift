@@ -1,3 +1,5 @@
+import Primitives
+
 // Messages: which term they belong to, and what a follower makes of a leader's.
 
 extension Raft {

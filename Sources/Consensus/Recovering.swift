@@ -1,3 +1,5 @@
+import Primitives
+
 // Leading on without a majority, because an operator says that the others are lost for good.
 
 extension Raft {

@@ -1,3 +1,5 @@
+import Primitives
+
 // Writes: what is said only when they are durable, and what makes the log shorter.
 
 extension Raft {

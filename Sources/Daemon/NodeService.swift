@@ -1,12 +1,13 @@
 import Cluster
 import Config
 import Consensus
+import ControlProtocol
 @preconcurrency import Glibc
 import Keeper
 import NIOCore
 import NIOPosix
+import PeerProtocol
 import Synchronization
-import Wire
 
 /// One node service: reads the cluster file, wakes the doers, and lets the heart beat until it is told to stop.
 package enum NodeService {

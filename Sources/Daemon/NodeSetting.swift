@@ -1,7 +1,7 @@
 import Cluster
 import Config
 @preconcurrency import Glibc
-import Wire
+import PeerProtocol
 
 /// Everything a start reads from files and environment before the node lives.
 struct NodeSetting: Sendable {

@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Asks the network, again and again, who else has an address that is held here, and hears who says so unasked
 /// (RFC 5227 §2.1.1 and §2.4; RFC 4862 §5.4).

@@ -1,3 +1,5 @@
+import KeeperProtocol
+
 /// The frames that tell neighbours who has an address now; without the Ethernet header, which the kernel
 /// writes.
 package struct Announcement: Equatable, Sendable {

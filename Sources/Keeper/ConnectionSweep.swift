@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Ends the TCP connections of addresses that were let go, by the kernel's SOCK_DESTROY, as `ss -K` does.
 ///

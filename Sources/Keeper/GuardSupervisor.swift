@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import Primitives
 
 /// The guard of a keeper that has no starter of its own (`HoldGuard`): started with the keeper, looked at four times a
 /// second, and replaced when it has ended or stands still. Nothing here waits for it, but for its start, which on a loaded
@@ -20,7 +21,7 @@ final class GuardSupervisor {
     private var pid: pid_t?
     /// Killed, and not to be waited for.
     private var dying: [pid_t] = []
-    private var startedAt: BootInstant?
+    private var startedAt: Instant?
     private var isLate = false
     /// One was lost: the next one counts when it has looked at the ledger, not when it was started.
     private var isProofWanted = false
@@ -49,7 +50,7 @@ final class GuardSupervisor {
 
     /// - Parameter mayStart: whether there is anything to guard.
     /// - Returns: whether there is a guard, when that has changed.
-    func look(at now: BootInstant = .now(), mayStart: Bool = true) -> Bool? {
+    func look(at now: Instant = .now(), mayStart: Bool = true) -> Bool? {
         alarm.clear()
         alarm.set(nanoseconds: Self.interval)
         let before = isWell
@@ -65,7 +66,8 @@ final class GuardSupervisor {
             dying.append(pid)
             lose("stands still")
         }
-        if pid == nil, dying.count < Self.most, startedAt.map({ $0.advanced(by: Self.pause) <= now }) ?? true
+        if pid == nil, dying.count < Self.most,
+            startedAt.map({ $0 + .nanoseconds(Self.pause) <= now }) ?? true
         {
             start(at: now)
         }
@@ -79,10 +81,10 @@ final class GuardSupervisor {
         return ended == pid || (ended < 0 && errno == ECHILD)
     }
 
-    private func isStandingStill(at now: BootInstant) -> Bool {
+    private func isStandingStill(at now: Instant) -> Bool {
         let seen = max(ledger.lastLook, startedAt ?? now)
         let wasLate = isLate
-        isLate = seen.advanced(by: Self.patience) < now
+        isLate = seen + .nanoseconds(Self.patience) < now
         return isLate && wasLate
     }
 
@@ -92,7 +94,7 @@ final class GuardSupervisor {
         (pid, isLate, isProofWanted) = (nil, false, true)
     }
 
-    private func start(at now: BootInstant) {
+    private func start(at now: Instant) {
         startedAt = now
         pid = HoldGuard.start(for: ledger)
         isWell = pid != nil && !isProofWanted

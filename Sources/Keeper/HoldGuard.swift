@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import Primitives
 
 /// A second process beside the keeper: it removes an address whose hold ended when the keeper, frozen or killed, does not.
 ///
@@ -26,15 +27,15 @@ final class HoldGuard {
     /// Removes what is overdue.
     ///
     /// - Returns: milliseconds until the next look, for poll(2).
-    func look(at now: BootInstant = .now()) -> Int32 {
+    func look(at now: Instant = .now()) -> Int32 {
         ledger.noteLook(at: now)
         let entries = ledger.read()
         gone.removeAll { !entries.contains($0) }
-        let due = entries.filter { $0.until.advanced(by: Self.allowance) <= now && !gone.contains($0) }
+        let due = entries.filter { $0.until + .nanoseconds(Self.allowance) <= now && !gone.contains($0) }
         if !due.isEmpty { gone += remove(due) }
         guard let next = entries.filter({ !gone.contains($0) }).map(\.until).min() else { return Self.pause }
-        let wait = next.advanced(by: Self.allowance).nanoseconds.subtractingReportingOverflow(now.nanoseconds)
-        let milliseconds = wait.partialValue / 1_000_000 + 1
+        let wait = next + .nanoseconds(Self.allowance) - now
+        let milliseconds = wait.nanoseconds / 1_000_000 + 1
         return Int32(clamping: min(max(milliseconds, Int64(Self.retry)), Int64(Self.pause)))
     }
 

@@ -1,5 +1,7 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
+import Primitives
 
 /// Until when the keeper holds which address, in memory that it shares with its guard, which removes what the keeper does
 /// not (`HoldGuard`).
@@ -10,7 +12,7 @@ final class HoldLedger {
     struct Entry: Equatable {
         let address: KeeperAddress
         /// When the hold ends.
-        let until: BootInstant
+        let until: Instant
     }
 
     private enum Place {
@@ -95,7 +97,7 @@ final class HoldLedger {
     }
 
     /// - Parameter end: when the hold of an address ends; nil when it is not held.
-    func note(_ end: (KeeperAddress) -> BootInstant?) {
+    func note(_ end: (KeeperAddress) -> Instant?) {
         for (index, address) in managed.enumerated() {
             clinux_store(
                 words + Place.first + Place.width * index + 3,
@@ -104,12 +106,12 @@ final class HoldLedger {
     }
 
     /// When the guard looked last; in the distant past when it never did.
-    var lastLook: BootInstant { BootInstant(nanoseconds: clinux_load(words + Place.look)) }
+    var lastLook: Instant { Instant(nanoseconds: clinux_load(words + Place.look)) }
 
     // MARK: The guard
 
     /// The guard looks now, and so is alive.
-    func noteLook(at now: BootInstant) { clinux_store(words + Place.look, now.nanoseconds) }
+    func noteLook(at now: Instant) { clinux_store(words + Place.look, now.nanoseconds) }
 
     /// What is held now; empty while the list is being written.
     func read() -> [Entry] {
@@ -131,7 +133,7 @@ final class HoldLedger {
             return KeeperAddress(
                 family: family, bytes: bytes.prefix(family.length),
                 prefixLength: UInt8(truncatingIfNeeded: head)
-            ).map { Entry(address: $0, until: BootInstant(nanoseconds: until)) }
+            ).map { Entry(address: $0, until: Instant(nanoseconds: until)) }
         }
         return clinux_load(words + Place.generation) == generation ? entries : []
     }

@@ -1,4 +1,5 @@
 import CLinux
+import KeeperProtocol
 
 /// The machine's interfaces and their addresses, kept up to date by what the kernel announces.
 struct InterfaceTable: Equatable, Sendable {

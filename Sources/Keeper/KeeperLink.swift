@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// The keeper's end of the socket pair to its node service.
 final class KeeperLink {

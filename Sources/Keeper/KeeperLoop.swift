@@ -1,5 +1,7 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
+import Primitives
 
 /// The keeper process: one thread that waits for requests, deadlines and the kernel's news, and acts on them.
 package final class KeeperLoop {
@@ -20,7 +22,7 @@ package final class KeeperLoop {
     /// Parts of a configuration whose last part is not in yet.
     private var parts: [KeeperAddress] = []
     private var holdings = Holdings()
-    private var armedDeadline: BootInstant?
+    private var armedDeadline: Instant?
     private var peerIsGone = false
     private var exitCode: Int32?
 
@@ -158,7 +160,7 @@ package final class KeeperLoop {
         return watched.filter { $0.revents != 0 }.map(\.fd)
     }
 
-    private func arm(_ deadline: BootInstant?) {
+    private func arm(_ deadline: Instant?) {
         guard deadline != armedDeadline else { return }
         armedDeadline = deadline
         var setting = itimerspec()

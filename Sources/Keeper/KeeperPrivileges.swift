@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// What the keeper takes for itself at start (locked memory, a real-time turn), and what it then gives away.
 package enum KeeperPrivileges {

@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import Primitives
 import Synchronization
 
 /// Starts keepers for a node service that has given its privileges up.
@@ -110,7 +111,7 @@ package final class KeeperSpawner: Sendable {
     ///
     /// It is the guard of what is held, too: one that stands still is worth telling before it is needed.
     package func isAnswering(within patience: Duration = .seconds(2)) -> Bool {
-        let now = BootInstant.now().nanoseconds
+        let now = Instant.now().nanoseconds
         return state.withLock { state in
             var answer = SpawnAnswer()
             while withUnsafeMutableBytes(

@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Where the keeper's decisions become real: addresses are added, announced and removed here.
 ///

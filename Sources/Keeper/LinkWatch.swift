@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Listens to the kernel about the networks of some addresses: carrier, the machine's own address, the route.
 ///

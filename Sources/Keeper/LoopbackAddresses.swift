@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Stands in for interfaces where there are no privileges: holding an address is owning its UDP socket.
 ///

@@ -1,4 +1,5 @@
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// The addresses that a keeper manages, in a file: what a keeper that was killed can no longer remove, somebody else
 /// finds there. One address with its prefix length a line.

@@ -1,5 +1,6 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
 
 /// Keeps sockets that are bound to an address which is not held here from sending from it: for each one a
 /// policy rule, `from ADDRESS iif lo unreachable`.

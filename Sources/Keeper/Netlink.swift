@@ -1,4 +1,5 @@
 import CLinux
+import KeeperProtocol
 
 /// Writes one rtnetlink message (linux/netlink.h: host byte order, everything padded to 4 bytes).
 struct NetlinkWriter {

@@ -1,4 +1,5 @@
 import CLinux
+import KeeperProtocol
 
 /// Routes into the networks of some addresses, kept up to date by what the kernel announces.
 ///

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// One put or removal in its form on the wire; offsets are into the bytes of the batch.
 struct BatchItem {

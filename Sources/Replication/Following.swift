@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Getting what this node lacks.
 extension Replica {

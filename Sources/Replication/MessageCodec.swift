@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 extension ReplicaMessage {
     private static let version: UInt8 = 1

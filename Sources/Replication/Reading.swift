@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What a replica knows of one stream.
 package struct StreamStatus: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What a record is; a kind this version does not know is replicated all the same.
 package struct RecordKind: RawRepresentable, Hashable, Sendable, Comparable, CustomStringConvertible {

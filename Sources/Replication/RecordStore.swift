@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What is known of a record beside its bytes: one cache line.
 struct Entry: BitwiseCopyable {

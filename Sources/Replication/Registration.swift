@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// One phone's registration: all that another node's switch needs to call the phone.
 package struct Registration: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What tells two registrations of one user from each other: FreeSWITCH's `multiple-registrations` decides.
 package enum RegistrationIdentity: Hashable, Sendable {

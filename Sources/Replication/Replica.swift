@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// One node's part in replicating registrations, calls and limits: copies of all streams, no shared database.
 ///

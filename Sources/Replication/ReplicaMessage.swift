@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What two replicas say to each other over their reliable, ordered link.
 package enum ReplicaMessage: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Giving peers what they lack.
 extension Replica {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What one writer at a time keeps and every other node has a copy of.
 package enum StreamID: Hashable, Sendable, Comparable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// One stream on one node: the records, where they come from, and who is served from them.
 final class StreamCopy {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What time brings: ends of records, digests, retries.
 extension Replica {

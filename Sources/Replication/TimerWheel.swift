@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// When the records of a store end: a hierarchical timing wheel (Varghese and Lauck, 1987) of five levels with
 /// 256 slots each; a tick is 2^20 ns, about a millisecond. The lists are linked through the records' entries.

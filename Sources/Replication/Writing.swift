@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Who writes a stream, and what this node writes itself.
 extension Replica {

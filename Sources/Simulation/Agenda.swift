@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// What will happen in a world and when; what falls on one moment happens in the order it was planned.
 struct Agenda: Sendable {

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// What a world is made of before anything happens in it.
 package struct Blueprint: Sendable {

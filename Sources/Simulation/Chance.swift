@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What is left to chance in a world, each concern with a stream of its own: one draw more in the network
 /// does not change the weather.

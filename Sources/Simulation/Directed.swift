@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// A short schedule that once gave two machines one address; each runs in some variants of chance and timing.
 package enum Directed: String, Hashable, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// What went wrong, which law it broke, and when.
 package struct Violation: Hashable, Sendable, CustomStringConvertible {

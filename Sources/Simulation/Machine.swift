@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 /// One pretended machine: a clock, a disk, a keeper, a switch and, while it runs, a node service.
 struct Machine: Sendable {

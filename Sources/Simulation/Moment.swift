@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// A point of true time in a pretended world, which no machine in it can read.
 package struct Moment: Hashable, Comparable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What lies between the machines: datagrams that are lost, late or doubled, and links that keep their order
 /// until they break.

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// What must be true of playbooks in every world.
 struct PlaybookJudge: Sendable {

@@ -1,5 +1,5 @@
+import Calendar
 import Cluster
-import Consensus
 
 /// Pretends the programs a node runs for a playbook; what one does is in its name.
 struct PretendCommands: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 /// Pretends one machine's disk: writes become durable later and in order, and a crash loses the rest.
 struct PretendDisk: Sendable {

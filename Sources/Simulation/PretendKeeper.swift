@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// What a node service asks of the keeper on its machine.
 enum KeeperRequest: Hashable, Sendable {

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// Pretends one machine's FreeSWITCH: its health, and what a drain asked of it. The calls are the world's.
 struct PretendSwitch: Hashable, Sendable {

@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 
 /// Pretends a zone on an authoritative server, as far as updates of exact records go (RFC 2136 §3).
 struct PretendZone: Hashable, Sendable {

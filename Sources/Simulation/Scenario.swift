@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// A story about a cluster, told in verbs: first its claim, then what is done and expected, then what happened.
 ///

@@ -1,5 +1,4 @@
-import Cluster
-import Consensus
+import Primitives
 
 extension Simulation {
     /// The themes follow each other from seed to seed.

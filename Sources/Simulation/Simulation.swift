@@ -1,6 +1,3 @@
-import Cluster
-import Consensus
-
 /// Runs worlds: a seed draws a cluster, lets it form, storms over it, and sees what it comes to in calm.
 package enum Simulation {
     package struct Outcome: Sendable {

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// A storm is drawn to the moments when decisions are under way: fences that wait for a disk, voters that change,
 /// addresses that move. Weather comes at any time; a storm looks for the worst time.

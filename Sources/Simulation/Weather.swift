@@ -1,5 +1,4 @@
-import Cluster
-import Consensus
+import Primitives
 
 /// What can go wrong in a world.
 package enum Fault: Int, Hashable, Sendable, CaseIterable {

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// What would become of a cluster as it stands, if an operator drained something or machines failed: the same nodes
 /// decide it on pretended machines.

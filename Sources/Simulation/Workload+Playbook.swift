@@ -1,5 +1,5 @@
+import Calendar
 import Cluster
-import Consensus
 
 // Playbooks people schedule, run, cancel and approve in a storm: small ones, with steps that soon give up.
 

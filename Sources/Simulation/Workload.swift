@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// What people ask of the cluster, and which answers are still due.
 struct Workload: Sendable {

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 // Callers, their calls, and the switches that carry them.
 

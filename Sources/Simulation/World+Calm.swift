@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 // What a cluster must have come to when nothing goes wrong any more.
 

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 // Other cluster files: they lie on a machine, and are read when its node service starts the next time.
 

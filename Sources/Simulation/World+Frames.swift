@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
-import Wire
+import PeerProtocol
+import Primitives
 
 // What machines say to each other: really encoded, carried over the network, decoded again.
 

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 // Who has which address in true time: keepers add and remove, the judge looks at every addition.
 

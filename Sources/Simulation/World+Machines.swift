@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 // Lives of node services: start, stop, sleep, and what lies on the disk.
 

@@ -1,5 +1,5 @@
+import Calendar
 import Cluster
-import Consensus
 
 // The verbs of a scenario that are about playbooks.
 

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 // The verbs of a scenario, and what it may expect.
 

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// One machine's way into the network of the service addresses; heartbeats take another one.
 struct PretendCard: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 // What a storm does: something every now and then, and something whenever a decision is being written.
 

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 // Decisions that are being written draw the storm.
 

@@ -1,6 +1,3 @@
-import Cluster
-import Consensus
-
 // Who hears whom: pictures of a network that is broken in part, and the way from one to the next.
 
 extension World {

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 // Conversations with the name servers, over a network of their own: an isolated machine may still reach them.
 

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 
 /// An event with a decision behind it, told by one machine.
 private struct Telling: Hashable, Sendable {

@@ -1,5 +1,4 @@
-import Consensus
-import Wire
+import Primitives
 
 /// How many requests that came by UDP are answered in full. The sender's address may be forged, so that an answer goes to
 /// somebody who never asked, and each costs time that others wait for.

@@ -1,6 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// The UDP sockets of one address.
 final class DatagramPort: Sendable {

@@ -1,8 +1,7 @@
-import Cluster
-import Consensus
 @preconcurrency import Glibc
 import NIOPosix
-import Wire
+import Primitives
+import Sockets
 
 /// Answers requests that come as datagrams, on a thread of its own: the kernel gives it and the connections' thread their turns.
 final class DatagramService: Sendable {

@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// Signed updates that were answered of late: the same bytes again, under whatever id, are answered alike and change
 /// nothing. Without prerequisites an update would be carried out a second time by whoever saw it on its way.

@@ -1,7 +1,7 @@
-import Cluster
+import DNSMessages
 import NIOCore
+import Primitives
 import Synchronization
-import Wire
 
 /// The zone while it is served: what all sockets share, one request at a time.
 final class ServedZone: Sendable {

@@ -1,6 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// Programs for the kernel (bpf(4), "classic BPF") that keep a flood to itself: one drops what deserves no answer, the other
 /// divides the rest among sockets of one address (socket(7), SO_ATTACH_REUSEPORT_CBPF), by the sender's address and by whether

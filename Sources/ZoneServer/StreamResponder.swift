@@ -1,5 +1,5 @@
-import Cluster
 import NIOCore
+import Primitives
 
 /// Answers requests on one TCP connection, in order, and closes it when no whole request comes in time or it breaks the
 /// framing. The time counts from request to request: a byte now and then does not prolong it.

@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// One zone's records in memory, as a value: what it answers and how an update changes it are pure functions.
 package struct Zone: Hashable, Sendable {

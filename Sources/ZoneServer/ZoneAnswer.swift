@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// What an authoritative server says to a question (RFC 1034 §4.3.2, without wildcards).
 extension Zone {

@@ -1,5 +1,5 @@
+import DNSMessages
 @preconcurrency import Glibc
-import Wire
 
 /// The zone's file: read at start, replaced as a whole after each update.
 package struct ZoneFile: Hashable, Sendable {

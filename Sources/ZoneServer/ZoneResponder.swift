@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// Decides what to answer to the bytes of one request: signature first, then query or update.
 package struct ZoneResponder: Sendable {

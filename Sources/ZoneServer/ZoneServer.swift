@@ -1,9 +1,9 @@
-import Cluster
+import DNSMessages
 @preconcurrency import Glibc
 import NIOCore
 import NIOPosix
+import Primitives
 import Synchronization
-import Wire
 
 /// Serves one zone by UDP and TCP on the given addresses, and keeps it in a file when told to.
 package final class ZoneServer: Sendable {

@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// The whole zone as messages for a secondary (RFC 5936), also in answer to IXFR (RFC 1995 §4 allows it).
 extension Zone {

@@ -1,4 +1,4 @@
-import Wire
+import DNSMessages
 
 /// How a dynamic update changes a zone (RFC 2136 §3).
 extension Zone {

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 import Testing
 
 @testable import Cluster

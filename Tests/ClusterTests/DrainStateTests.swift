@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 import Testing
 
 @Suite("The drain, as agreed steps")

@@ -1,4 +1,6 @@
+import Calendar
 import Consensus
+import Primitives
 import Testing
 
 @testable import Cluster

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Testing
 
 @testable import Cluster

@@ -1,5 +1,6 @@
-import Consensus
+import Calendar
 import Foundation
+import Primitives
 import Testing
 
 @testable import Cluster

@@ -1,4 +1,3 @@
-import Cluster
 @preconcurrency import Glibc
 import Testing
 

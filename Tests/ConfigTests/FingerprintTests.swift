@@ -1,4 +1,3 @@
-import Cluster
 import Config
 import Testing
 

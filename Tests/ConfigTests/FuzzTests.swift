@@ -1,6 +1,5 @@
-import Cluster
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 import Testing
 
 @testable import Config

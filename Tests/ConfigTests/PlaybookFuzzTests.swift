@@ -1,6 +1,7 @@
+import Calendar
 import Cluster
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 import Testing
 
 @testable import Config

@@ -1,5 +1,7 @@
+import Calendar
 import Cluster
 @preconcurrency import Glibc
+import Primitives
 import Testing
 
 @testable import Config

@@ -1,4 +1,4 @@
-import Cluster
+import Calendar
 @preconcurrency import Glibc
 import Testing
 

@@ -1,3 +1,4 @@
+import Cluster
 @preconcurrency import Glibc
 import Testing
 

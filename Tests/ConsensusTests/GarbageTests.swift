@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 import Testing
 
 /// Draws messages that no member would send, and some that one might.

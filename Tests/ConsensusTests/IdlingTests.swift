@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 import Testing
 
 /// Quiet times: who is heard by other means needs no empty appends, but not for ever.

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Watches all members of a storm and names the first promise of Raft that is broken.
 struct Judge {

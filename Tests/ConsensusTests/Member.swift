@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Everything committed, in short: two members with equal tallies applied the same commands in the same order.
 struct Tally: Hashable, Sendable {

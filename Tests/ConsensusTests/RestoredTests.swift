@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 import Testing
 
 @Suite("Raft from storage") struct RestoredTests {

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// A seeded run of several members over a bad network and crashing machines, then in calm.
 struct Storm {

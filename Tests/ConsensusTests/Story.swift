@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// A text of commands, run over pretend machines; its trace is everything they did.
 ///

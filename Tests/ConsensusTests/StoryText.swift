@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // How stories show what a Raft value says, one line for each output.
 

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 import Testing
 
 /// A heartbeat is answered before the disk is, but nothing counts as durable in a term that a crash would forget.

@@ -1,8 +1,8 @@
 import Cluster
+import ControlProtocol
 import FoundationEssentials
 import Synchronization
 import Testing
-import Wire
 
 @testable import Daemon
 

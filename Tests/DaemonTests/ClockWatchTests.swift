@@ -1,7 +1,6 @@
 import Cluster
-import Consensus
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 
@@ -142,6 +141,6 @@ import Wire
             }
         }
         for number in 0..<1000 { hear([("n\(number)", 5000)], from: 20_000, to: 30_000) }
-        #expect(troubles(at: 30_000).count <= 2 * Limits.nodes)
+        #expect(troubles(at: 30_000).count <= 2 * ClusterLimits.nodes)
     }
 }

@@ -1,8 +1,9 @@
 import Cluster
+import ControlProtocol
 import Glibc
 import NIOPosix
+import PeerProtocol
 import Testing
-import Wire
 
 @testable import Daemon
 

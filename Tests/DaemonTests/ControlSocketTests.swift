@@ -1,10 +1,11 @@
 import Cluster
-import Consensus
+import ControlProtocol
 import Glibc
 import Keeper
 import NIOPosix
+import PeerProtocol
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

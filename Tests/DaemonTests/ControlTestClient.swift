@@ -1,9 +1,10 @@
 import Cluster
+import ControlProtocol
 import Glibc
 import Keeper
 import NIOPosix
+import PeerProtocol
 import Testing
-import Wire
 
 @testable import Daemon
 

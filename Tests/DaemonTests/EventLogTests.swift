@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
 import Glibc
+import Primitives
 import Synchronization
 import Testing
 

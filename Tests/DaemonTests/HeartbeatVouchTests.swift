@@ -1,12 +1,14 @@
+import Calendar
 import Cluster
 import Config
 import Consensus
 import NIOCore
 import NIOPosix
 import NIOSSL
+import PeerProtocol
+import Primitives
 import Synchronization
 import Testing
-import Wire
 
 @testable import Daemon
 

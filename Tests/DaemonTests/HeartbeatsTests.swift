@@ -1,8 +1,10 @@
 import Cluster
 import Config
 import Consensus
+import PeerProtocol
+import Primitives
+import Sockets
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -1,8 +1,8 @@
 import Cluster
 import Config
-import Consensus
 import Glibc
 import Keeper
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -1,9 +1,7 @@
-import Cluster
-import Consensus
 import Foundation
-import Replication
+import Limits
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -1,7 +1,6 @@
-import Cluster
-import Consensus
 import Foundation
-import Replication
+import Limits
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -5,8 +5,9 @@ import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import PeerProtocol
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -1,10 +1,12 @@
+import Calendar
 import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
 import NIOSSL
+import PeerProtocol
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -1,12 +1,11 @@
 import Cluster
 import Config
-import Consensus
 import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
+import PeerProtocol
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -3,6 +3,7 @@ import Consensus
 import Dispatch
 import Glibc
 import NIOCore
+import Primitives
 import Synchronization
 
 @testable import Daemon

@@ -1,8 +1,8 @@
-import Cluster
+import DNSMessages
 import Glibc
+import Primitives
 import Synchronization
 import Testing
-import Wire
 import ZoneServer
 
 @testable import Daemon

@@ -1,5 +1,6 @@
 import Cluster
 import Glibc
+import Primitives
 import Testing
 
 @testable import Daemon

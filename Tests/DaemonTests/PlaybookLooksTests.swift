@@ -2,6 +2,7 @@ import Cluster
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -1,6 +1,6 @@
-import Consensus
 import Glibc
 import Keeper
+import Primitives
 import Synchronization
 import Testing
 

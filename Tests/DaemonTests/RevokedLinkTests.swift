@@ -3,8 +3,9 @@ import Consensus
 import Glibc
 import NIOCore
 import NIOPosix
+import PeerProtocol
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

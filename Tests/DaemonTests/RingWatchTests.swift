@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 import Testing
 
 @testable import Daemon

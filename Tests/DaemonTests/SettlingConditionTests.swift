@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 import Glibc
+import Primitives
 import Testing
 
 @testable import Daemon

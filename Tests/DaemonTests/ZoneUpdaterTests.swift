@@ -1,8 +1,8 @@
 import Cluster
-import Consensus
+import DNSMessages
 import Glibc
+import Primitives
 import Testing
-import Wire
 import ZoneServer
 
 @testable import Daemon

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import PeerProtocol
 import Testing
 
 @testable import fsdns

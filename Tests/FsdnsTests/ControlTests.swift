@@ -1,9 +1,9 @@
 import Cluster
-import Consensus
+import ControlProtocol
 import FoundationEssentials
 @preconcurrency import Glibc
+import Primitives
 import Testing
-import Wire
 
 @testable import fsdns
 

@@ -1,7 +1,8 @@
 import Cluster
 import Config
+import DNSMessages
+import Primitives
 import Testing
-import Wire
 import ZoneServer
 
 @testable import fsdns

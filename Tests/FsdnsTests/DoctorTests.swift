@@ -1,9 +1,10 @@
 import Cluster
 import Config
+import ControlProtocol
 import Foundation
 import Glibc
+import Primitives
 import Testing
-import Wire
 
 @testable import fsdns
 

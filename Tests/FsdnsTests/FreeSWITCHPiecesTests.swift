@@ -1,5 +1,6 @@
 import Cluster
 import Config
+import Primitives
 import Testing
 
 @testable import fsdns

@@ -1,5 +1,6 @@
+import ControlProtocol
+import Primitives
 import Testing
-import Wire
 
 @testable import fsdns
 

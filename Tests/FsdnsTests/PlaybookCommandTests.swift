@@ -1,4 +1,4 @@
-import Cluster
+import Calendar
 import Config
 @preconcurrency import Glibc
 import Testing

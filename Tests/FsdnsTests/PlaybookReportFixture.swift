@@ -1,6 +1,6 @@
 import Cluster
+import ControlProtocol
 import FoundationEssentials
-import Wire
 
 @testable import fsdns
 

@@ -1,9 +1,10 @@
+import Calendar
 import Cluster
 import Config
-import Consensus
+import ControlProtocol
 import FoundationEssentials
+import Primitives
 import Testing
-import Wire
 
 @testable import fsdns
 

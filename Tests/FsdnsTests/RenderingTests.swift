@@ -1,8 +1,9 @@
 import Cluster
 import Consensus
+import ControlProtocol
 import FoundationEssentials
+import Primitives
 import Testing
-import Wire
 
 @testable import fsdns
 

@@ -1,6 +1,6 @@
-import Cluster
 import EventSocket
 import Foundation
+import Primitives
 import Synchronization
 
 @testable import fsdns

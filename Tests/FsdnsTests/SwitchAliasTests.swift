@@ -1,6 +1,6 @@
-import Cluster
 import Config
 import EventSocket
+import Primitives
 import Testing
 
 @testable import fsdns

@@ -1,6 +1,7 @@
 import Cluster
 import Config
 import Foundation
+import Primitives
 import Testing
 
 @testable import fsdns

@@ -1,5 +1,5 @@
-import Cluster
 import Foundation
+import Primitives
 import Testing
 
 @testable import fsdns

@@ -1,3 +1,4 @@
+import KeeperProtocol
 import Testing
 
 @testable import Keeper

@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 @Suite struct HoldCodecTests {
@@ -14,15 +16,15 @@ import Testing
         .configure(
             .init(
                 mode: .kernel, nodeName: String(repeating: "n", count: 63), managed: [], isLast: true)),
-        .hold(v4, until: BootInstant(nanoseconds: .max), token: .max),
-        .hold(v6, until: BootInstant(nanoseconds: -1), token: 0),
+        .hold(v4, until: Instant(nanoseconds: .max), token: .max),
+        .hold(v6, until: Instant(nanoseconds: -1), token: 0),
         .release(v6, token: 1 << 63), .announce(v4),
     ]
     private static let reports: [KeeperReport] = [
         .ready(holding: 256, armed: [.memoryLocked, .kernelLifetime], version: 1),
-        .held(v4, token: 7, at: BootInstant(nanoseconds: 5), announcedAt: BootInstant(nanoseconds: 6)),
-        .held(v6, token: 7, at: BootInstant(nanoseconds: .min), announcedAt: nil),
-        .released(v6, token: 8, at: BootInstant(nanoseconds: 9), cause: .lost),
+        .held(v4, token: 7, at: Instant(nanoseconds: 5), announcedAt: Instant(nanoseconds: 6)),
+        .held(v6, token: 7, at: Instant(nanoseconds: .min), announcedAt: nil),
+        .released(v6, token: 8, at: Instant(nanoseconds: 9), cause: .lost),
         .failed(v4, token: 9, errno: -1, text: String(repeating: "é", count: 100)),
         .failed(v4, token: 9, errno: EPERM, text: ""),
         .contested(v6, token: 3, hardware: 0xFFFF_FFFF_FFFF),

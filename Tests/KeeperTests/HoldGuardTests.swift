@@ -1,4 +1,6 @@
 @preconcurrency import Glibc
+import KeeperProtocol
+import Primitives
 import Testing
 
 @testable import Keeper
@@ -8,7 +10,7 @@ import Testing
     private static let addresses = ["10.99.0.7/24", "10.99.0.8/24", "2001:db8:99::7/64"].compactMap {
         KeeperAddress($0)
     }
-    private func at(_ nanoseconds: Int64) -> BootInstant { BootInstant(nanoseconds: nanoseconds) }
+    private func at(_ nanoseconds: Int64) -> Instant { Instant(nanoseconds: nanoseconds) }
 
     @Test("the guard reads what the keeper noted: held addresses and when their holds end") func noted()
         throws
@@ -78,14 +80,14 @@ struct HoldGuardTests {
             try keeper.hold(address, for: 600, token: 1)
             guard case .held = try keeper.report() else { Issue.record("not held"); return }
         }
-        let until = KeeperUnderTest.now().advanced(by: 600_000_000)
+        let until = KeeperUnderTest.now() + .nanoseconds(600_000_000)
         keeper.signal(signal)
         func isThere() throws -> Bool {
             let text = try NetworkNamespaces.ip("-n \(lan.near) -o addr show")
             return text.contains(" 10.99.0.7/") || text.contains(" 2001:db8:99::7/")
         }
         #expect(try isThere())
-        while try isThere() { try #require(KeeperUnderTest.now() < until.advanced(by: 10_000_000_000)) }
+        while try isThere() { try #require(KeeperUnderTest.now() < until + .nanoseconds(10_000_000_000)) }
         let late = (KeeperUnderTest.now().nanoseconds - until.nanoseconds) / 1_000_000
         print("guard: the addresses were gone \(late) ms after the end of their holds")
         #expect(late < 300, "before the kernel's lifetime, which is a second and more")
@@ -112,12 +114,12 @@ struct HoldGuardTests {
             guard case .guarded(let isWell) = try keeper.report() else { Issue.record("?"); return }
             told.append(isWell)
         }
-        let until = KeeperUnderTest.now().advanced(by: 300_000_000)
+        let until = KeeperUnderTest.now() + .nanoseconds(300_000_000)
         try keeper.hold(address, for: 300, token: 2)
         guard case .held = try keeper.report() else { Issue.record("not held anew"); return }
         keeper.signal(SIGSTOP)
         while try NetworkNamespaces.ip("-n \(lan.near) -o addr show").contains(" 10.99.0.7/") {
-            try #require(KeeperUnderTest.now() < until.advanced(by: 10_000_000_000))
+            try #require(KeeperUnderTest.now() < until + .nanoseconds(10_000_000_000))
         }
         #expect((KeeperUnderTest.now().nanoseconds - until.nanoseconds) / 1_000_000 < 300)
         keeper.signal(SIGKILL)

@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 @Suite struct HoldingsTests {
@@ -7,8 +9,8 @@ import Testing
     private let b = KeeperAddress("2001:db8::7/64")!
 
     /// Milliseconds after a boot that was a while ago.
-    private func ms(_ milliseconds: Int64) -> BootInstant {
-        BootInstant(nanoseconds: 1_000_000_000_000 + milliseconds * 1_000_000)
+    private func ms(_ milliseconds: Int64) -> Instant {
+        Instant(nanoseconds: 1_000_000_000_000 + milliseconds * 1_000_000)
     }
 
     private func configured() -> Holdings {

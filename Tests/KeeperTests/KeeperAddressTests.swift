@@ -1,4 +1,5 @@
 import Keeper
+import KeeperProtocol
 import Testing
 
 @Suite struct KeeperAddressTests {

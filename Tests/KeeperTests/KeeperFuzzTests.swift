@@ -1,5 +1,7 @@
 import CLinux
 @preconcurrency import Glibc
+import KeeperProtocol
+import Primitives
 import Testing
 
 @testable import Keeper

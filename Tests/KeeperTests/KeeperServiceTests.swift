@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 /// The keeper as a service of its own: started by its socket, its addresses removed by another process when it is killed.
@@ -35,7 +37,7 @@ struct KeeperServiceTests {
         let start = KeeperUnderTest.now()
         for address in [Self.address, Self.second] {
             while try site.isThere(try #require(address)) {
-                try #require(KeeperUnderTest.now() < start.advanced(by: 10_000_000_000))
+                try #require(KeeperUnderTest.now() < start + .nanoseconds(10_000_000_000))
             }
         }
         let took = (KeeperUnderTest.now().nanoseconds - start.nanoseconds) / 1_000_000
@@ -64,7 +66,7 @@ struct KeeperServiceTests {
         let killed = KeeperUnderTest.now()
         for address in [Self.address, Self.second] {
             while try site.isThere(try #require(address)) {
-                try #require(KeeperUnderTest.now() < killed.advanced(by: 10_000_000_000))
+                try #require(KeeperUnderTest.now() < killed + .nanoseconds(10_000_000_000))
             }
         }
         let took = (KeeperUnderTest.now().nanoseconds - killed.nanoseconds) / 1_000_000
@@ -106,7 +108,7 @@ struct KeeperServiceTests {
         let addresses = [try #require(address), try #require(second)]
         let configuration = try #require(
             KeeperConfiguration(mode: .kernel, nodeName: "node1", managed: addresses))
-        let until = KeeperUnderTest.now().advanced(by: milliseconds * 1_000_000)
+        let until = KeeperUnderTest.now() + .nanoseconds(milliseconds * 1_000_000)
         let requests = configuration.requests + addresses.map { .hold($0, until: until, token: 1) }
         for request in requests {
             let bytes = request.datagram

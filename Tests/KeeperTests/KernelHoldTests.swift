@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 @Suite(.serialized, .enabled(if: NetworkNamespaces.areAvailable, "network namespaces take root"))
@@ -18,7 +20,7 @@ struct KernelHoldTests {
 
     /// Looks again and again until it is so; false after `milliseconds`.
     private static func becomes(within milliseconds: Int64, _ isSo: () throws -> Bool) rethrows -> Bool {
-        let end = KeeperUnderTest.now().advanced(by: milliseconds * 1_000_000)
+        let end = KeeperUnderTest.now() + .nanoseconds(milliseconds * 1_000_000)
         repeat {
             if try isSo() { return true }
             usleep(5000)
@@ -43,7 +45,7 @@ struct KernelHoldTests {
         }
         #expect(armed.contains(.kernelLifetime))
         let start = KeeperUnderTest.now()
-        let until = start.advanced(by: 400_000_000)
+        let until = start + .nanoseconds(400_000_000)
         try keeper.send(.hold(address, until: until, token: 1))
         guard case .held(address, 1, let added, let announced?) = try keeper.report() else {
             Issue.record("not held and announced")
@@ -260,7 +262,7 @@ struct KernelHoldTests {
         var announced: [Int64] = []
         for token in UInt64(1)...200 {
             let asked = KeeperUnderTest.now()
-            try keeper.send(.hold(address, until: asked.advanced(by: 5_000_000_000), token: token))
+            try keeper.send(.hold(address, until: asked + .nanoseconds(5_000_000_000), token: token))
             guard case .held(address, token, let addedAt, let announcedAt?) = try keeper.report() else {
                 Issue.record("not held")
                 return

@@ -1,5 +1,6 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
 import Testing
 
 @Suite(.serialized) struct LoopbackHoldTests {

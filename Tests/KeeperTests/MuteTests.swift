@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 /// What leaves from an address that was let go, seen from the other end of the wire: nothing.
@@ -29,7 +31,7 @@ struct MuteTests {
 
     /// Looks again and again until it is so, for 5 s at most.
     private static func becomes(_ isSo: () throws -> Bool) throws -> Bool {
-        let end = KeeperUnderTest.now().advanced(by: 5_000_000_000)
+        let end = KeeperUnderTest.now() + .nanoseconds(5_000_000_000)
         while KeeperUnderTest.now() < end {
             if try isSo() { return true }
             usleep(5000)
@@ -46,7 +48,7 @@ struct MuteTests {
     }
 
     private func release(_ address: KeeperAddress, _ keeper: KeeperUnderTest, token: UInt64) throws
-        -> BootInstant
+        -> Instant
     {
         try keeper.send(.release(address, token: token))
         guard case .released(address, token, let at, .asked) = try keeper.report() else {

@@ -1,5 +1,6 @@
 @preconcurrency import Glibc
 import Keeper
+import Primitives
 import Testing
 
 /// A Python program in a namespace that answers each line it is given with a line.
@@ -116,7 +117,7 @@ struct Listener {
         let udp: Int
         let tcp: Int
         /// When the last packet came by, by the kernel's own stamp.
-        let last: BootInstant
+        let last: Instant
         /// TCP connections taken that were neither ended nor reset.
         let connections: Int
     }
@@ -132,7 +133,7 @@ struct Listener {
         let words = try program.ask("heard").map { Int64($0) ?? -1 }
         try #require(words.count == 4)
         return Heard(
-            udp: Int(words[0]), tcp: Int(words[1]), last: BootInstant(nanoseconds: words[2]),
+            udp: Int(words[0]), tcp: Int(words[1]), last: Instant(nanoseconds: words[2]),
             connections: Int(words[3]))
     }
 

@@ -1,5 +1,7 @@
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 import Testing
 
 /// Two network namespaces joined by a veth pair: "near" (10.99.0.1/24, 2001:db8:99::1/64 on `near0`) where a
@@ -24,7 +26,7 @@ final class NetworkNamespaces {
         }
         // A fresh link hears no IPv6 multicast until its link-local address is proven unique, a second or
         // two.
-        let end = KeeperUnderTest.now().advanced(by: 5_000_000_000)
+        let end = KeeperUnderTest.now() + .nanoseconds(5_000_000_000)
         for namespace in [near, far] {
             while try Self.ip("-n \(namespace) -6 addr").contains("tentative") {
                 try #require(KeeperUnderTest.now() < end, "the link does not become ready")
@@ -108,10 +110,10 @@ final class KeeperUnderTest {
         }
     }
 
-    static func now() -> BootInstant {
+    static func now() -> Instant {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
-        return BootInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
     func hangUp() {
@@ -136,7 +138,7 @@ final class KeeperUnderTest {
 
     /// Milliseconds from now for the hold's end.
     func hold(_ address: KeeperAddress, for milliseconds: Int64, token: UInt64) throws {
-        try send(.hold(address, until: Self.now().advanced(by: milliseconds * 1_000_000), token: token))
+        try send(.hold(address, until: Self.now() + .nanoseconds(milliseconds * 1_000_000), token: token))
     }
 
     /// The next report; fails when none comes within 5 s.

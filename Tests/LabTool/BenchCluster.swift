@@ -1,4 +1,5 @@
 import Lab
+import Replication
 
 /// A formed cluster to be measured, fault after fault.
 struct BenchCluster {

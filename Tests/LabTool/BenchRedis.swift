@@ -1,7 +1,6 @@
 import Foundation
 @preconcurrency import Glibc
 import Lab
-import Replication
 
 // Redis with two replicas, on data like ours: keys and values as long as the keys and payloads of our records.
 

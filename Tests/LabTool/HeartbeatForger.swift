@@ -1,9 +1,8 @@
 import Cluster
-import Consensus
 import Foundation
 import Glibc
 import Lab
-import Wire
+import PeerProtocol
 
 /// An attacker who has the cluster's key and no certificate: hears what a node says, and says the like in its name.
 enum HeartbeatForger {

@@ -3,8 +3,9 @@ import Consensus
 import Daemon
 import Foundation
 import Lab
+import PeerProtocol
+import Primitives
 import Replication
-import Wire
 
 /// One of the replicas that are measured: a process of its own, told line by line what to do.
 ///

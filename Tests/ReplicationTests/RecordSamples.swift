@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 
 /// Registrations and call legs as FreeSWITCH has them, drawn from a seed.

@@ -1,4 +1,3 @@
-import Consensus
 import Replication
 import Testing
 

@@ -1,5 +1,5 @@
-import Consensus
 import Glibc
+import Primitives
 import Replication
 import Testing
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 
 /// A storm over a small world: writes, cuts, takeovers, releases, restarts, and a judge who knows true time.

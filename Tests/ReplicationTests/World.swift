@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 
 /// Some replicas, links that delay and break, a control state that reaches each node in its own time, and true

@@ -1,6 +1,5 @@
 import EventSocket
 import Foundation
-import Replication
 import Switch
 import Testing
 

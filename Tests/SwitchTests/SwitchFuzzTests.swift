@@ -1,7 +1,6 @@
-import Consensus
 import EventSocket
 import Glibc
-import Replication
+import Primitives
 import Switch
 import Testing
 

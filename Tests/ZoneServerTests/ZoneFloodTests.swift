@@ -1,8 +1,7 @@
-import Cluster
-import Consensus
+import DNSMessages
 import Foundation
+import Primitives
 import Testing
-import Wire
 import ZoneServer
 
 /// A UDP client at an address of 127.0.0.0/8; a read waits ten seconds at most.

@@ -1,7 +1,7 @@
-import Cluster
+import DNSMessages
 import Foundation
+import Primitives
 import Testing
-import Wire
 import ZoneServer
 
 /// Clients that send many requests on one connection, as they may (RFC 7766), and those that only want to be a load.

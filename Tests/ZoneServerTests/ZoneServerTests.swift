@@ -1,7 +1,7 @@
-import Cluster
+import DNSMessages
 import Foundation
+import Primitives
 import Testing
-import Wire
 import ZoneServer
 
 /// The server on real sockets, asked and changed by the programs people use.

@@ -1,5 +1,5 @@
+import DNSMessages
 import Testing
-import Wire
 import ZoneServer
 
 /// The zone most tests start from.

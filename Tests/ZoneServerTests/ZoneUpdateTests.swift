@@ -1,5 +1,5 @@
+import DNSMessages
 import Testing
-import Wire
 import ZoneServer
 
 @Suite("Updates of a zone")

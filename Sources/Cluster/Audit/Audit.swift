@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// The newest of what people told the cluster to do and what became of it; the same on every node.
 package struct AuditTrail: Hashable, Sendable, Codable {

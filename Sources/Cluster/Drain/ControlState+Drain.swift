@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // The drain as agreed steps: each command checks that the drain still is where its sender thought.
 

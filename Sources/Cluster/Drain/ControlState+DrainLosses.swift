@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What a drain becomes when a node that takes part in it is lost.
 

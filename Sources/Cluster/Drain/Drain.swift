@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// A maintenance move in progress: the seat goes to the maintenance address while calls end on the old one.
 package struct Drain: Hashable, Sendable, Codable {

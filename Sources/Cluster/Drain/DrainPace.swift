@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// How fast calls leave a drained address, as one leader saw it: for people, never for decisions.
 package struct DrainPace: Hashable, Sendable {

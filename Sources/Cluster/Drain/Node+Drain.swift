@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // How a leader leads a drain: it looks at what the phase waits for, and proposes the next one.
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Whether a drain may begin, with every reason, and what it would do: the same for a request and its dry run.
 package struct DrainPreflight: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What members owe the cluster and do not give, as this leader sees it: a node that is heard (UDP) and does not follow (TCP
 /// is cut, its disk or its keeper stands still) would otherwise hold everything up for ever, as it is not silent.

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Whether this life may use the identity it found in its state directory.
 ///
@@ -26,7 +27,7 @@ struct Doubt: Hashable, Sendable {
         if firstWord == nil { firstWord = now }
         if !isAssent {
             assents.removeAll { $0 == member }
-        } else if !assents.contains(member), assents.count < Limits.nodes {
+        } else if !assents.contains(member), assents.count < ClusterLimits.nodes {
             assents.append(member)
         }
     }

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What a node tells of its own memory and of other lives, so that a state directory that was copied, or put back from a
 /// backup, is noticed by whoever uses it.

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // Who uses which identity: what this node says of others' lives, and what it makes of what they say of its own.
 

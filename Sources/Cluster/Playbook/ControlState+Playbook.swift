@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 // Schedules and runs as agreed steps: each command checks that things still are where its sender thought.
 

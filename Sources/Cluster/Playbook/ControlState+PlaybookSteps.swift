@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // The steps of a run: begun, executed, ended, undone.
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Another TTL than the cluster file's, served for a while: a drain after it is shorter.
 package struct TTLOverride: Hashable, Sendable, Codable {

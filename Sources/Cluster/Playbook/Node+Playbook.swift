@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 // What a leader does about playbooks: one pass, level-triggered; any leader carries a run on from what was agreed.
 

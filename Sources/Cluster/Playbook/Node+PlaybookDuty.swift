@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 // What a node does for a run: executes what it was given, at most once, and looks at checks as often as it takes.
 

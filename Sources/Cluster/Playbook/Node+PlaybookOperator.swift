@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 // What operators ask about playbooks: refused with every reason, or proposed and answered when it is agreed.
 

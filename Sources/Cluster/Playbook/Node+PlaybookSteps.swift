@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // How the leader finds out how far a step is: by looking at the state and at what nodes say, never by doing it again.
 

@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// All the cluster has agreed about playbooks: what is scheduled, the run under way, how former ones ended.
 package struct PlaybookBook: Hashable, Sendable, Codable {

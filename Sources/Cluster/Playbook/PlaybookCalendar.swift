@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// What the deciding half wants to know of the calendar: it has no wall clock and no time zones.
 package struct CalendarQuestion: Hashable, Sendable {

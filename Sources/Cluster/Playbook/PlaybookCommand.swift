@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// One agreed step of schedules and runs; each says what its sender thought, and is refused when that is not so.
 package enum PlaybookCommand: Hashable, Sendable, Codable {

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What a node remembers of playbooks and nobody agreed on: what it executes, what it was told, what the calendar says.
 struct PlaybookDuty: Hashable, Sendable {
@@ -63,12 +64,12 @@ struct PlaybookDuty: Hashable, Sendable {
         switch notice.body {
         case .ended(var outcome):
             guard !heard.contains(where: { $0.id == notice.id }) else { return }
-            if heard.count >= Limits.nodes { heard.removeFirst() }
+            if heard.count >= ClusterLimits.nodes { heard.removeFirst() }
             outcome.output = outcome.output.tail(of: PlaybookLimits.stepOutput)
             heard.append(StepNotice(id: notice.id, from: notice.from, body: .ended(outcome)))
         case .checked(let result):
             seen.removeAll { $0.id.run != notice.id.run || $0.id == notice.id && $0.by == notice.from.member }
-            if seen.count >= 2 * Limits.nodes { seen.removeFirst() }
+            if seen.count >= 2 * ClusterLimits.nodes { seen.removeFirst() }
             seen.append(Seen(id: notice.id, by: notice.from.member, result: result, at: now))
         }
     }

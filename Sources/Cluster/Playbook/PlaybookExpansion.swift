@@ -1,5 +1,3 @@
-import Consensus
-
 // A playbook's steps spread out: every `for-each` becomes its steps for every item, tied by what comes after what.
 
 extension Playbook {

@@ -1,4 +1,4 @@
-import Consensus
+import Calendar
 
 extension Playbook {
     /// What no arithmetic of ours could bear or no run could mean, whoever sent it; nil when there is nothing.

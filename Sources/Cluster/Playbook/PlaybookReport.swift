@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// What an operator asks about playbooks.
 package enum PlaybookRequest: Hashable, Sendable, Codable {

@@ -1,4 +1,5 @@
-import Consensus
+import Calendar
+import Primitives
 
 /// One run of a playbook under way: its steps spread out, and how far each of them is.
 package struct PlaybookRun: Hashable, Sendable, Codable {

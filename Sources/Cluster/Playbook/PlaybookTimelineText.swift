@@ -1,3 +1,5 @@
+import Calendar
+
 /// A timeline as text of fixed width, the same from `check` and from a node's dry run.
 extension PlaybookTimeline {
     /// The playbook's own conditions, then one line a step.

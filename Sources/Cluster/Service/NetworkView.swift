@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// What the kernel says about one service address's network on this machine.
 package struct NetworkSight: Hashable, Sendable {
@@ -66,7 +67,7 @@ struct NetworkView: Hashable, Sendable {
     mutating func seen(_ sights: [NetworkSight], at now: Instant) -> Bool {
         var changed = false
         var fresh: [Entry] = []
-        for sight in sights.prefix(Limits.addresses) {
+        for sight in sights.prefix(ClusterLimits.addresses) {
             guard var entry = entries.first(where: { $0.sight.address == sight.address }) else {
                 fresh.append(Entry(sight: sight, since: now))
                 changed = true
@@ -145,7 +146,7 @@ struct KeeperTroubles: Hashable, Sendable {
     /// The keeper has failed for `patience`.
     mutating func failed(_ address: String, _ reason: String, at now: Instant) {
         guard let at = entries.firstIndex(where: { $0.address == address }) else {
-            if entries.count >= Limits.addresses { entries.removeFirst() }
+            if entries.count >= ClusterLimits.addresses { entries.removeFirst() }
             entries.append(
                 Entry(
                     address: address, reason: reason, until: now + Self.shortestPause,

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // Nodes that do not hear each other on any ring, although they run: others hear both, or their links stand.
 
@@ -93,7 +94,7 @@ struct LinkWords: Hashable, Sendable {
 
     mutating func note(_ member: MemberID, at now: Instant) {
         guard let at = words.firstIndex(where: { $0.member == member }) else {
-            if words.count >= Limits.nodes { words.removeFirst() }
+            if words.count >= ClusterLimits.nodes { words.removeFirst() }
             words.append(Word(member: member, first: now, last: now))
             return
         }

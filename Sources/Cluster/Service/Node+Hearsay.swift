@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 // What is known of a node that is not heard here: by the words of those who hear it.
 

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // Who could serve callers, who does, and what a leader does when nobody is served where a seat is.
 

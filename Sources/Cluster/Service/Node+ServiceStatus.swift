@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 // What status says of readiness, and of who reaches whom.
 

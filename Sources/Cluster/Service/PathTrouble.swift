@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Ways between nodes that carry nothing while others do, in the words of the node that notices it.
 ///
@@ -80,7 +80,7 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
         troubles.sorted().prefix(most).map { trouble in
             var trouble = trouble
             trouble.detail = String(trouble.detail.prefix(longestDetail))
-            trouble.peers = Array(trouble.peers.prefix(Limits.nodes))
+            trouble.peers = Array(trouble.peers.prefix(ClusterLimits.nodes))
             return trouble
         }
     }

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// What one node knows about callers being served: why it could not take an address itself, and whom it reaches.
 ///

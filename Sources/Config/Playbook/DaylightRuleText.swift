@@ -1,4 +1,4 @@
-import Cluster
+import Calendar
 
 /// Reads a POSIX `TZ` value, `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1-2024 §8.3; RFC 8536 §3.3.1 for the wider times).
 struct DaylightRuleText {

@@ -1,4 +1,3 @@
-import Cluster
 import XML
 
 /// Parameters: what a file declares, what was given, and the filling in of `${name}`.

@@ -1,4 +1,4 @@
-import Cluster
+import Calendar
 
 /// Reads TZif, the compiled form of a time zone (RFC 8536, versions 1 to 4 as of RFC 9636).
 ///

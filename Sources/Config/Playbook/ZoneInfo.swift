@@ -1,4 +1,4 @@
-import Cluster
+import Calendar
 @preconcurrency import Glibc
 
 /// The machine's time zone data: a folder of TZif files, one a zone, `Europe/Berlin`.

@@ -1,5 +1,5 @@
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 
 /// One program while it runs: its process group, and the pipe both its outputs go to. Belongs to one thread.
 struct CommandProcess: ~Copyable {

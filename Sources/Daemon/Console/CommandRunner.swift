@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Synchronization
 
 /// Runs programs of this machine: a few at once, each with a deadline, with bounded output, and without a shell.

@@ -1,7 +1,6 @@
-import Cluster
-import Consensus
 import EventSocket
 import NIOCore
+import Primitives
 
 /// One connection to our event socket: hands bytes to its session, and does what the session says.
 final class EventSocketClient: ChannelInboundHandler {

@@ -1,11 +1,11 @@
 import Cluster
 import Config
-import Consensus
 import EventSocket
 @preconcurrency import Glibc
 import NIOCore
 import NIOPosix
-import Wire
+import PeerProtocol
+import Primitives
 
 /// Our own event socket: what fs_cli, mod_hash and any event-socket library find at this node's port.
 ///

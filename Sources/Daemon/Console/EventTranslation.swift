@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
 import EventSocket
+import Primitives
 
 /// The cluster's story in FreeSWITCH's words: `CUSTOM` events that any event-socket client understands.
 ///

@@ -1,4 +1,5 @@
 import Consensus
+import Primitives
 
 /// Remembers which addresses gave wrong passwords of late, so that guessing is slow whatever the guesser does.
 ///

@@ -1,7 +1,8 @@
 import Cluster
+import ControlProtocol
 import NIOCore
+import PeerProtocol
 import Synchronization
-import Wire
 
 /// One connected command: one request under way at a time, nothing more read meanwhile.
 ///

@@ -1,11 +1,11 @@
 import Cluster
-import Consensus
+import ControlProtocol
 @preconcurrency import Glibc
 import Keeper
 import NIOCore
 import NIOPosix
+import Primitives
 import Synchronization
-import Wire
 
 /// The UNIX socket on which the command line asks this node: JSON lines, a few clients, file permissions.
 final class ControlSocket: Sendable {

@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 /// Whose wall clock differs from those of the others, by what heartbeats say of it.
 ///
@@ -28,7 +29,7 @@ struct ClockWatch {
     private static let gap: Duration = .seconds(1)
     /// By which two windows may differ, in milliseconds.
     private static let agreement: Int64 = 500
-    private static let entryLimit = 2 * Limits.nodes
+    private static let entryLimit = 2 * ClusterLimits.nodes
     /// Some ten thousand years; nobody's clock says more.
     private static let longest: Int64 = 1 << 48
 

@@ -1,6 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// A non-blocking UDP socket of the heart's thread.
 final class DatagramSocket {

@@ -1,7 +1,6 @@
-import Cluster
 import Config
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 
 /// One heartbeat network of this node: where its datagrams leave and arrive, opened again whenever it breaks.
 final class HeartbeatPort {

@@ -1,6 +1,5 @@
-import Cluster
-import Consensus
-import Wire
+import PeerProtocol
+import Primitives
 
 // Whose heartbeats count where links need certificates: those signed by a key that their node told over a link.
 

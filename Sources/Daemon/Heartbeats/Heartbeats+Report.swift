@@ -1,7 +1,7 @@
 import Cluster
 import Config
-import Consensus
-import Wire
+import ControlProtocol
+import Primitives
 
 // What is heard how well, and which ways carry nothing, as `fsdns rings` and `fsdns status` tell it.
 

@@ -1,8 +1,10 @@
 import Cluster
 import Config
-import Consensus
+import ControlProtocol
 @preconcurrency import Glibc
-import Wire
+import PeerProtocol
+import Primitives
+import Sockets
 
 /// All heartbeat paths of this node: seals what it says, opens what it hears, and knows how well it hears.
 final class Heartbeats {

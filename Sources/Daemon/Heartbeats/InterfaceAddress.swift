@@ -1,6 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// One address of one interface of this machine.
 struct InterfaceAddress: Hashable, Sendable {

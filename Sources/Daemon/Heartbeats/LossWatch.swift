@@ -1,4 +1,5 @@
 import Cluster
+import Consensus
 
 /// Which peers are heard with gaps for so long that it is no accident, by ring. Looked at once a second.
 struct LossWatch {

@@ -1,6 +1,5 @@
 import Cluster
-import Consensus
-import Wire
+import Primitives
 
 /// How well one peer is heard over one path: what is missing, how even it comes, since when it is silent.
 struct PathStatistics: Hashable, Sendable {

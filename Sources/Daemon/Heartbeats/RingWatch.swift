@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import Primitives
 
 /// How a datagram reached a ring's port.
 enum DatagramWay: Int, Hashable, Sendable {
@@ -91,7 +92,7 @@ struct RingWatch {
     private mutating func note(_ holder: Holder, age: Duration?, at now: Instant) -> Bool {
         let isDeaf = age.map { $0 > shortSilence } ?? true
         guard let at = peers.firstIndex(where: { $0.name == holder.name }) else {
-            if peers.count >= 2 * Limits.nodes { peers.removeFirst() }
+            if peers.count >= 2 * ClusterLimits.nodes { peers.removeFirst() }
             peers.append(
                 Peer(
                     name: holder.name, incarnation: holder.incarnation, heardAt: now,

@@ -1,6 +1,5 @@
-import Cluster
 import Consensus
-import Wire
+import Primitives
 
 /// Who sends heartbeats that do not count because no certificate vouches for them, for `status` and the log.
 struct UnprovenWatch {

@@ -1,8 +1,9 @@
 import Cluster
 import Config
-import Consensus
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 
 /// The node's hand on its keeper: starts it, tells it what to hold, hears what became of it.
 ///
@@ -201,7 +202,7 @@ final class KeeperGuard {
         }
         send(
             .hold(
-                wire, until: BootInstant(nanoseconds: until.nanoseconds),
+                wire, until: Instant(nanoseconds: until.nanoseconds),
                 token: token(address.name, epoch)))
         return nil
     }

@@ -1,6 +1,7 @@
 import Cluster
-import Consensus
 import Keeper
+import KeeperProtocol
+import Primitives
 
 /// The networks of all service addresses as this machine sees them: the kernel's word, and whether others are heard there.
 ///

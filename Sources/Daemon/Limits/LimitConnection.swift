@@ -1,6 +1,6 @@
-import Consensus
 @preconcurrency import Glibc
-import Wire
+import Limits
+import Primitives
 
 /// One client of the limit service: its socket, its session, and what waits for more bytes or for being sent.
 final class LimitConnection {

@@ -1,9 +1,7 @@
-import Cluster
-import Consensus
 @preconcurrency import Glibc
 import Keeper
-import Replication
-import Wire
+import Limits
+import Primitives
 
 /// The thread of the limit service: waits for its sockets, serves what came, and tells what changed.
 final class LimitLoop {

@@ -1,6 +1,5 @@
-import Consensus
 @preconcurrency import Glibc
-import Replication
+import Limits
 import Synchronization
 
 /// What other threads want done with the limit book, in order; everything put is done exactly once.

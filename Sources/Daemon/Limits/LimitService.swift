@@ -1,9 +1,7 @@
-import Cluster
-import Consensus
 @preconcurrency import Glibc
 import Keeper
-import Replication
-import Wire
+import Limits
+import Primitives
 
 /// The limit service: answers mod_hiredis's limit checks over RESP2, from one thread that owns the limit book.
 ///

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Whether the limit service has its turn before ordinary work: it should while few clients ask, who each wait for an answer.
 ///

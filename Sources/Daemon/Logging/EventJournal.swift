@@ -1,6 +1,6 @@
 import Cluster
+import ControlProtocol
 import Synchronization
-import Wire
 
 /// Remembers the last events of this node and keeps every new one for those who follow, until they take it.
 ///

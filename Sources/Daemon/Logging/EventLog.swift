@@ -1,9 +1,8 @@
 import Cluster
-import Consensus
 @preconcurrency import Glibc
 import Logging
+import Primitives
 import Synchronization
-import Wire
 
 /// Says on standard error what happens, one line an event, without ever holding up who says it.
 final class EventLog: Sendable {

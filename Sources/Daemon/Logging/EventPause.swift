@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// When something that anybody can cause, and cause again, is worth another event: events are few, everybody follows them, and
 /// the newest push out the oldest.

@@ -1,5 +1,5 @@
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 
 /// The clock that counts through suspension (CLOCK_BOOTTIME), the only one the deciding half is told.
 enum BootClock {

@@ -1,7 +1,7 @@
 import Cluster
+import ControlProtocol
 @preconcurrency import Glibc
 import Synchronization
-import Wire
 
 /// Where everything that happens off the heart's thread waits for it, in order.
 final class Inbox: Sendable {

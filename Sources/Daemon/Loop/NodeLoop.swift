@@ -1,8 +1,8 @@
 import Cluster
-import Consensus
+import ControlProtocol
 @preconcurrency import Glibc
 import Keeper
-import Wire
+import Primitives
 
 /// The heart: owns the node, feeds it what happens in order, and does or hands on what it decides.
 ///
@@ -34,7 +34,7 @@ final class NodeLoop {
                 guard now - told[place].at >= NodeLoop.tellInterval else { return false }
                 told[place].at = now
             } else {
-                if told.count >= 4 * Limits.nodes { told.removeFirst(told.count / 2) }
+                if told.count >= 4 * ClusterLimits.nodes { told.removeFirst(told.count / 2) }
                 told.append((sighting, now))
             }
             return true

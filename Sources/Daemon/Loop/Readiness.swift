@@ -1,5 +1,5 @@
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 
 /// Waits until a descriptor is readable or an instant has come, whichever is first.
 struct Readiness {

@@ -1,4 +1,3 @@
-import Cluster
 @preconcurrency import Glibc
 
 /// Turns the first SIGTERM or SIGINT into an event, the second into an end at once, and SIGHUP into another look at

@@ -1,7 +1,6 @@
-import Cluster
 import Config
 import NIOSSL
-import Wire
+import PeerProtocol
 
 /// The files of a machine's certificate for links, read and checked.
 package struct LinkCertificates: Sendable {

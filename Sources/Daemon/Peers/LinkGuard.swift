@@ -1,7 +1,7 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
-import Wire
+import PeerProtocol
 
 /// The other end of a link has proved what it must: the cluster key, and where it showed one, its certificate. Whether the
 /// certificate is that of the node it says it is, who reads its hello finds out.

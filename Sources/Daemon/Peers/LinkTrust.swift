@@ -3,8 +3,8 @@ import Config
 @preconcurrency import Glibc
 import NIOCore
 import NIOSSL
+import PeerProtocol
 import Synchronization
-import Wire
 
 /// Whom this node makes links with: what it shows and asks for, from files that may change while it runs, and who was
 /// forgotten. Shared by both kinds of links; may be used from any thread.

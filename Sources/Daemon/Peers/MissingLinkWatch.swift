@@ -1,6 +1,7 @@
 import Cluster
 import Consensus
 import NIOCore
+import Primitives
 import Synchronization
 
 /// Knows which links are missing although the peer is heard, since when and why, for `status`, `rings` and the log.
@@ -23,7 +24,7 @@ final class MissingLinkWatch: Sendable {
     private static let silence: TimeAmount = .seconds(1)
     /// Who is not heard for so long is gone, or was forgotten.
     private static let memory: TimeAmount = .seconds(60)
-    private static let entryLimit = 2 * Limits.nodes
+    private static let entryLimit = 2 * ClusterLimits.nodes
 
     /// `link` or `replica link`.
     private let kind: String

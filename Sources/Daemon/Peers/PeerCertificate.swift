@@ -1,6 +1,7 @@
-import Cluster
+import Calendar
 import NIOSSL
-import Wire
+import PeerProtocol
+import Primitives
 
 /// What a certificate says that counts here: whose it is, and from when until when.
 struct PeerCertificate: Hashable, Sendable {

@@ -4,7 +4,8 @@ import Consensus
 import NIOCore
 import NIOPosix
 import NIOSSL
-import Wire
+import PeerProtocol
+import Primitives
 
 /// Options that all links have.
 enum LinkOptions {

@@ -1,8 +1,7 @@
 import Cluster
-import Consensus
 import NIOCore
 import NIOPosix
-import Wire
+import Primitives
 
 extension PeerLinks {
     func reconcile(_ endpoints: [Endpoint]) {

@@ -3,7 +3,7 @@ import Consensus
 @preconcurrency import Glibc
 import NIOCore
 import NIOPosix
-import Wire
+import PeerProtocol
 
 extension PeerLinks {
     private func place(of member: MemberID) -> Int? {

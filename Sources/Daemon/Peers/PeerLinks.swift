@@ -2,7 +2,8 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
-import Wire
+import PeerProtocol
+import Primitives
 
 /// The TCP links to all other nodes: one going out to each, used to send; those coming in, used to receive.
 ///
@@ -74,12 +75,12 @@ final class PeerLinks: Sendable {
     static let stall: TimeAmount = .milliseconds(500)
     static let waitingLimit = 256
     static let waitingBytesLimit = 2 * FrameLimits.peerFrame
-    static let peerLimit = 2 * Limits.nodes
+    static let peerLimit = 2 * ClusterLimits.nodes
     /// Of them, those whose name is all that is known: somebody may have made it up.
-    static let hintLimit = Limits.nodes
+    static let hintLimit = ClusterLimits.nodes
     /// A node has one link to each other one, and one more while it is made anew.
     static let places = ConnectionSlots.Limits(
-        strangers: 2 * Limits.nodes, perSource: 4, proven: 4 * Limits.nodes)
+        strangers: 2 * ClusterLimits.nodes, perSource: 4, proven: 4 * ClusterLimits.nodes)
     /// For TCP, TLS and hello together, at either end.
     static let patience: TimeAmount = .seconds(3)
     /// tcp(7) TCP_USER_TIMEOUT, in milliseconds: unacknowledged for so long, a link is dead.

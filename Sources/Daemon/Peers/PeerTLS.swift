@@ -1,6 +1,6 @@
 import NIOCore
 import NIOSSL
-import Wire
+import PeerProtocol
 
 /// What links are made with at one time; a link keeps what it began with.
 struct LinkCredentials: Sendable {

@@ -1,5 +1,7 @@
 import Cluster
+import Consensus
 import NIOCore
+import Primitives
 
 /// One way to call a peer: its end and ours.
 struct PeerWay: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import Calendar
 import Cluster
 import Config
 @preconcurrency import Glibc

@@ -2,8 +2,8 @@ import Cluster
 import Config
 @preconcurrency import Glibc
 import NIOCore
+import PeerProtocol
 import Synchronization
-import Wire
 
 /// The hands of a playbook on this machine: runs its programs, looks at its checks, sends its notices.
 ///

@@ -2,6 +2,7 @@ import Cluster
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Primitives
 
 /// One look at something outside, within a few seconds: does it answer SIP, TCP or HTTP?
 final class PlaybookLooks: Sendable {

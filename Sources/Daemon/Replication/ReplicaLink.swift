@@ -1,8 +1,7 @@
 import Cluster
-import Consensus
 import NIOCore
 import NIOSSL
-import Wire
+import PeerProtocol
 
 /// One end of a replica link: the caller introduces itself, then the called one, and frames go both ways.
 final class ReplicaLink: ChannelInboundHandler {

@@ -2,7 +2,8 @@ import Cluster
 import Consensus
 import NIOCore
 import NIOPosix
-import Wire
+import PeerProtocol
+import Primitives
 
 /// The TCP links replicas travel on: one to each other node, made by the one of the two whose name is smaller.
 ///
@@ -35,9 +36,9 @@ final class ReplicaLinks {
     private static let longestBackOff: TimeAmount = .seconds(1)
     /// A peer not heard for so long is not dialed.
     private static let silence: TimeAmount = .seconds(2)
-    private static let peerLimit = 2 * Limits.nodes
+    private static let peerLimit = 2 * ClusterLimits.nodes
     private static let places = ConnectionSlots.Limits(
-        strangers: 2 * Limits.nodes, perSource: 4, proven: 4 * Limits.nodes)
+        strangers: 2 * ClusterLimits.nodes, perSource: 4, proven: 4 * ClusterLimits.nodes)
     /// tcp(7) TCP_USER_TIMEOUT, in milliseconds: unacknowledged for so long, a link is dead.
     private static let userTimeout = 2000
 

@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
 import NIOCore
+import Primitives
 import Replication
 
 /// This node's copy of all calls, registrations and limits, kept in step with the other nodes over the replica links.

@@ -1,9 +1,9 @@
 import Cluster
-import Consensus
 import NIOCore
 import NIOPosix
+import PeerProtocol
+import Primitives
 import Replication
-import Wire
 
 /// A node's replica and its links by themselves: no cluster decides who writes, and no switch is served.
 ///

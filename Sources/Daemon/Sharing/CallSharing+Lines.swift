@@ -1,8 +1,8 @@
 import Cluster
-import Consensus
+import ControlProtocol
+import Primitives
 import Replication
 import Switch
-import Wire
 
 // Calls as people see them.
 

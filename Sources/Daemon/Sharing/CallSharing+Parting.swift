@@ -1,7 +1,7 @@
 import Cluster
-import Consensus
 import EventSocket
 import NIOCore
+import Primitives
 import Switch
 
 // An address goes to another node by plan: the calls that nobody could revive there end here, with a word to their peers.

@@ -1,10 +1,10 @@
 import Cluster
-import Consensus
 import EventSocket
+import Limits
 import NIOCore
+import Primitives
 import Replication
 import Switch
-import Wire
 
 /// Calls between the local switch and the replicas: out of it while it has them, into it when an address comes here.
 final class CallSharing {

@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
-import Replication
+import Limits
+import Primitives
 
 /// Whose usage of limits still counts although its node is out: until the calls it had are in other switches.
 struct DepartedUsage {

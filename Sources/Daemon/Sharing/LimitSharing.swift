@@ -1,9 +1,10 @@
 import Cluster
 import Config
-import Consensus
+import ControlProtocol
+import Limits
 import NIOCore
+import Primitives
 import Replication
-import Wire
 
 /// Limits between the local switch, our limit service and the replicas.
 ///

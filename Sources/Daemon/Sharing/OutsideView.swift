@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
 import Keeper
+import KeeperProtocol
 import NIOCore
 import Switch
 

@@ -1,11 +1,11 @@
 import Cluster
-import Consensus
+import ControlProtocol
 import FoundationEssentials
 @preconcurrency import Glibc
 import NIOCore
+import PeerProtocol
 import Replication
 import Switch
-import Wire
 
 /// What became of the calls each time an address came to a node: kept in a file, told to all other nodes.
 final class RecoveryHistory {

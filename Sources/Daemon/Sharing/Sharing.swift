@@ -1,11 +1,11 @@
 import Cluster
 import Config
-import Consensus
+import ControlProtocol
 import EventSocket
 import NIOCore
-import Replication
+import PeerProtocol
+import Primitives
 import Switch
-import Wire
 
 /// What nodes share so that no shared database exists: calls, registrations and limits, between this machine's switch,
 /// our services beside it, and the other nodes.

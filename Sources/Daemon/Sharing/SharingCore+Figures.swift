@@ -1,9 +1,8 @@
 import Cluster
-import Consensus
 import EventSocket
 import NIOCore
 import NIOPosix
-import Replication
+import Primitives
 import Switch
 
 // What the node is told of its switch, and others by its heartbeats.

@@ -1,8 +1,8 @@
 import Cluster
-import Consensus
 import EventSocket
 import NIOCore
 import NIOPosix
+import Primitives
 import Switch
 
 // The life of the switch beside this node, and its events.

@@ -1,12 +1,12 @@
 import Cluster
 import Config
-import Consensus
+import ControlProtocol
 import EventSocket
 import NIOCore
 import NIOPosix
+import Primitives
 import Replication
 import Switch
-import Wire
 
 /// What `Sharing` is made of, on its event loop: the replica in the middle, the switch and our services around it.
 final class SharingCore {

@@ -1,9 +1,9 @@
 import Cluster
-import Consensus
+import ControlProtocol
 import FoundationEssentials
 @preconcurrency import Glibc
+import PeerProtocol
 import Synchronization
-import Wire
 
 /// The audit trail on this machine's disk, each entry chained to the one before by its digest.
 ///

@@ -3,7 +3,7 @@ import Consensus
 import FoundationEssentials
 import GRDB
 @preconcurrency import Glibc
-import Wire
+import PeerProtocol
 
 /// The SQLite file behind `Storage`: who this node is, its vote, its log and its snapshot.
 final class StateFile: Sendable {

@@ -2,6 +2,7 @@ import Cluster
 import Consensus
 import GRDB
 @preconcurrency import Glibc
+import Primitives
 import Synchronization
 
 /// Makes the node's log and votes durable, in order, on a thread of its own.

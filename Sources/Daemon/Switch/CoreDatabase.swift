@@ -1,6 +1,6 @@
 import GRDB
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// The core database of this machine's FreeSWITCH, as a preflight sees it: nothing is changed.
 package enum CoreDatabase {

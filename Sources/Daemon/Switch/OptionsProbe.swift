@@ -1,7 +1,6 @@
-import Consensus
 import NIOCore
 import NIOPosix
-import Wire
+import Primitives
 
 /// Asks SIP addresses whether they answer: OPTIONS over UDP, again and again (RFC 3261 §11).
 ///

@@ -1,5 +1,5 @@
-import Consensus
 import NIOCore
+import Primitives
 
 /// Keeps the profiles of the addresses held here taking calls.
 ///

@@ -1,10 +1,9 @@
-import Cluster
-import Consensus
 import EventSocket
 import FoundationEssentials
+import PeerProtocol
+import Primitives
 import Replication
 import Switch
-import Wire
 
 // Where a user has one registration, the newest wins on every address: a phone that moved from one master to another, as DNS and
 // drains make it do, is not called at its old contact until that ends by itself.

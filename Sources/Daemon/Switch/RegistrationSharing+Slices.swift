@@ -1,8 +1,7 @@
-import Cluster
-import Consensus
 import EventSocket
 import NIOCore
 import NIOPosix
+import Primitives
 import Replication
 import Switch
 

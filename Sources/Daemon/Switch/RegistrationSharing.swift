@@ -1,7 +1,7 @@
 import Cluster
-import Consensus
 import EventSocket
 import NIOCore
+import Primitives
 import Replication
 import Switch
 

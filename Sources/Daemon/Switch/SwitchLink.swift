@@ -1,8 +1,7 @@
-import Cluster
-import Consensus
 import EventSocket
 import NIOCore
 import NIOPosix
+import Primitives
 
 /// The two connections to the FreeSWITCH of this machine: made, kept, and made again after every loss.
 ///

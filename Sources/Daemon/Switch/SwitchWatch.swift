@@ -1,9 +1,8 @@
 import Cluster
-import Consensus
 import EventSocket
 import NIOCore
+import Primitives
 import Switch
-import Wire
 
 /// Whether this machine's FreeSWITCH lives, told to the node as soon as that changes.
 ///

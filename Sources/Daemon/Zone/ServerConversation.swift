@@ -1,7 +1,5 @@
-import Cluster
-import Consensus
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// Bytes to one name server and back, by UDP or TCP, on a thread that may wait.
 final class ServerConversation {

@@ -1,6 +1,6 @@
 import Cluster
 import Config
-import Wire
+import DNSMessages
 
 /// What signs for a name server, read from the file the cluster file names.
 package enum ZoneKey {

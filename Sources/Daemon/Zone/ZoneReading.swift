@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
-import Wire
+import DNSMessages
+import Primitives
 
 /// One look at one server: questions, which of them are answered, and what was said.
 struct ZoneReading {

@@ -1,7 +1,7 @@
 import Cluster
-import Consensus
+import DNSMessages
+import Primitives
 import Synchronization
-import Wire
 
 /// Reads the zone from every server and sends updates to the primary, on threads that may wait.
 package final class ZoneUpdater: Sendable {

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 
 /// How many calls there are, by kind and profile.

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 extension CallTracker {

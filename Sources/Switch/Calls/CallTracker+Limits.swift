@@ -1,4 +1,5 @@
-import Consensus
+import Limits
+import Primitives
 import Replication
 
 extension CallTracker.Entry {

@@ -1,5 +1,4 @@
-import Consensus
-import Replication
+import Primitives
 
 // What no event tells: the far tag of an inbound leg, which is there only after the caller's ACK, and the extension of a leg
 // that is not bridged. The switch is asked for them, at a pace.

@@ -1,5 +1,6 @@
-import Consensus
 import EventSocket
+import Limits
+import Primitives
 import Replication
 
 /// All legs of the calls in this node's switch, kept from its events, and what of them replicas must learn.

@@ -1,4 +1,5 @@
 import EventSocket
+import Limits
 import Replication
 
 /// What one event or `uuid_dump` says about the leg of a call.

@@ -1,5 +1,5 @@
-import Consensus
-import Replication
+import Limits
+import Primitives
 
 /// How often `limit hash` was run of late, for each key with a rate: no honest rate is above it.
 struct LimitAttempts: Sendable {

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 
 /// Whether the switch's event system works: an event of ours that is sent to it must come back through it.
 ///

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// Calls that were hung up here without a word to their peers, because another node has their address now.
 ///

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 
 /// The end of those calls on one address that no other switch could revive, before the address goes elsewhere by plan.
 ///

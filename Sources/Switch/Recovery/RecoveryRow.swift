@@ -1,5 +1,3 @@
-import Replication
-
 /// One row of the table `recovery` in FreeSWITCH's core database: all it needs to revive one leg.
 package struct RecoveryRow: Hashable, Sendable {
     /// Core-UUID of the process that owns the call; a switch revives the rows of others only.

@@ -1,6 +1,5 @@
-import Consensus
 import EventSocket
-import Replication
+import Primitives
 
 extension RecoveryRun {
     mutating func answered(_ number: Int, _ output: [UInt8]?, at now: Instant, _ effects: inout [Effect]) {

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// The whole recovery of one address's calls on this node's switch: stage rows, `sofia profile NAME recover`,

@@ -1,5 +1,4 @@
-import Consensus
-import Replication
+import Primitives
 
 /// What became of every leg of one address whose calls were to be revived.
 package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// Puts replicated registrations into the local switch at a pace that leaves it responsive.

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 
 /// What a profile has of its own, held against what is known.

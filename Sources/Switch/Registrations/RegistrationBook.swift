@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// The authoritative registrations of one profile, on the node whose switch has the phones.

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// What one of sofia's registration events says (sofia_reg.c).

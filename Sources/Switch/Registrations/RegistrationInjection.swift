@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// What a `sendevent CUSTOM` says to put a replicated registration into another switch, or to take it out.

@@ -1,5 +1,5 @@
-import Consensus
 import EventSocket
+import Primitives
 import Replication
 
 /// The gentlest word each kind of phone understands as "come again": a NOTIFY it acts on without a restart.

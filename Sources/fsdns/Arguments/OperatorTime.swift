@@ -1,5 +1,5 @@
 import ArgumentParser
-import Cluster
+import Calendar
 import Config
 @preconcurrency import Glibc
 

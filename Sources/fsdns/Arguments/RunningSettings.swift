@@ -1,5 +1,6 @@
 import Cluster
 import Config
+import Primitives
 
 extension ControlClient {
     /// What the running cluster tells of its own file: as much as names in a playbook are held against.

@@ -1,6 +1,5 @@
 import ArgumentParser
-import Cluster
-import Wire
+import ControlProtocol
 
 struct HistoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

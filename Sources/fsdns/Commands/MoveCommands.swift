@@ -1,7 +1,6 @@
 import ArgumentParser
 import Cluster
-import Consensus
-import Wire
+import Primitives
 
 struct DrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import Cluster
-import Wire
+import DNSMessages
 
 /// The update that is planned, as a script for `nsupdate -k KEYFILE`.
 enum NSUpdateScript {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Calendar
 import Cluster
 import Config
 @preconcurrency import Glibc

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Wire
+import Cluster
+import ControlProtocol
 
 struct CallsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,8 +1,9 @@
 import ArgumentParser
+import Calendar
 import Cluster
 import Config
-import Consensus
 @preconcurrency import Glibc
+import Primitives
 import Simulation
 
 /// The running cluster, to be pretended.

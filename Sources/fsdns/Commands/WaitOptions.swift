@@ -1,5 +1,4 @@
 import ArgumentParser
-import Cluster
 
 /// Whether a command stays until its work is done.
 struct WaitOptions: ParsableArguments {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Cluster
 
 struct ZoneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,10 +1,10 @@
 import ArgumentParser
-import Cluster
 import Config
+import DNSMessages
 import Dispatch
 @preconcurrency import Glibc
+import Primitives
 import Synchronization
-import Wire
 import ZoneServer
 
 struct ZoneServeCommand: ParsableCommand {

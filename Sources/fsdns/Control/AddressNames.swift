@@ -1,4 +1,5 @@
 import Cluster
+import Primitives
 
 /// Which service addresses a word on the command line means: their names, as the cluster file has them.
 ///

@@ -1,8 +1,9 @@
 import Cluster
+import ControlProtocol
 import FoundationEssentials
 @preconcurrency import Glibc
 import Keeper
-import Wire
+import Primitives
 
 /// Asks one node over its control socket; the node finds the leader.
 struct ControlClient: Hashable, Sendable {
@@ -82,7 +83,7 @@ struct ControlClient: Hashable, Sendable {
     private func answer(to body: ControlRequest.Body) throws(CommandFailure) -> ControlResponse {
         do throws(LineSocket.Failure) {
             var socket = try LineSocket(path: path, patience: patience)
-            let until = BootInstant.now().advanced(by: patience.nanoseconds).nanoseconds
+            let until = (Instant.now() + patience).nanoseconds
             try socket.send(line: Self.encode(ControlRequest(body, until: until)))
             let line = try socket.nextLine(patience: patience)
             guard let response = Self.decode(line) else { throw LineSocket.Failure.said(strange) }

@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// Follows a drain, its undoing, an undrain or a switchover through the cluster's reports until it ended one way or the other.
 struct MoveWatch: Hashable, Sendable {

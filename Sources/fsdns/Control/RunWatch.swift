@@ -1,5 +1,5 @@
 import Cluster
-import Consensus
+import Primitives
 
 /// Follows one run of a playbook through the cluster's reports, until it ended one way or the other.
 struct RunWatch: Hashable, Sendable {

@@ -1,6 +1,7 @@
 import Cluster
 import Config
-import Wire
+import ControlProtocol
+import Primitives
 
 // The calls of the demonstration: brought up on one machine, found again on another.
 

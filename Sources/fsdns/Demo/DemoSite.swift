@@ -1,5 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
+import Primitives
 
 /// Where one demonstration lives: a directory of its own and a /24 of loopback addresses nobody else uses.
 struct DemoSite: Hashable, Sendable {

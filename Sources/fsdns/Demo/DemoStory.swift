@@ -1,7 +1,6 @@
 import Cluster
-import Consensus
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// The demonstration step by step; each step is checked within its bound, and any failure ends the story.
 struct DemoStory {

@@ -1,5 +1,5 @@
-import Cluster
-import Wire
+import DNSMessages
+import Primitives
 
 /// Plain questions to one authoritative name server, asked and read by ourselves.
 struct Lookup: Hashable, Sendable {

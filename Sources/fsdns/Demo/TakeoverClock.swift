@@ -1,4 +1,4 @@
-import Cluster
+import Primitives
 
 /// Asks one address again and again who holds it, and remembers when the answers changed.
 struct TakeoverClock: ~Copyable {

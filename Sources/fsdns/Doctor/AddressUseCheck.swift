@@ -2,6 +2,8 @@ import Cluster
 import Config
 @preconcurrency import Glibc
 import Keeper
+import KeeperProtocol
+import Primitives
 
 /// Whether somebody has a service address who should not: this machine by hand, or another host of its network.
 struct AddressUseCheck {

@@ -1,4 +1,4 @@
-import Cluster
+import Primitives
 
 /// What the kernel's files say of interfaces and of routes to the networks they are in; nil where they do not say.
 struct LinkFacts: Sendable {

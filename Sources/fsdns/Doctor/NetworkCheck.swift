@@ -1,6 +1,7 @@
 import Cluster
 import Config
 @preconcurrency import Glibc
+import Primitives
 
 /// Whether every heartbeat network and every service address has an interface here that can serve it.
 struct NetworkCheck {

@@ -1,4 +1,4 @@
-import Wire
+import ControlProtocol
 
 /// What the node service that runs here says of its rings and links: this program alone cannot listen where it listens.
 struct RingCheck {

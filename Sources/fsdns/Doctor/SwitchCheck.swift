@@ -3,6 +3,7 @@ import Config
 import Daemon
 import EventSocket
 @preconcurrency import Glibc
+import Primitives
 import XML
 
 /// Whether the FreeSWITCH of this machine, as it runs now, is as `fsdns freeswitch config` asks for.

@@ -1,5 +1,4 @@
 import Cluster
-import Consensus
 import Daemon
 import Dispatch
 import Synchronization

@@ -1,5 +1,4 @@
 import Cluster
-import Wire
 
 /// Whether every name server of the zone answers for it with authority, and all with one serial.
 struct ZoneServerCheck {

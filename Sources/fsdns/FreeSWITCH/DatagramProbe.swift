@@ -1,5 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
+import Primitives
 
 /// A UDP socket for short questions: DNS queries and "who holds this address?".
 struct DatagramProbe: ~Copyable {

@@ -1,5 +1,5 @@
-import Cluster
 @preconcurrency import Glibc
+import Primitives
 
 /// One TCP connection of a command; connecting, sending and receiving all end by themselves.
 final class StreamSocket {

@@ -1,6 +1,6 @@
-import Cluster
 import EventSocket
 @preconcurrency import Glibc
+import Primitives
 
 /// One conversation of a command with an event socket: FreeSWITCH's, or our own. Every wait ends by itself.
 final class SwitchClient {

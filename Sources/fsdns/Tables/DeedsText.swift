@@ -1,5 +1,4 @@
-import Cluster
-import Wire
+import ControlProtocol
 
 /// `fsdns history`: one line a deed, the newest last.
 struct DeedsText {

@@ -1,5 +1,5 @@
 import Cluster
-import Wire
+import ControlProtocol
 
 /// One event of the cluster's story, as a line for people or for programs.
 enum EventText {

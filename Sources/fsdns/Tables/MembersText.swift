@@ -1,4 +1,6 @@
 import Cluster
+import Consensus
+import Primitives
 
 /// `fsdns members`: nodes, votes and quorum in the order of `corosync-quorumtool -l`.
 struct MembersText {

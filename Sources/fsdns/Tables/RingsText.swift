@@ -1,4 +1,4 @@
-import Wire
+import ControlProtocol
 
 /// `fsdns rings`: every heartbeat path of one node, network by network, as `corosync-cfgtool -s` shows links.
 struct RingsText {

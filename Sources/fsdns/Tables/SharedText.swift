@@ -1,4 +1,4 @@
-import Wire
+import ControlProtocol
 
 /// `fsdns calls`: one line a call, the doubtful ones marked, the count of each kind below.
 struct CallsText {

@@ -1,4 +1,4 @@
-import Wire
+import Primitives
 
 /// Rows under headings, each column as wide as its widest cell.
 struct Table: Hashable, Sendable {

@@ -1,5 +1,5 @@
 @preconcurrency import Glibc
-import Wire
+import Primitives
 
 /// Standard output and standard error, unbuffered, so that progress is seen when it happens.
 enum Output {

@@ -1,7 +1,7 @@
 import Cluster
-import Consensus
 import EventSocket
 import Glibc
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -4,9 +4,10 @@ import EventSocket
 import Glibc
 import NIOCore
 import NIOPosix
+import PeerProtocol
+import Primitives
 import Synchronization
 import Testing
-import Wire
 
 @testable import Daemon
 

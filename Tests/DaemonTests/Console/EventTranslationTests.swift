@@ -1,6 +1,6 @@
 import Cluster
-import Consensus
 import EventSocket
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -1,5 +1,6 @@
 import EventSocket
 import Foundation
+import PeerProtocol
 import Testing
 
 /// A recorded conversation with an event-socket server: who sent which bytes on which connection.

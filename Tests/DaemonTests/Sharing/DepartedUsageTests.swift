@@ -1,6 +1,6 @@
 import Cluster
 import Consensus
-import Replication
+import Primitives
 import Testing
 
 @testable import Daemon

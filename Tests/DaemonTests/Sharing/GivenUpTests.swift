@@ -1,7 +1,4 @@
-import Cluster
-import Consensus
 import Testing
-import Wire
 
 @testable import Daemon
 

@@ -1,7 +1,7 @@
 import Cluster
-import Consensus
 import NIOCore
 import NIOPosix
+import Primitives
 import Switch
 import Testing
 

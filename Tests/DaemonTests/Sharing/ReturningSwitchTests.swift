@@ -1,5 +1,4 @@
-import Cluster
-import Consensus
+import Primitives
 import Testing
 
 @testable import Daemon

@@ -1,16 +1,18 @@
 import Cluster
 import Config
 import Consensus
+import ControlProtocol
 import EventSocket
 import Glibc
 import Logging
 import NIOCore
 import NIOPosix
+import PeerProtocol
+import Primitives
 import Replication
 import Switch
 import SwitchSimulator
 import Testing
-import Wire
 
 @testable import Daemon
 

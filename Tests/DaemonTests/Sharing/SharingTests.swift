@@ -1,7 +1,6 @@
 import Cluster
-import Consensus
+import Primitives
 import Testing
-import Wire
 
 @testable import Daemon
 

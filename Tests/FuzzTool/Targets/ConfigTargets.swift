@@ -1,6 +1,8 @@
-import Consensus
+import Calendar
+import Primitives
 import XML
 
+@testable import Calendar
 @testable import Cluster
 @testable import Config
 

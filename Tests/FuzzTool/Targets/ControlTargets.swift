@@ -1,7 +1,7 @@
-import Cluster
 import Config
-import Consensus
-import Wire
+import ControlProtocol
+import PeerProtocol
+import Primitives
 
 /// What the command line and a node say to each other, and what people write in one line.
 extension FuzzTarget {

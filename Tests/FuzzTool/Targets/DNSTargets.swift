@@ -1,5 +1,5 @@
 import Cluster
-import Wire
+import DNSMessages
 import ZoneServer
 
 /// DNS both ways: what our zone server is asked, what name servers answer us, and zones and keys as text.

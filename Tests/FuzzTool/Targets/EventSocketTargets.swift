@@ -1,3 +1,4 @@
+import Cluster
 import EventSocket
 
 /// Both sides of the event socket, and the formats on it.

@@ -1,1 +1,1 @@
-../../WireTests/Frames/FrameSamples.swift
+../../PeerProtocolTests/FrameSamples.swift

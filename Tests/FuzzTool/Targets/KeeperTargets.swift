@@ -1,4 +1,7 @@
 import CLinux
+import Cluster
+import KeeperProtocol
+import Primitives
 
 @testable import Keeper
 
@@ -9,7 +12,7 @@ extension FuzzTarget {
     private static let addresses = ["192.0.2.7/24", "2001:db8::7/64"].compactMap { KeeperAddress($0) }
 
     private static func requests() -> [KeeperRequest] {
-        let until = BootInstant(nanoseconds: 5_000_000_000)
+        let until = Instant(nanoseconds: 5_000_000_000)
         let configuration = KeeperConfiguration(mode: .kernel, nodeName: "fs1", managed: addresses)
         return (configuration?.requests ?? [])
             + addresses.flatMap {
@@ -22,7 +25,7 @@ extension FuzzTarget {
     static let keeperDatagram = FuzzTarget(
         "keeper-datagram", "datagrams of the hold protocol, both ways", maximumLength: 512,
         seeds: {
-            let at = BootInstant(nanoseconds: 9)
+            let at = Instant(nanoseconds: 9)
             let reports: [KeeperReport] = [
                 .ready(holding: 1, armed: .realtime, version: 1),
                 .held(addresses[0], token: 3, at: at, announcedAt: at),
@@ -59,7 +62,7 @@ extension FuzzTarget {
         }
     ) { input in
         var holdings = Holdings()
-        var now = BootInstant(nanoseconds: 1_000_000_000)
+        var now = Instant(nanoseconds: 1_000_000_000)
         var waiting: [Holdings.Action] = []
         var hasStopped = false
         func take(_ event: Holdings.Event) {
@@ -69,7 +72,7 @@ extension FuzzTarget {
         }
         take(.configured(managed: addresses, present: [], armed: .realtime))
         while !hasStopped, let (kind, bytes) = input.message() {
-            now = now.advanced(by: Int64(kind) * 3_000_000)
+            now = now + .nanoseconds(Int64(kind) * 3_000_000)
             let padding = [UInt8](repeating: 0, count: max(0, KeeperLimits.datagramBytes - bytes.count))
             if let request = try? KeeperRequest(datagram: bytes + padding) {
                 if case .configure = request { continue }

@@ -1,7 +1,6 @@
-import Consensus
 import EventSocket
-import Replication
-import Wire
+import Limits
+import Primitives
 
 /// The limit service, and what mod_hash tells of its own limits.
 extension FuzzTarget {
@@ -25,7 +24,7 @@ extension FuzzTarget {
                 "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
             }
             return (commands + [commands.joined(), "INCR a\r\nGET a\r\nPING\r\n"]).map { Array($0.utf8) }
-                + [Recordings.file("Tests/WireTests/Fixtures/hiredis_resp.txt")]
+                + [Recordings.file("Tests/LimitsTests/Fixtures/hiredis_resp.txt")]
         }
     ) { input in
         let password: [UInt8]? = input.flag() ? Array("s3cret".utf8) : nil
@@ -66,10 +65,10 @@ extension FuzzTarget {
         "limit-book", "dumps of mod_hash and other nodes' usage, against a book", maximumLength: 8192,
         seeds: {
             let dump = Array("L/a/3/1/10/1795254954\nL/b c/1/0/0/0\n".utf8)
-            let usage = Replication.LimitUsage.counter(CounterUsage(counted: 3, adopted: 1)).bytes
+            let usage = Limits.LimitUsage.counter(CounterUsage(counted: 3, adopted: 1)).bytes
             return [
                 FuzzInput.message(0, dump), FuzzInput.message(1, usage),
-                FuzzInput.message(0, Recordings.file("Tests/ReplicationTests/Fixtures/hash_remote_poll.txt")),
+                FuzzInput.message(0, Recordings.file("Tests/LimitsTests/Fixtures/hash_remote_poll.txt")),
                 FuzzInput.message(1, usage) + FuzzInput.message(2, Array("ca".utf8))
                     + FuzzInput.message(3, Array("b/2/1".utf8)),
             ]
@@ -88,8 +87,8 @@ extension FuzzTarget {
                     dump: bytes, allowances: ["a": LimitAllowance(total: 1), "b": .init(rate: 9)], at: now)
                 _ = LimitDump.parse(String(decoding: bytes, as: UTF8.self))
             case 1:
-                if let usage = Replication.LimitUsage(bytes: bytes) {
-                    expect(Replication.LimitUsage(bytes: usage.bytes) == usage, "another usage comes back")
+                if let usage = Limits.LimitUsage(bytes: bytes) {
+                    expect(Limits.LimitUsage(bytes: usage.bytes) == usage, "another usage comes back")
                 }
                 for key in keys { try? book.apply(.put(key, bytes), of: origin, at: now) }
                 for key in keys { try? book.restore(.put(key, bytes), at: now) }

@@ -1,5 +1,6 @@
 import Consensus
-import Wire
+import PeerProtocol
+import Primitives
 
 @testable import Cluster
 

@@ -1,1 +1,1 @@
-../../WireTests/Frames/PlaybookSamples.swift
+../../PeerProtocolTests/PlaybookSamples.swift

@@ -1,4 +1,5 @@
-import Consensus
+import Cluster
+import Primitives
 import Replication
 
 /// What replicas say to each other, and the records in it.

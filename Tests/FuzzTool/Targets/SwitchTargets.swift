@@ -1,5 +1,6 @@
-import Consensus
+import Cluster
 import EventSocket
+import Primitives
 import Replication
 import Switch
 

@@ -1,5 +1,6 @@
-import Consensus
 import EventSocket
+import Limits
+import Primitives
 import Replication
 import Switch
 import Testing

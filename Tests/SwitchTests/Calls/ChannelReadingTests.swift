@@ -1,5 +1,4 @@
 import EventSocket
-import Replication
 import Switch
 import Testing
 

@@ -1,7 +1,6 @@
-import Consensus
 import EventSocket
 import Foundation
-import Replication
+import Primitives
 import Switch
 import Testing
 

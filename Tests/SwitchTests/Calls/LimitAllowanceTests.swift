@@ -1,6 +1,6 @@
-import Consensus
 import EventSocket
-import Replication
+import Limits
+import Primitives
 import Switch
 import Testing
 

@@ -1,6 +1,5 @@
-import Consensus
 import EventSocket
-import Replication
+import Primitives
 
 /// A switch that only makes events: legs are created, answered, bridged, parted, held and hung up by chance.
 struct PretendCalls {

@@ -1,4 +1,3 @@
-import Consensus
 import EventSocket
 import Replication
 import Switch

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Switch
 import Testing
 

@@ -1,6 +1,5 @@
-import Consensus
 import EventSocket
-import Replication
+import Primitives
 import Switch
 import Testing
 

@@ -1,6 +1,5 @@
-import Consensus
 import EventSocket
-import Replication
+import Primitives
 import Switch
 
 /// A switch with a recovery table and the pitfalls of the real one, and the doer that serves a recovery run.

@@ -1,4 +1,4 @@
-import Consensus
+import Primitives
 import Replication
 import Switch
 import Testing
