@@ -136,13 +136,26 @@ package final class NeighbourLookup {
 
     package init() throws(SystemFailure) { socket = try NetlinkSocket() }
 
+    package struct Station: Hashable, Sendable {
+        /// 48 bits.
+        package var hardware: UInt64
+        /// How long ago it showed that it is there.
+        package var confirmed: Duration
+    }
+
     /// Hardware addresses, as numbers, of those that are known now.
     package func hardware(of addresses: [KeeperAddress]) -> [KeeperAddress: UInt64] {
+        stations(of: addresses).mapValues(\.hardware)
+    }
+
+    /// Those that are known now. The kernel goes on believing what was confirmed up to 45 s ago, and some seconds longer
+    /// while it asks (neigh_timer_handler).
+    package func stations(of addresses: [KeeperAddress]) -> [KeeperAddress: Station] {
         let dumped = try? socket.dump(Int(RTM_GETNEIGH)) { writer in
             writer.append(UInt64(0))
             writer.append(UInt32(0))
         }
-        var found: [KeeperAddress: UInt64] = [:]
+        var found: [KeeperAddress: Station] = [:]
         for message in dumped ?? [] where message.type == Int(RTM_NEWNEIGH) {
             guard let familyNumber: UInt8 = message.field(at: 0), let state: UInt16 = message.field(at: 8),
                 // What is only remembered may be out of date.
@@ -153,8 +166,13 @@ package final class NeighbourLookup {
             else { continue }
             let family: KeeperAddress.Family = Int32(familyNumber) == AF_INET ? .v4 : .v6
             guard let host = KeeperAddress(family: family, bytes: bytes, prefixLength: 0) else { continue }
+            // struct nda_cacheinfo begins with the time since the confirmation, in hundredths of a second (USER_HZ).
+            let age = message.attribute(Int(NDA_CACHEINFO), after: Self.headerBytes)?.prefix(4).reversed()
+                .reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             for address in addresses where address.isSameHost(as: host) {
-                found[address] = hardware.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                found[address] = Station(
+                    hardware: hardware.reduce(UInt64(0)) { $0 << 8 | UInt64($1) },
+                    confirmed: .milliseconds(10 * Int64(age ?? 0)))
             }
         }
         return found

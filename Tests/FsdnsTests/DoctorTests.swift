@@ -94,14 +94,16 @@ import Testing
         file.settings.addresses.append(free)
         let report = try StatusFixture.report()
         func texts(
-            _ report: StatusReport?, here: [String] = [], answering: [String] = []
+            _ report: StatusReport?, here: [String] = [], answering: [String] = [], ago: Duration = .zero
         ) throws -> [String] {
             let interfaces = try here.map { try Self.interface($0) }
             let check = AddressUseCheck(
                 file: file, report: report, interfaces: interfaces,
                 stations: { asked in
-                    var found: [IPAddress: String] = [:]
-                    for ip in asked where answering.contains("\(ip)") { found[ip] = "02:00:00:00:00:07" }
+                    var found: [IPAddress: AddressUseCheck.Station] = [:]
+                    for ip in asked where answering.contains("\(ip)") {
+                        found[ip] = .init(hardware: "02:00:00:00:00:07", age: ago)
+                    }
                     return found
                 })
             return check.findings.map { "\($0.level) \($0.subject): \($0.text)" }
@@ -118,6 +120,12 @@ import Testing
         #expect(
             try texts(report, answering: ["10.77.0.30"]) == [
                 "wrong address omega: 02:00:00:00:00:07 answers for 10.77.0.30, which no node holds"
+            ])
+        // The kernel remembers for some time who held it until a moment ago.
+        #expect(
+            try texts(report, answering: ["10.77.0.30"], ago: .seconds(20)) == [
+                "notice address omega: 02:00:00:00:00:07 answered for 10.77.0.30 20 s ago, as whoever held it until then "
+                    + "did; no node holds it now"
             ])
         #expect(
             try texts(nil, here: ["10.77.0.11"], answering: ["10.77.0.30"]) == [

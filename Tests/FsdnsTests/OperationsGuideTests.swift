@@ -39,6 +39,7 @@ import Testing
         ("Daemon/Peers/CertificateFacts.swift", ["weakKey", "weakness", "unfitness"]),
         ("Daemon/Peers/LinkTrust.swift", ["warnings", "troubles"]),
         ("Daemon/Heartbeats/ClockWatch.swift", ["troubles"]),
+        ("Daemon/Sharing/SharingCore+Switch.swift", ["askForPause", "askForShutdown"]),
         ("Daemon/Switch/ProfileService.swift", ["trouble"]),
         ("Daemon/Switch/MediaPorts.swift", ["description"]),
         ("Daemon/Switch/CoreDatabase.swift", ["problem"]),

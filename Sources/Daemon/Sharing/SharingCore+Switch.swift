@@ -111,19 +111,36 @@ extension SharingCore {
         }
     }
 
-    /// Whether the switch would serve new callers at all.
+    /// Whether the switch would serve new callers at all, and will go on doing so.
     func askForPause() {
         guard let runtime else { return }
         link?.api(LocalSwitch.pauseCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
-            let was = pauseTrouble
             switch try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.pauseCheck) {
-            case true?: pauseTrouble = "FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)"
-            case false?: pauseTrouble = nil
-            case nil: pauseTrouble = "FreeSWITCH refuses commands: calls could not be revived there"
+            case true?: tellPause("FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)")
+            case false?: askForShutdown()
+            case nil: tellPause("FreeSWITCH refuses commands: calls could not be revived there")
             }
-            if was != pauseTrouble { watch?.serviceChanged() }
         }
+    }
+
+    /// `fsctl shutdown elegant` refuses no call, and ends the switch when there is none (switch_core.c,
+    /// SCSC_SHUTDOWN_ELEGANT).
+    private func askForShutdown() {
+        guard let runtime else { return }
+        link?.api(LocalSwitch.shutdownCheck) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            let isEnding = try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.shutdownCheck)
+            tellPause(
+                isEnding == true
+                    ? "FreeSWITCH ends as soon as it has no call (fsctl shutdown cancel)" : nil)
+        }
+    }
+
+    private func tellPause(_ why: String?) {
+        guard why != pauseTrouble else { return }
+        pauseTrouble = why
+        watch?.serviceChanged()
     }
 
     /// The variable names the profile by which phones of any address can be called from here, for `user/…`.

@@ -18,6 +18,8 @@ package struct LocalSwitch: Hashable, Sendable {
 
     /// Whether new calls are refused; answered with `true` or `false`.
     package static let pauseCheck = "fsctl pause_check inbound"
+    /// Whether it was told to end; answered the same way.
+    package static let shutdownCheck = "fsctl shutdown_check"
 
     /// The answer to `pauseCheck`, and to other questions of yes or no.
     ///

@@ -11,8 +11,14 @@ struct AddressUseCheck {
     /// What the node service here says; nil when none answers.
     var report: StatusReport?
     var interfaces = NetworkCheck.machineInterfaces()
-    /// Hardware addresses of those that answer ARP or neighbour discovery for one of these.
-    var stations: ([IPAddress]) -> [IPAddress: String] = Self.neighbours
+    /// Who answers ARP or neighbour discovery for one of these.
+    var stations: ([IPAddress]) -> [IPAddress: Station] = Self.neighbours
+
+    struct Station {
+        var hardware: String
+        /// Its last answer came as long ago as that.
+        var age: Duration = .zero
+    }
 
     var findings: [Finding] {
         guard case .kernel = file.addressMode else { return [] }
@@ -50,7 +56,8 @@ struct AddressUseCheck {
             fix: fix)
     }
 
-    private func others(_ address: ServiceAddress, _ station: String) -> Finding {
+    private func others(_ address: ServiceAddress, _ seen: Station) -> Finding {
+        let station = seen.hardware
         let (subject, fix) = (
             "address \(address.name)",
             "find the host with that hardware address (ip neigh show \(address.ip); the switch's table) and give it another address"
@@ -61,26 +68,38 @@ struct AddressUseCheck {
                 "\(station) answers for \(address.ip); that is right only if it is a node of this cluster which holds it",
                 fix: fix)
         }
+        // Who had it until a moment ago, after a drain for instance, is remembered here for up to 45 s.
+        guard seen.age <= Self.freshness else {
+            return .notice(
+                subject,
+                "\(station) answered for \(address.ip) \(max(1, seen.age.wholeSeconds)) s ago, as whoever held it until then "
+                    + "did; no node holds it now",
+                fix: "ask again in a minute; if it still answers: \(fix)")
+        }
         return .wrong(subject, "\(station) answers for \(address.ip), which no node holds", fix: fix)
     }
 
     /// How long a host may take to answer, in steps between two looks.
     private static let (patience, step) = (10, useconds_t(50_000))
+    /// An older answer was not given to this check.
+    private static let freshness = Duration.milliseconds(700)
 
-    private static func neighbours(of ips: [IPAddress]) -> [IPAddress: String] {
+    private static func neighbours(of ips: [IPAddress]) -> [IPAddress: Station] {
         guard let lookup = try? NeighbourLookup() else { return [:] }
         let wanted = ips.compactMap { ip in KeeperAddress("\(ip)").map { (ip, $0) } }
         // Any datagram makes the kernel ask who has the address; port 9 is for discarding.
         for ip in ips {
             if let probe = try? DatagramProbe(connectedTo: Endpoint(ip: ip, port: 9)) { probe.send([]) }
         }
-        var found: [KeeperAddress: UInt64] = [:]
-        for _ in 0..<patience where found.count < wanted.count {
+        var found: [KeeperAddress: NeighbourLookup.Station] = [:]
+        for _ in 0..<patience where found.values.count(where: { $0.confirmed <= freshness }) < wanted.count {
             usleep(step)
-            found = lookup.hardware(of: wanted.map(\.1))
+            found = lookup.stations(of: wanted.map(\.1))
         }
-        var stations: [IPAddress: String] = [:]
-        for (ip, address) in wanted { stations[ip] = found[address].map(hardware) }
+        var stations: [IPAddress: Station] = [:]
+        for (ip, address) in wanted {
+            stations[ip] = found[address].map { Station(hardware: hardware($0.hardware), age: $0.confirmed) }
+        }
         return stations
     }
 

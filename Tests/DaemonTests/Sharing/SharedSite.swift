@@ -141,6 +141,9 @@ final class SharedSite {
         return try #require(answers.next())
     }
 
+    /// For a command that is answered much later.
+    func begin(_ line: String) { ask(line) { _ in } }
+
     /// The switch's phones register; only its events tell, its own tables are none the wiser.
     func registered(
         _ users: Range<Int>, at profile: String = SharedSite.profile, host: String = "192.0.2.7"

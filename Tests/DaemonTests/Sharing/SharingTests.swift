@@ -157,6 +157,22 @@ struct SharingTests {
     }
 
     @Test(
+        "a switch that ends as soon as it has no call is told to the node, and no more when that is taken back"
+    )
+    func ending() throws {
+        let (one, _) = try pair()
+        // It has a call, or it would end at once.
+        #expect(try one.api("simulator load bridged 2 \(SharedSite.profile)").contains("+OK"))
+        try #require(try eventually { try !one.api("show channels count").contains("\n0 total") })
+        one.begin("fsctl shutdown elegant")
+        #expect(
+            one.reports.next { $0.blockers.first?.text.hasPrefix("FreeSWITCH ends as soon as") == true }
+                != nil)
+        #expect(try one.api("fsctl shutdown cancel").contains("+OK"))
+        #expect(one.reports.next { $0.blockers.isEmpty } != nil)
+    }
+
+    @Test(
         "a switch that gives the limit service a wrong password is told to the node, one with the right one is not"
     )
     func limitPassword() throws {
