@@ -31,9 +31,11 @@ extension Node {
     }
 
     /// Enough may be heard for both ways to look well, and not enough to keep a lease, as in a flood that only this machine
-    /// gets. A leader would replace anybody of whom that is so, but not itself: it lets one lead whose lease lasts.
+    /// gets. A leader would replace anybody whose lease comes and goes, or is gone, but not itself: it lets one lead whose
+    /// lease lasts.
     mutating func stepAsideIfUnsteady(at now: Instant) {
-        guard leaving == nil, state?.isActive(me) ?? false, leaseLosses.since(at: now) != nil,
+        let isGone = leaseValidSince == nil && now - leaseLosses.noneSince >= LeaseLosses.longestGap
+        guard leaving == nil, state?.isActive(me) ?? false, isGone || leaseLosses.since(at: now) != nil,
             let heir = agreedHeirs(at: now).first(where: { neighbours[$0]?.hasSteadyLease(at: now) ?? false })
         else { return }
         handLeadershipOver(to: heir, pause: .seconds(10), at: now)
@@ -75,6 +77,8 @@ struct LeaseLosses: Hashable, Sendable {
     /// A lease that was lost more often within this time comes and goes; one that was not lost in it lasts.
     static let memory: Duration = .seconds(2)
     private static let tooMany = 3
+    /// A lease that is not back by then does not come back by itself.
+    static let longestGap: Duration = .seconds(1)
 
     private var times: [Instant] = []
     /// Since when there was none, as far as is known.

@@ -15,6 +15,9 @@ extension Node {
         leadership?.forgetWishes(before: now - .seconds(2), ofHolders: now - recent)
         let silence = nextSilence(in: state, after: now)
         leadership?.nextSilence = silence
+        // Also while something is under way: it may wait for just what this node lacks.
+        stepAsideIfUnlinked(at: now)
+        stepAsideIfUnsteady(at: now)
         guard leadership?.underWay.isEmpty ?? false else { return }
         var scratch = state
         confirmReleases(&scratch, at: now)
@@ -30,8 +33,6 @@ extension Node {
         tendVoters(scratch, at: now)
         stepAsideIfOdd(at: now)
         stepAsideIfShutOut(at: now)
-        stepAsideIfUnlinked(at: now)
-        stepAsideIfUnsteady(at: now)
     }
 
     /// Proposes a command and applies it to the scratch state, so that what follows in this pass builds on it.

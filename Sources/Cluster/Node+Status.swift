@@ -111,6 +111,7 @@ extension Node {
             } else {
                 condition = hearsay?.state ?? .uncovered
             }
+            let isOutOfDate = hearsay == nil && condition != .active && isCutOff(at: now)
             return StatusReport.SeatLine(
                 name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
                 addressName: seat.address, holder: grant?.holder.name, state: condition,
@@ -120,7 +121,8 @@ extension Node {
                 trouble: trouble(at: seat, in: state, at: now),
                 seen: grant.map { sightLines(of: $0, at: now) },
                 heardBy: hearsay.flatMap { _ in grant.map { hearers(of: $0.holder, at: now).map(\.node) } },
-                unheardBy: hearsay.map { _ in name }, isStateKnown: hearsay?.isKnown ?? true)
+                unheardBy: hearsay != nil || isOutOfDate ? name : nil,
+                isStateKnown: hearsay?.isKnown ?? !isOutOfDate)
         }
     }
 
@@ -136,6 +138,9 @@ extension Node {
     func hasVote(_ voter: MemberID, at now: Instant) -> Bool {
         voter == raft.me || neighbours.isHeard(voter, within: timing.deadAfter, at: now)
     }
+
+    /// Whether others may have decided since what this node does not know.
+    func isCutOff(at now: Instant) -> Bool { votesHere(at: now) < raft.membership.majority }
 
     private func isPublished(_ address: String, in state: ControlState) -> Bool {
         guard let ip = state.address(address)?.ip else { return false }
@@ -209,7 +214,9 @@ extension Node {
         warnings += majorityWarnings(at: now) + deafnessWarnings(at: now)
         warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
         warnings += hearsayWarnings(in: state, at: now)
-        if state.slaves.isEmpty { warnings.append("no slave is left: the next failure cannot be covered") }
+        if state.slaves.isEmpty, !isCutOff(at: now) {
+            warnings.append("no slave is left: the next failure cannot be covered")
+        }
         // Whom others hear goes on voting.
         let elsewhere = raft.membership.voters.filter { !hasVote($0, at: now) }
         if have == raft.membership.majority, running(elsewhere, at: now).isEmpty {

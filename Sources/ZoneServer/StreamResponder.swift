@@ -19,6 +19,7 @@ final class StreamResponder: ChannelDuplexHandler {
     private static let shortest = 12
 
     private let served: ServedZone
+    private let turns: TurnQueue
     private let patience: TimeAmount
     private var slot: UInt64?
     private var deadline: Scheduled<Void>?
@@ -33,8 +34,10 @@ final class StreamResponder: ChannelDuplexHandler {
     private var isInputClosed = false
     private var isClosing = false
 
-    init(_ served: ServedZone, patience: TimeAmount) {
+    /// - Parameter turns: shared by all connections of the loop.
+    init(_ served: ServedZone, turns: TurnQueue, patience: TimeAmount) {
         self.served = served
+        self.turns = turns
         self.patience = patience
     }
 
@@ -119,8 +122,7 @@ final class StreamResponder: ChannelDuplexHandler {
         } else if isQueued || isHeldUp && context.channel.isWritable {
             // Later too where all that held it up left with the flush.
             isQueued = true
-            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            context.eventLoop.execute { bound.value.0.goOn(bound.value.1) }
+            turns.add(on: context.eventLoop) { self.goOn(context) }
         } else if wantsRead, !isHeldUp {
             wantsRead = false
             context.read()

@@ -64,6 +64,20 @@ import Testing
     }
 
     @Test(
+        "a leader that reads heartbeats so late that it has no lease lets another lead, and its seat is served"
+    )
+    func lateReader() {
+        var stage = stage { $0.leader == 2 }
+        // Soon enough to be no silence (200 ms), too late for a lease (150 ms).
+        stage.heartbeatLag[2] = .milliseconds(165)
+        check(stage.run(.seconds(4), until: { !$0.holders.isEmpty && !$0.holders.contains(2) }))
+        #expect(stage.leader != 2)
+        stage.run(.seconds(5))
+        #expect(stage.holders.count == 1 && !stage.holders.contains(2))
+        #expect(stage.violations.isEmpty)
+    }
+
+    @Test(
         "a leader without a link to a holder lets one lead that has all, also when another node dies: the seat is served"
     )
     func unlinked() throws {

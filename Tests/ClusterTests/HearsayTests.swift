@@ -51,6 +51,28 @@ import Testing
         #expect(heard.nodes.first { $0.name == "fs2" }?.lease == "valid")
     }
 
+    @Test("a node that is cut off after a seat was lost does not know whether it is served by now")
+    func cutOffAfterALoss() throws {
+        var stage = formed(4, takeoversPerHour: 0)
+        stage.crash(2)
+        stage.run(.seconds(3))
+        let leader = try #require(stage.leader)
+        let node = try #require([0, 1, 3].first { $0 != leader })
+        let before = try report(stage, node)
+        #expect(before.seats.first?.state == .uncovered && before.seats.first?.isStateKnown == true)
+        #expect(before.warnings.contains { $0.hasPrefix("master1 is not served") })
+        let others = [0, 1, 3].filter { $0 != node }
+        stage.cut(others.flatMap { [($0, node), (node, $0)] })
+        stage.run(.seconds(2))
+        let after = try report(stage, node)
+        #expect(after.seats.first?.isStateKnown == false && after.seats.first?.unheardBy == "fs\(node)")
+        #expect(!after.warnings.contains { $0.hasPrefix("master1 is not served") })
+        #expect(
+            after.warnings.contains(
+                "whether master1 is served is not known here: fs\(node) hears no majority, and others may decide without it; "
+                    + "ask another node: fsdns status"))
+    }
+
     @Test("a slave that only others hear is told to be so, not to be silent")
     func slave() throws {
         var stage = formed()

@@ -84,6 +84,33 @@ import ZoneServer
         }
     }
 
+    @Test("connections that ask for much and have ended what they say have turns with everybody else")
+    func endedTurns() async throws {
+        let framed = try query(1, "sip.example", .a)
+        let burst = Array(repeatElement(framed, count: 1500).joined())
+        try await serving { port in
+            var crowd = try (0..<12).map { _ in try Programs.connect(port) }
+            defer { for client in crowd { close(client) } }
+            for client in crowd {
+                #expect(send(client, burst, burst.count, Int32(MSG_NOSIGNAL)) == burst.count)
+                shutdown(client, Int32(SHUT_WR))
+            }
+            let client = try Programs.connect(port)
+            crowd.append(client)
+            #expect(send(client, framed, framed.count, Int32(MSG_NOSIGNAL)) == framed.count)
+            var stream = Programs.Stream(client)
+            #expect(try stream.message().count > 50)
+            // The crowd's answers are still on their way: it was not served to its end first.
+            var unfinished = 0
+            for client in crowd.dropLast() {
+                var room: Int32 = 0
+                ioctl(client, UInt(FIONREAD), &room)
+                if Int(room) < 1500 * 50 { unfinished += 1 }
+            }
+            #expect(unfinished > 0)
+        }
+    }
+
     @Test("connections that ask without end have turns with everybody else")
     func turns() async throws {
         let framed = try query(1, "sip.example", .a)

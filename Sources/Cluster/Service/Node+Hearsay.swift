@@ -78,7 +78,14 @@ extension Node {
         for seat in state.seats {
             guard let grant = state.grant(of: seat.address), !grant.revoked, state.isActive(grant.holder),
                 !isHeard(grant.holder, at: now), let word = stateByHearsay(of: grant, at: now)
-            else { continue }
+            else {
+                if isCutOff(at: now) {
+                    warnings.append(
+                        "whether \(seat.name) is served is not known here: \(name) hears no majority, and others may "
+                            + "decide without it; ask another node: fsdns status")
+                }
+                continue
+            }
             let holder = grant.holder.name
             let hearers = hearers(of: grant.holder, at: now).map(\.node)
             guard word.isKnown else {

@@ -37,6 +37,7 @@ extension Node {
     /// Why callers at a seat are served by nobody; nil when they are, or when it moves.
     func trouble(at seat: Seat, in state: ControlState, at now: Instant) -> String? {
         guard let grant = state.grant(of: seat.address), !grant.revoked else {
+            if isCutOff(at: now) { return nil }
             let why = state.slaves.compactMap { state.member($0)?.holder }.compactMap { holder in
                 unreadinessTold(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)

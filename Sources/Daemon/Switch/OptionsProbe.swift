@@ -21,6 +21,8 @@ final class OptionsProbe {
         var address: SocketAddress
         var sent: UInt64 = 0
         var askedAt: Instant?
+        /// When the newest questions went out, the newest last.
+        var asked: [Instant] = []
         var answeredAt: Instant?
         /// Questions since anything came back.
         var unanswered = 0
@@ -52,6 +54,11 @@ final class OptionsProbe {
     /// Three questions in a row without an answer, at the slowest pace there was.
     private static let memory: Duration = .seconds(4)
     private static let leastUnanswered = 3
+    /// A later answer is none, though it shows that the switch lives: no caller waits that long before he tries elsewhere
+    /// (RFC 3261 §17.1.1.2: an INVITE goes out for the fourth time after 3.5 s).
+    private static let latest: Duration = .seconds(3)
+    /// More than go out within `latest`, however eagerly it asks.
+    private static let rememberedQuestions = 64
     /// A FreeSWITCH with all its sessions in use says so, where `sip-options-respond-503-on-busy` is set: it serves.
     private static let busy = "Maximum Calls In Progress"
     private let loop: any EventLoop
@@ -199,6 +206,7 @@ final class OptionsProbe {
         target.sent += 1
         target.unanswered += 1
         target.askedAt = now
+        target.asked = Array((target.asked + [now]).suffix(Self.rememberedQuestions))
         if target.heardAt == nil { target.heardAt = now }
         targets[name] = target
         let request = SIPOptions.request(
@@ -214,7 +222,10 @@ final class OptionsProbe {
     func received(_ bytes: ByteBuffer) {
         guard let code = SIPOptions.code(of: bytes) else { return }
         let now = BootClock.now()
-        for name in targets.keys.sorted() where SIPOptions.isAnswer(bytes, to: "\(token)-\(name)") {
+        for name in targets.keys.sorted() {
+            guard let sequence = SIPOptions.sequence(of: bytes, to: "\(token)-\(name)"),
+                let target = targets[name], isInTime(sequence, of: target, at: now)
+            else { continue }
             targets[name]?.heardAt = now
             targets[name]?.unanswered = 0
             let words = SIPOptions.status(of: bytes)
@@ -227,6 +238,13 @@ final class OptionsProbe {
             }
             tell(name, at: now)
         }
+    }
+
+    private func isInTime(_ sequence: Int, of target: Target, at now: Instant) -> Bool {
+        let since = Int(target.sent % 0x7FFF_FFFF) + 1 - sequence
+        guard since >= 0, since < target.asked.count else { return false }
+        let age = now - target.asked[target.asked.count - 1 - since]
+        return age <= max(Self.latest, patience)
     }
 
     func stop() {

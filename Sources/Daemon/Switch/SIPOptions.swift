@@ -42,7 +42,14 @@ enum SIPOptions {
 
     /// Whether an answer is to a question with that token.
     static func isAnswer(_ bytes: ByteBuffer, to token: String) -> Bool {
-        bytes.getString(at: bytes.readerIndex, length: min(bytes.readableBytes, 4096))?
-            .contains("z9hG4bK-fsdns-\(token)-") ?? false
+        sequence(of: bytes, to: token) != nil
+    }
+
+    /// Which question with that token an answer is to; nil when to none.
+    static func sequence(of bytes: ByteBuffer, to token: String) -> Int? {
+        guard let text = bytes.getString(at: bytes.readerIndex, length: min(bytes.readableBytes, 4096)),
+            let branch = text.firstRange(of: "z9hG4bK-fsdns-\(token)-")
+        else { return nil }
+        return Int(text[branch.upperBound...].prefix { $0.isNumber }.prefix(10))
     }
 }

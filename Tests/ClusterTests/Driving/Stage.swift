@@ -32,6 +32,8 @@ struct Stage {
     /// Heartbeats, and messages of peer links, that do not pass.
     var cutHeartbeats: Set<Way> = []
     var cutMessages: Set<Way> = []
+    /// How much later than usual a machine reads heartbeats.
+    var heartbeatLag: [Int: Duration] = [:]
     /// Two holders of one address, in words; the first is the one to look at.
     private(set) var violations: [String] = []
     private(set) var reports: [(at: Instant, by: Int, event: ClusterEvent)] = []
@@ -223,7 +225,8 @@ struct Stage {
         case .beat(let heartbeat):
             spoken[i] = heartbeat
             for to in machines.indices where to != i && !cutHeartbeats.contains(Way(from: i, to: to)) {
-                schedule(.heartbeat(heartbeat), to: to, after: Self.delay, life: machines[to].life)
+                let delay = Self.delay + (heartbeatLag[to] ?? .zero)
+                schedule(.heartbeat(heartbeat), to: to, after: delay, life: machines[to].life)
             }
         case .send(let message, let receiver):
             for to in machines.indices
