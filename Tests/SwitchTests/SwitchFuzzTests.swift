@@ -68,7 +68,7 @@ import Testing
                 leg.caller[samples.int(0...leg.caller.count - 1)].value = noise
             }
             leg.switchname = String(decoding: samples.noise(), as: UTF8.self)
-            for made in RecoverableCall(legs: [leg]).rows(for: "slave") {
+            for made in RecoverableCall(legs: [leg]).rows(for: "slave", sequence: .some) {
                 #expect(throws: Never.self) { try RecoveryMetadata(reading: made) }
             }
         }

@@ -47,7 +47,8 @@ extension CallSharing {
         let now = BootClock.now()
         entry.run = RecoveryRun(
             legs: legs, profile: address, settings: settings,
-            silence: forsaken[address].map { now - $0 } ?? .zero, at: now)
+            silence: forsaken[address].map { now - $0 } ?? .zero, sequence: sequence(of: entry.placement),
+            at: now)
         held[address] = entry
         gather(address)
         // The run asks again as long as it waits.
@@ -217,10 +218,15 @@ extension CallSharing {
             plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
         settings.patience = patience
         held[address]?.run = RecoveryRun(
-            legs: legs, profile: address, settings: settings, silence: patience, at: BootClock.now())
+            legs: legs, profile: address, settings: settings, silence: patience,
+            sequence: sequence(of: entry.placement), at: BootClock.now())
         held[address]?.isTelling = true
         gather(address)
         wake()
+    }
+
+    private func sequence(of placement: Placement) -> RequestSequence {
+        RequestSequence(milliseconds: WallClock.milliseconds(), epoch: placement.epoch)
     }
 
     func wake() {

@@ -107,6 +107,8 @@ package struct RecoveryRun: Sendable {
     package let settings: Settings
     let legs: [CallLeg]
     let began: Instant
+    /// As of the beginning.
+    let sequence: RequestSequence
     var local: LocalSwitch?
     var phase: Phase = .waiting
     /// Until when facts are waited for.
@@ -138,14 +140,17 @@ package struct RecoveryRun: Sendable {
     /// - Parameters:
     ///   - legs: newest state of every leg of the address, from the replica.
     ///   - silence: how long nobody had them before.
+    ///   - sequence: of now, and of the takeover that this run belongs to.
     package init(
-        legs: [CallLeg], profile: String, settings: Settings, silence: Duration = .zero, at now: Instant
+        legs: [CallLeg], profile: String, settings: Settings, silence: Duration = .zero,
+        sequence: RequestSequence, at now: Instant
     ) {
         isTooLate = silence >= settings.patience
         self.legs = legs
         self.profile = profile
         self.settings = settings
         began = now
+        self.sequence = sequence
         patienceEnds = now + (isTooLate ? settings.patience : settings.patience - max(.zero, silence))
         deadline = now
         for leg in legs { fates[leg.uuid] = .waiting }
@@ -278,7 +283,9 @@ package struct RecoveryRun: Sendable {
         number += 1
         let stage = Stage(
             number: number, profile: profile, runtime: local.coreUUID,
-            rows: current.flatMap { $0.rows(for: local.coreUUID) })
+            rows: current.flatMap {
+                $0.rows(for: local.coreUUID, sequence: sequence.later(by: now - began))
+            })
         phase = .staging(number, attempt: attempt)
         deadline = now + settings.stagingTimeout
         isTableClean = false

@@ -39,13 +39,15 @@ package struct RecoverableCall: Hashable, Sendable {
 
     /// The rows that revive it, one for each leg.
     ///
-    /// - Parameter runtime: Core-UUID of the switch that shall revive it; a row must carry another one.
-    package func rows(for runtime: String) -> [RecoveryRow] {
+    /// - Parameters:
+    ///   - runtime: Core-UUID of the switch that shall revive it; a row must carry another one.
+    ///   - sequence: of this moment.
+    package func rows(for runtime: String, sequence: RequestSequence) -> [RecoveryRow] {
         legs.enumerated().map { index, leg in
             let partner = legs.count == 2 ? legs[1 - index].uuid : nil
             let metadata = RecoverySynthesis(
                 leg: leg, partner: partner, isOriginator: partner != nil && index == 0,
-                isFarewell: isFarewell
+                isFarewell: isFarewell, sequence: sequence.number(for: leg)
             ).metadata
             return RecoveryRow(
                 runtimeUUID: leg.runtime == runtime || leg.runtime.isEmpty ? Self.otherRuntime : leg.runtime,
@@ -64,6 +66,8 @@ struct RecoverySynthesis {
     let partner: String?
     let isOriginator: Bool
     var isFarewell = false
+    /// The number before that of the re-INVITE.
+    let sequence: UInt32
 
     /// What a peer is told whose call is lost.
     private static let farewell = RecoveryMetadata.Application(
@@ -108,7 +112,7 @@ struct RecoverySynthesis {
 
     private var variables: [CallLeg.Field] {
         var fields: [CallLeg.Field] = []
-        fields.reserveCapacity(leg.variables.count + 1)
+        fields.reserveCapacity(leg.variables.count + 2)
         var hasBond = false
         let media = SecureMedia(leg)
         let hasConnection = leg.transport != "UDP"
@@ -119,6 +123,8 @@ struct RecoverySynthesis {
             case "limit_backend": continue
             // FreeSWITCH only ever sets it, when the peer has answered: so it tells whether it has.
             case RecoveryRun.sequence: continue
+            // An earlier revival's, or a dialplan's: used up.
+            case let name where RequestSequence.isVariable(name): continue
             // Sent as our Via, it would tell the peer to answer over the connection that is gone.
             case "sip_recover_via" where hasConnection: continue
             case "sip_transport" where hasConnection: continue
@@ -133,6 +139,7 @@ struct RecoverySynthesis {
         // Without it our Contact would name no transport, and the peer's BYE would go out by UDP.
         if hasConnection { fields.append(.init("sip_transport", leg.transport.lowercased())) }
         if let media { fields += media.fields }
+        fields.append(.init(RequestSequence.variable, "\(sequence)"))
         return fields
     }
 

@@ -128,7 +128,7 @@ extension SwitchCore {
         return true
     }
 
-    /// From and To are swapped for legs that were inbound; the CSeq comes from the clock.
+    /// From and To are swapped for legs that were inbound; the CSeq comes from the clock, or is the one after `sip_invite_cseq`.
     private mutating func revivedDialog(_ leg: RecoveredLeg, on index: Int) -> Dialog? {
         let variables = leg.variables
         let isInbound = leg.direction == .inbound
@@ -147,10 +147,11 @@ extension SwitchCore {
         else { return nil }
         let localTag = localAddress.tag ?? ""
         let user = target.user ?? leg.caller.destination
+        let sequence = variables["sip_invite_cseq"].flatMap { UInt32($0) }.map { $0 &+ 1 } ?? clockSequence
         var dialog = Dialog(
             callID: callID, inviting: .ours, local: local, localTag: localTag, remote: remote,
             remoteTag: remoteAddress.tag ?? "", target: "sip:" + contact,
-            peer: target.endpoint ?? SIPEndpoint(ip: "127.0.0.1", port: 5060), localSequence: clockSequence,
+            peer: target.endpoint ?? SIPEndpoint(ip: "127.0.0.1", port: 5060), localSequence: sequence,
             contact: "<sip:\(user)@\(profiles[index].place)>",
             answerTo: SIPEndpoint(ip: "127.0.0.1", port: 5060))
         if isInbound {

@@ -61,6 +61,8 @@ extension FuzzTarget {
         look(at: &tracker)
     }
 
+    private static let sequence = RequestSequence(milliseconds: 1_796_000_000_000, epoch: .zero)
+
     /// Everything that is asked of a tracker, and that rows made of its legs can be read again.
     private static func look(at tracker: inout CallTracker) {
         let now = Instant.zero + .seconds(100)
@@ -76,14 +78,16 @@ extension FuzzTarget {
             _ = tracker.hopeless(on: leg.profile, serviceAddress: "192.0.2.1")
             let call = RecoverableCall(legs: [leg])
             _ = (call.priority, call.answered)
-            for row in call.rows(for: "slave") {
+            for row in call.rows(for: "slave", sequence: sequence) {
                 expect((try? RecoveryMetadata(reading: row)) != nil, "a row of ours cannot be read: \(row)")
             }
             if let record = try? Record(leg) {
                 expect((try? record.callLeg()) != nil, "a record of ours cannot be read")
             }
         }
-        if (1...2).contains(legs.count) { _ = RecoverableCall(legs: legs).rows(for: "slave") }
+        if (1...2).contains(legs.count) {
+            _ = RecoverableCall(legs: legs).rows(for: "slave", sequence: sequence)
+        }
     }
 
     static let callEvents = FuzzTarget(
@@ -155,7 +159,7 @@ extension FuzzTarget {
         _ = row.flags.map { ChannelFlags($0).text }
         guard let metadata = try? RecoveryMetadata(reading: row) else { return }
         _ = metadata.leg.limits
-        for made in RecoverableCall(legs: [metadata.leg]).rows(for: "slave") {
+        for made in RecoverableCall(legs: [metadata.leg]).rows(for: "slave", sequence: sequence) {
             expect((try? RecoveryMetadata(reading: made)) != nil, "a row of ours cannot be read: \(made)")
         }
     }

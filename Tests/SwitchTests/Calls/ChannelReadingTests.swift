@@ -85,7 +85,7 @@ import Testing
         #expect(ChannelDump.command("u") == "uuid_dump u json")
         let leg = try #require(RecoveryRowTests.legs(of: [dump]).first)
         #expect(leg.variable("sip_contact_uri") == contact)
-        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave").first)
+        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave", sequence: .some).first)
         #expect(row.metadata.contains("a%2540b%40192.0.2.9%3A5070%3Bfs_path%3D%253Csip%253A"))
         #expect(try RecoveryMetadata(reading: row).leg.variable("sip_contact_uri") == contact)
         // The form without a format loses it.

@@ -57,7 +57,7 @@ private let start = Instant.zero + .seconds(5000)
 
     private func staged() throws -> [String] {
         let leg = try #require(tracker.leg(Self.uuid))
-        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave").first)
+        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave", sequence: .some).first)
         let metadata = try RecoveryMetadata(reading: row)
         #expect(!metadata.leg.variables.contains { $0.name.hasPrefix("fsdns_application") })
         return metadata.applications.map { $0.data.isEmpty ? $0.name : "\($0.name) \($0.data)" }

@@ -21,7 +21,7 @@ struct FarewellTests {
     private func run(_ legs: [CallLeg], silence: Duration = .zero) -> RecoveryRun {
         RecoveryRun(
             legs: legs, profile: "svcA", settings: .init(plan: .init(serviceAddress: "10.77.0.50")),
-            silence: silence, at: .zero)
+            silence: silence, sequence: .some, at: .zero)
     }
 
     @Test("the living are revived first; a leg without its other one comes back only to be hung up")
@@ -32,7 +32,7 @@ struct FarewellTests {
             settings: .init(serviceAddress: "10.77.0.50"))
         let told = plan.farewells.flatMap { $0 }
         #expect(told.map { $0.legs.map(\.uuid) } == [["y-a"]])
-        let row = try #require(told.first?.rows(for: "slave-1").first)
+        let row = try #require(told.first?.rows(for: "slave-1", sequence: .some).first)
         #expect(
             row.metadata.contains(
                 "<application app_name=\"hangup\" app_data=\"NORMAL_TEMPORARY_FAILURE\"/></extension>"))

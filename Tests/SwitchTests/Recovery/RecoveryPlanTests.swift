@@ -102,7 +102,7 @@ import Testing
         let legs = [Self.leg("a"), Self.leg("b", partner: "a", direction: .outbound)]
         let plan = try plan(legs)
         #expect(words(plan) == [["a+b"]])
-        let rows = plan.batches[0][0].rows(for: "slave")
+        let rows = plan.batches[0][0].rows(for: "slave", sequence: .some)
         #expect(rows[0].metadata.contains("<signal_bond>b</signal_bond>"))
         #expect(rows.map { $0.flags?.contains("4=1") } == [true, false])
     }

@@ -17,14 +17,18 @@ import Testing
         let plan = try RecoveryPlan(
             legs: legs, profile: "svcA", local: local, settings: .init(serviceAddress: "10.77.0.50"))
         #expect(plan.left == [])
-        return plan.batches.flatMap { $0.flatMap { $0.rows(for: runtime) } }.sorted { $0.uuid < $1.uuid }
+        return plan.batches.flatMap { $0.flatMap { $0.rows(for: runtime, sequence: .some) } }.sorted {
+            $0.uuid < $1.uuid
+        }
     }
 
-    /// Rows that were seen to revive their legs, but for the variable that is left out: FreeSWITCH never reads it.
+    /// Rows that were seen to revive their legs, but for the variable that is left out, which FreeSWITCH never reads, and the
+    /// re-INVITE's number.
     private static func revivingRows() throws -> [RecoveryRow] {
         try Recordings.rows("recovery_rows_from_events.json").map { row in
             var row = row
             row.metadata = row.metadata.replacing(/<sip_cseq>[0-9]+<\/sip_cseq>/, with: "")
+                .replacing("</variables>", with: "<sip_invite_cseq>150994944</sip_invite_cseq></variables>")
             return row
         }
     }

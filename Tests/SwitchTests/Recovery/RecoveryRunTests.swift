@@ -18,7 +18,7 @@ import Testing
         var settings = RecoveryRun.Settings(plan: .init(serviceAddress: "10.77.0.50"))
         settings.plan.firstBatchLegs = min(batch, 20)
         settings.plan.batchLegs = batch
-        return RecoveryRun(legs: legs, profile: "svcA", settings: settings, at: .zero)
+        return RecoveryRun(legs: legs, profile: "svcA", settings: settings, sequence: .some, at: .zero)
     }
 
     @Test("rows, recover, look, sum up") func plain() throws {
@@ -102,7 +102,8 @@ import Testing
         while let deadline = run.nextDeadline, run.handle(.tick, at: deadline) == [.inspect] { asked += 1 }
         // Every 250 ms for a minute, and then it gives up.
         #expect(asked == 239 && run.isFinished)
-        var impatient = RecoveryRun(legs: call("x"), profile: "svcA", settings: .init(), at: .zero)
+        var impatient = RecoveryRun(
+            legs: call("x"), profile: "svcA", settings: .init(), sequence: .some, at: .zero)
         pretend.state = "DOWN"
         let summary = try pretend.carry(&impatient)
         #expect(summary.lost.map(\.reason.description).first == "the SIP profile svcA is DOWN, not RUNNING")

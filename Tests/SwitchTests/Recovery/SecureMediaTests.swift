@@ -14,7 +14,7 @@ import Testing
     }
 
     private func staged(_ leg: CallLeg) throws -> CallLeg {
-        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave").first)
+        let row = try #require(RecoverableCall(legs: [leg]).rows(for: "slave", sequence: .some).first)
         return try RecoveryMetadata(reading: row).leg
     }
 
