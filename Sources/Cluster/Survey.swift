@@ -110,7 +110,8 @@ extension Node {
         guard let drain = state.drain, var duty = drain.duty(of: me, at: clusterTime(at: now)) else {
             return nil
         }
-        duty.isReceiverUnwell = duty.movesRegistrations && load(of: drain.to)?.isFit != true
+        let receiver = drain.phase.isUndoing ? drain.from : drain.to
+        duty.isReceiverUnwell = duty.movesRegistrations && load(of: receiver)?.isFit != true
         return duty
     }
 }

@@ -33,7 +33,7 @@ package struct RegistrationLine: Hashable, Sendable, Codable {
     package var expiresSeconds: Int
     /// `udp`, `tcp`, `tls`, `ws`, `wss`.
     package var transport: String
-    /// False for a phone whose connection ends at the node it registered with.
+    /// False for a phone whose connection ends at the node it registered with, and at an address nobody holds.
     package var survivesTakeover: Bool
     package var userAgent: String
 

@@ -84,6 +84,23 @@ struct DrainTests {
         #expect(five.state.member("fs2")?.maintenance == nil)
     }
 
+    @Test("phones that had moved are told to come back before an undone drain lets the new address go")
+    func comeBack() throws {
+        var five = try drained(to: .waitingForCalls)
+        five.apply(.drain(.abort(reason: "second thoughts")))
+        five.advance(.restoring, .retreating)
+        five.advance(.retreating, .emptying)
+        let emptying = try #require(five.state.drain)
+        let end = try #require(emptying.forgottenAt)
+        let taker = Five.holder("fs4")
+        let duty = try #require(emptying.duty(of: taker, at: end))
+        #expect(duty.address == "delta")
+        #expect(duty.movesRegistrations)
+        #expect(duty.refusesCalls)
+        five.advance(.emptying, .aborting)
+        #expect(five.state.drain?.duty(of: taker, at: end)?.movesRegistrations == false)
+    }
+
     @Test(
         "what was given up cannot be undone",
         arguments: [[Drain.Phase.rotating], [.hangingUp], [.handingOver], [.handingOver, .lingering]])

@@ -187,10 +187,12 @@ extension Drain {
             default: return nil
             }
         }
-        // Nothing else is on it: whoever still comes when it should be forgotten is refused, and the undoing ends.
+        // Nothing else is on it: whoever still comes when it should be forgotten is refused, phones that had moved are told to come
+        // back, and the undoing ends.
         if node == to, node != from, phase == .emptying || phase == .aborting, isForgotten(at: time) {
             return DrainDuty(
-                address: newAddress, refusesCalls: true, movesRegistrations: false, hangsUp: false)
+                address: newAddress, refusesCalls: true, movesRegistrations: phase == .emptying,
+                hangsUp: false)
         }
         return nil
     }

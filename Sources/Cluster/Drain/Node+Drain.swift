@@ -42,6 +42,7 @@ extension Node {
             guard let holder = state.grant(of: new)?.holder else { return nil }
             return memoryObstacle(drain, new, at: now)
                 ?? (holder == drain.from ? nil : refusalObstacle(holder)) ?? callObstacle(holder, new)
+                ?? returnObstacle(drain, holder, at: now)
         case .rotating:
             return state.grant(of: old) == nil ? nil : "\(holderName(old, state)) to let go of \(old)"
         case .aborting:
@@ -85,6 +86,17 @@ extension Node {
         guard let report = load(of: holder) else { return "\(holder.name) to be heard" }
         return report.health == .none || report.isRefusing
             ? nil : "FreeSWITCH on \(holder.name) to refuse new calls"
+    }
+
+    /// Phones that had moved to the new address are told to come back before it is let go; as long as a drain would wait for that.
+    private func returnObstacle(_ drain: Drain, _ holder: Holder, at now: Instant) -> String? {
+        guard holder == drain.to, holder != drain.from, let report = load(of: holder),
+            report.health != .none, !report.arePhonesTold,
+            let count = report.load(of: drain.newAddress)?.registrations, count > 0,
+            let since = drain.forgottenAt, let limit = Drain.Phase.movingRegistrations.timeout,
+            clusterTime(at: now) - max(since, drain.phaseBegan) < limit
+        else { return nil }
+        return "phones to be told: \(count) are at \(drain.newAddress)"
     }
 
     private func callObstacle(_ holder: Holder, _ address: String) -> String? {

@@ -276,7 +276,9 @@ final class SharingCore {
             for change in changes {
                 guard case .put(let record) = change else { continue }
                 if let line = RecoveryHistory.line(record) { limits.recovered(line.address) }
-                if let retired = RetiredRegistration(record) { registrations?.superseded(retired) }
+                if let retired = RetiredRegistration(record) {
+                    registrations?.superseded(retired, end: record.expires, by: name)
+                }
             }
         }
     }
@@ -322,14 +324,19 @@ final class SharingCore {
     func registrationLines(_ placement: Placement) -> [RegistrationLine] {
         var lines: [RegistrationLine] = []
         let now = BootClock.now()
-        replica.forEach(in: .address(placement.address.name)) { record in
-            guard record.kind == .registration, let it = try? record.registration() else { return }
+        let address = placement.address.name
+        replica.forEach(in: .address(address)) { record in
+            guard record.kind == .registration, let it = try? record.registration(),
+                registrations?.isOut(it, at: address) != true
+            else { return }
             lines.append(
                 RegistrationLine(
-                    user: "\(it.user)@\(it.host)", contact: it.contact, address: placement.address.name,
+                    user: "\(it.user)@\(it.host)", contact: it.contact, address: address,
                     node: placement.holder?.name,
                     expiresSeconds: Int((it.expires - now).wholeSeconds),
-                    transport: it.transport.lowercased(), survivesTakeover: it.isReachableElsewhere,
+                    transport: it.transport.lowercased(),
+                    // At an address nobody holds there is nothing to take over.
+                    survivesTakeover: placement.holder != nil && it.isReachableElsewhere,
                     userAgent: it.userAgent))
         }
         return lines

@@ -104,9 +104,10 @@ extension RegistrationSharing {
         let stream = StreamID.address(name)
         let corrections =
             audits[name]?.audit.work(atMost: Self.sliceSize, at: now) {
-                [replica, book = books[name]?.book] key in
+                [self, book = books[name]?.book] key in
                 if isHeld { return book?.registration(key) }
-                return try? replica.record(.registration, key: key.bytes, in: stream)?.registration()
+                let known = try? replica.record(.registration, key: key.bytes, in: stream)?.registration()
+                return known.flatMap { isOut($0, at: name) ? nil : $0 }
             } ?? []
         for correction in corrections { correct(correction, name, isHeld: isHeld, at: now) }
         if audits[name]?.audit.isDone == true { end(name) }

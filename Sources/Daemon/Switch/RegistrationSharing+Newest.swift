@@ -1,89 +1,83 @@
-import EventSocket
-import FoundationEssentials
-import PeerProtocol
+import Cluster
 import Primitives
 import Replication
 import Switch
 
-// Where a user has one registration, the newest wins on every address: a phone that moved from one master to another, as DNS and
-// drains make it do, is not called at its old contact until that ends by itself.
-
-/// What the holder of the newer registration says to the holder of the older one, in a record of its node's own stream.
-struct RetiredRegistration: Hashable, Sendable, Codable {
-    static let kind = RecordKind(rawValue: 17)
-    /// Records are told again when a stream begins anew; each counts once.
-    static let lifetime: Duration = .seconds(60)
-
-    /// Drawn anew each time.
-    var number: UInt64
-    /// The address the older registration is at.
-    var address: String
-    var user: String
-    var host: String
-    var contact: String
-    var callID: String
-
-    init(_ registration: Registration, number: UInt64) {
-        self.number = number
-        address = registration.profile
-        user = registration.user
-        host = registration.host
-        contact = registration.contact
-        callID = registration.callID
-    }
-
-    init?(_ record: Record) {
-        guard record.kind == Self.kind,
-            let read = try? JSONDecoder().decode(Self.self, from: Data(record.payload))
-        else { return nil }
-        self = read
-    }
-
-    var name: RegistrationName {
-        RegistrationName(profile: address, user: user, host: host, contact: contact, callID: callID)
-    }
-
-    func record(at now: Instant) -> Record {
-        Record(
-            kind: Self.kind, key: Record.key(user: user, host: host, discriminator: address),
-            expires: now + Self.lifetime, payload: ControlJSON.encode(self))
-    }
-}
+// The newest registration wins on every address: a phone that moved from one master to another, as DNS and drains make it do, is not
+// called at its old contact until that ends by itself; and a phone that logs out anywhere is out everywhere. Where a user may have
+// several registrations, this holds for what is the same one to the switch: the same Call-ID, or the same contact.
+//
+// The holder of an address writes its registrations, and takes out what another holder retires. An address nobody holds has no
+// writer: there the word itself counts, on every node, for as long as the registration would have lasted.
 
 extension RegistrationSharing {
     private static let seenLimit = 10_000
 
     /// A phone of this machine's switch has registered just now: what it has elsewhere is older.
     func supersede(_ registration: Registration) {
-        guard mode == .single else { return }
-        let now = BootClock.now()
-        let key = Record.key(user: registration.user, host: registration.host, discriminator: "")
-        for stream in replica.streams {
-            guard case .address(let name) = stream, name != registration.profile,
-                let record = replica.record(.registration, key: key, in: stream),
+        for older in others(like: RegistrationName(registration)) { retire(older) }
+    }
+
+    /// A phone has logged out at this machine's switch, which has let it: it may have registered at another.
+    func unregistered(_ name: RegistrationName) {
+        for older in others(like: name) where mode != .single || name.isSamePhone(as: older) {
+            retire(older)
+        }
+    }
+
+    /// What is known at other addresses under the same key.
+    private func others(like name: RegistrationName) -> [Registration] {
+        let key = RegistrationKey(name, mode: mode)
+        return replica.streams.compactMap { stream in
+            guard case .address(let address) = stream, address != name.profile,
+                let record = replica.record(.registration, key: key.bytes, in: stream),
                 var older = try? record.registration()
-            else { continue }
-            older.profile = name
-            let retired = RetiredRegistration(older, number: .random(in: .min ... .max))
-            if books[name] != nil {
-                retire(retired, at: now)
-            } else {
-                let record = retired.record(at: now)
-                if record.fault == nil { replica.write(.node(me), [.put(record)]) }
-            }
+            else { return nil }
+            older.profile = address
+            return older
         }
     }
 
-    /// Another node's word of a registration that is at an address held here.
-    func superseded(_ retired: RetiredRegistration) {
+    private func retire(_ older: Registration) {
+        let now = BootClock.now()
+        let isFinal = unheld.contains(older.profile)
+        let retired = RetiredRegistration(older, at: now, isFinal: isFinal)
+        if books[older.profile] != nil { return takeOut(retired, at: now) }
+        tell(retired, until: isFinal ? older.expires : now + RetiredRegistration.lifetime)
+        if isFinal { takeOutUnheld(retired) }
+    }
+
+    private func tell(_ retired: RetiredRegistration, until end: Instant) {
+        let record = retired.record(until: end, mode: mode)
+        if record.fault == nil { replica.write(.node(me), [.put(record)]) }
+    }
+
+    /// Another node's word of an older registration.
+    func superseded(_ retired: RetiredRegistration, end: Instant?, by node: String) {
         if seen.count >= Self.seenLimit { seen = [] }
-        guard seen.insert(retired.number).inserted, mode == .single, books[retired.address] != nil else {
-            return
+        guard seen.insert(retired.number).inserted else { return }
+        let now = BootClock.now()
+        if let book = books[retired.address]?.book {
+            // Such a word is old when it is told again: the phone may have come back with the same contact.
+            if retired.isFinal {
+                guard let known = book.registration(RegistrationKey(retired.name, mode: mode)),
+                    retired.names(known, end: end)
+                else { return }
+            }
+            return takeOut(retired, at: now)
         }
-        retire(retired, at: BootClock.now())
+        guard retired.isFinal, unheld.contains(retired.address), let end, now < end else { return }
+        takeOutUnheld(retired)
+        // One other node keeps the word, should this one begin anew and forget it.
+        if !retired.isEcho, heard.first(where: { $0 != node }) == me {
+            var echo = retired
+            echo.isEcho = true
+            tell(echo, until: end)
+        }
     }
 
-    private func retire(_ retired: RetiredRegistration, at now: Instant) {
+    /// From an address held here.
+    func takeOut(_ retired: RetiredRegistration, at now: Instant) {
         let changes = books[retired.address]?.book.supersede(by: retired.name, at: now) ?? []
         guard !changes.isEmpty else { return }
         for change in changes { books[retired.address]?.corrected[change.key] = now }
@@ -91,5 +85,86 @@ extension RegistrationSharing {
         // By the queue, which outlasts a connection.
         _ = queue.offer(.absent(retired.name), mode: mode)
         tend()
+    }
+
+    /// From this switch's copy of an address nobody holds.
+    private func takeOutUnheld(_ retired: RetiredRegistration) {
+        let key = RegistrationKey(retired.name, mode: mode)
+        let known = try? replica.record(
+            .registration, key: key.bytes, in: .address(retired.address))?.registration()
+        if let known, RegistrationName(known).isSameRow(as: retired.name) { takeOut(key.bytes, of: retired) }
+    }
+
+    private func takeOut(_ key: [UInt8], of retired: RetiredRegistration) {
+        if !queue.offer(.absent(retired.name), mode: mode) { unaudit(retired.address) }
+        pump()
+    }
+}
+
+// MARK: - Addresses nobody holds
+
+extension RegistrationSharing {
+    func noteHolders(_ survey: Survey) {
+        let former = unheld
+        heard = survey.heard
+        unheld = Set(
+            survey.placements.filter { $0.holder == nil && !$0.isHere }.map(\.address.name))
+        for placement in survey.placements {
+            guard let holder = placement.holder, holder.name != me else { continue }
+            abandoned.remove(placement.address.name)
+        }
+        abandoned.formUnion(unheld)
+        for name in unheld.subtracting(former).sorted() { settle(name) }
+    }
+
+    /// Its holder went before it could take out what it was told to.
+    private func settle(_ name: String) {
+        var waiting: [RetiredRegistration] = []
+        replica.forEach(in: .node(me)) { record in
+            guard let retired = RetiredRegistration(record), retired.address == name, !retired.isFinal else {
+                return
+            }
+            waiting.append(retired)
+        }
+        for retired in waiting {
+            let key = RegistrationKey(retired.name, mode: mode)
+            guard
+                var known = try? replica.record(.registration, key: key.bytes, in: .address(name))?
+                    .registration()
+            else { continue }
+            known.profile = name
+            if RegistrationName(known).isSameRow(as: retired.name) { retire(known) }
+        }
+    }
+
+    /// Whether a registration counts no more that stands at an address nobody holds.
+    func isOut(_ registration: Registration, at address: String) -> Bool {
+        guard unheld.contains(address) else { return false }
+        return isRetired(registration, at: address) || hasNewer(registration, than: address)
+    }
+
+    /// Whether a node's word retires it.
+    func isRetired(_ registration: Registration, at address: String) -> Bool {
+        var name = RegistrationName(registration)
+        name.profile = address
+        let key = RetiredRegistration.key(name, mode: mode)
+        return replica.streams.contains { stream in
+            guard case .node = stream,
+                let record = replica.record(RetiredRegistration.kind, key: key, in: stream),
+                let retired = RetiredRegistration(record)
+            else { return false }
+            return retired.names(registration, end: record.expires)
+        }
+    }
+
+    /// While an address had no holder nobody could register there: what stands at one that has is newer.
+    func hasNewer(_ registration: Registration, than address: String) -> Bool {
+        let key = RegistrationKey(registration, mode: mode)
+        return replica.streams.contains { stream in
+            guard case .address(let name) = stream, name != address, !unheld.contains(name) else {
+                return false
+            }
+            return replica.record(.registration, key: key.bytes, in: stream) != nil
+        }
     }
 }

@@ -55,6 +55,12 @@ extension RegistrationSharing {
         let registrations = records.filter { $0.kind == .registration }.compactMap { try? $0.registration() }
         let unknown = registrations.filter { !isKnown($0, to: name) }
         write(books[name]?.book.adopt(registrations, at: now) ?? [], to: name)
+        for registration in unknown
+        where isRetired(registration, at: name)
+            || adoption.wasUnheld && hasNewer(registration, than: name)
+        {
+            takeOut(RetiredRegistration(registration, at: now, isFinal: true), at: now)
+        }
         if adoption.isInjected {
             for registration in unknown where isKnown(registration, to: name) {
                 _ = queue.offer(.present(registration), mode: mode)
@@ -162,7 +168,9 @@ extension RegistrationSharing {
         if case .address(let name) = stream, books[name] == nil, isWanted(name) {
             let page = replica.page(of: stream, after: pass?.cursor, limit: Self.sliceSize, at: now)
             for record in page.records where record.kind == .registration {
-                guard let registration = try? record.registration() else { continue }
+                guard let registration = try? record.registration(), !isOut(registration, at: name) else {
+                    continue
+                }
                 _ = queue.offer(.present(registration), mode: mode)
             }
             next = page.next

@@ -24,6 +24,12 @@ final class RegistrationSharing {
     var isSlicing = false
     /// What was told of older registrations here, and is done.
     var seen: Set<UInt64> = []
+    /// Addresses nobody holds.
+    var unheld: Set<String> = []
+    /// Those, and such as were given to this node since, but are not here yet.
+    var abandoned: Set<String> = []
+    /// Names of the nodes that are heard, sorted.
+    var heard: [String] = []
     /// Listings asked for; each has its own number.
     var listings: UInt64 = 0
     /// What profiles have of their own from another time is held against what is known.
@@ -60,6 +66,8 @@ final class RegistrationSharing {
         var cursor: PageCursor?
         /// The switch was about to be told of them, as of others' registrations.
         var isInjected: Bool
+        /// Nobody held the address before: who registered elsewhere meanwhile has left it.
+        var wasUnheld: Bool
     }
 
     /// The switch is told of these streams, the first of them from the cursor on.
@@ -110,6 +118,7 @@ final class RegistrationSharing {
 
     func surveyed(_ survey: Survey) {
         let now = BootClock.now()
+        noteHolders(survey)
         for placement in survey.placements {
             let name = placement.address.name
             let known = books[name]
@@ -126,7 +135,9 @@ final class RegistrationSharing {
                 if known == nil { unaudit(name) }
                 books[name] = Book(
                     book: book, epoch: placement.epoch, listing: known?.listing, nextListing: now,
-                    adoption: Adoption(isInjected: pass?.streams.contains(.address(name)) == true),
+                    adoption: Adoption(
+                        isInjected: pass?.streams.contains(.address(name)) == true,
+                        wasUnheld: abandoned.remove(name) != nil),
                     isWitness: known?.isWitness ?? isInherited, corrected: known?.corrected ?? [:])
                 sliceSoon()
             }
@@ -140,7 +151,9 @@ final class RegistrationSharing {
         for change in changes {
             switch change {
             case .put(let record) where record.kind == .registration:
-                guard let registration = try? record.registration() else { continue }
+                guard let registration = try? record.registration(), !isOut(registration, at: name) else {
+                    continue
+                }
                 _ = queue.offer(.present(registration), mode: mode)
             case .removed(.registration, let key):
                 takeOut(key, of: name)
@@ -203,12 +216,14 @@ final class RegistrationSharing {
     func handle(_ event: SwitchEvent) {
         guard let profile = event["profile-name"], books[profile] != nil else { return }
         do throws(SwitchFailure) {
-            let changes = try books[profile]?.book.handle(event, at: BootClock.now()) ?? []
+            let now = BootClock.now()
+            let changes = try books[profile]?.book.handle(event, at: now) ?? []
             // Of before the address came here: the switch knows better by now.
             for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
             keep(changes, at: profile)
             for case .put(_, let registration, _) in changes { supersede(registration) }
+            if case .unregistered(let name) = try RegistrationEvent(event, at: now) { unregistered(name) }
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")
         }

@@ -42,7 +42,7 @@ package struct RegistrationBook: Sendable {
         case absent
         /// Neither an event nor a listing told of its end, and it is long over.
         case overdue
-        /// The user registered at another address since.
+        /// The phone registered at another address since, or logged out there.
         case superseded
     }
 
@@ -132,14 +132,14 @@ package struct RegistrationBook: Sendable {
         return [.removed(key, entry.registration, reason)]
     }
 
-    /// The user has registered at another address, and has one registration only.
+    /// The phone has registered at another address, or logged out there.
     ///
-    /// - Parameter older: what that registration replaces; one that came here meanwhile stays.
+    /// - Parameter older: what is over; one that came here meanwhile stays.
     package mutating func supersede(by older: RegistrationName, at now: Instant) -> [Change] {
         let key = RegistrationKey(older, mode: settings.mode)
-        guard settings.mode == .single, let entry = entries[key], entry.registration.callID == older.callID,
-            entry.registration.contact == older.contact
-        else { return [] }
+        guard let entry = entries[key], RegistrationName(entry.registration).isSameRow(as: older) else {
+            return []
+        }
         return remove(key, .superseded, at: now)
     }
 

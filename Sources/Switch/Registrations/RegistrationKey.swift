@@ -51,6 +51,30 @@ package struct RegistrationName: Hashable, Sendable {
             profile: registration.profile, user: registration.user, host: registration.host,
             contact: registration.contact, callID: registration.callID)
     }
+
+    /// Whether it is the same contact under the same Call-ID.
+    package func isSameRow(as other: RegistrationName) -> Bool {
+        user == other.user && host == other.host && contact == other.contact && callID == other.callID
+    }
+
+    /// Whether who logs out by this name means that registration: by its Call-ID, by where it is, or by `Contact: *`.
+    package func isSamePhone(as registration: Registration) -> Bool {
+        guard user == registration.user, host == registration.host else { return false }
+        if !callID.isEmpty, callID == registration.callID { return true }
+        let place = Self.place(contact)
+        return place == "*" || !place.isEmpty && place == Self.place(registration.contact)
+    }
+
+    /// `user@host:port` of a contact, without what a switch or a phone adds to it.
+    private static func place(_ contact: String) -> Substring {
+        var text = contact[...]
+        if let open = text.firstIndex(of: "<") { text = text[text.index(after: open)...] }
+        if let end = text.firstIndex(where: { $0 == ">" || $0 == ";" || $0 == "?" }) { text = text[..<end] }
+        if let colon = text.firstIndex(of: ":"), ["sip", "sips"].contains(text[..<colon].lowercased()) {
+            text = text[text.index(after: colon)...]
+        }
+        return text
+    }
 }
 
 /// Names one registration of a profile: two are the same to the switch if and only if their keys are equal.

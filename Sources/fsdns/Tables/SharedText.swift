@@ -49,12 +49,17 @@ struct RegistrationsText {
             table.add([
                 .init(line.user, .bold), .init(line.address), .init(line.node ?? "-"),
                 .init("\(line.expiresSeconds) s"),
-                line.survivesTakeover
-                    ? .init("survives", .good) : .init("\(line.transport): phone must return", .warn),
+                takeover(line),
                 .init(line.contact), .init(line.userAgent),
             ])
         }
         return table.lines(paint: paint, width: width) + ["", "\(registrations.count) registrations"]
+    }
+
+    private func takeover(_ line: RegistrationLine) -> Table.Cell {
+        if line.node == nil { return .init("until it registers again", .warn) }
+        return line.survivesTakeover
+            ? .init("survives", .good) : .init("\(line.transport): phone must return", .warn)
     }
 }
 

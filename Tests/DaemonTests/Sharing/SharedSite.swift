@@ -38,7 +38,8 @@ final class SharedSite {
     ///   - limitPassword: what the switch says to the limit service, where the right word is `right`; nil for no such service.
     init(
         _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon",
-        recoveryPatience: Duration = .seconds(60), limitPassword: String? = nil
+        recoveryPatience: Duration = .seconds(60), limitPassword: String? = nil,
+        registrations: SwitchAccess.Registrations = .single
     ) throws {
         me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
         journal = EventJournal(node: name)
@@ -71,7 +72,8 @@ final class SharedSite {
             section: SwitchSection(
                 freeswitch: .eventSocket(
                     SwitchAccess(
-                        endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter))),
+                        endpoint: eventSocket, passwordFile: "", failedAfter: failedAfter,
+                        registrations: registrations))),
             passwords: Sharing.Passwords(freeswitch: password), limitRules: LimitRules(),
             program: "fsdns", controlPath: directory.path + "/control", nodes: ["fs1", "fs2"],
             log: EventLog.silent, journal: journal,
@@ -120,13 +122,13 @@ final class SharedSite {
         sharing.surveyed(survey)
     }
 
-    /// Each of the two addresses is with its holder.
-    func told(alpha: Holder, beta: Holder, epoch: Index, members: [Holder]) throws {
+    /// Each of the two addresses is with its holder, or with nobody.
+    func told(alpha: Holder?, beta: Holder?, epoch: Index, members: [Holder]) throws {
         let placements = try [(Self.profile, "127.83.7.200", alpha), (Self.other, "127.83.7.201", beta)].map {
             Placement(
                 address: ServiceAddress(name: $0, ip: try #require(IPAddress($1)), prefixLength: 8),
                 holder: $2,
-                epoch: Epoch(term: 1, index: epoch), isHere: $2 == me)
+                epoch: $2 == nil ? .zero : Epoch(term: 1, index: epoch), isHere: $2 == me)
         }
         sharing.surveyed(
             Survey(
@@ -151,7 +153,11 @@ final class SharedSite {
         try fire("sofia::register", users, profile, host)
     }
 
-    func unregistered(_ users: Range<Int>) throws { try fire("sofia::unregister", users) }
+    func unregistered(
+        _ users: Range<Int>, at profile: String = SharedSite.profile, host: String = "192.0.2.7"
+    ) throws {
+        try fire("sofia::unregister", users, profile, host)
+    }
 
     private func fire(
         _ subclass: String, _ users: Range<Int>, _ profile: String = SharedSite.profile,

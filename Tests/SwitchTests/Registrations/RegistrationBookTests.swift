@@ -309,6 +309,28 @@ extension RegistrationBook {
         #expect(book.count == 0)
         var several = self.book(.contact)
         _ = try several.handle(event("register"), at: start)
-        #expect(several.supersede(by: older, at: start) == [])
+        var other = older
+        other.contact = "<sip:1001@192.0.2.8>"
+        #expect(several.supersede(by: other, at: start) == [])
+        #expect(several.supersede(by: older, at: start).count == 1)
+    }
+
+    @Test("who logs out is known by the Call-ID, by where the phone is, or says that it means all")
+    func samePhone() throws {
+        var book = book(.single)
+        _ = try book.handle(
+            event("register", contact: "\"A\" <sip:1001@192.0.2.8:5062;fs_nat=yes>"), at: start)
+        let registration = try #require(book.registrations.first)
+        func means(_ contact: String, _ callID: String) -> Bool {
+            var name = RegistrationName(registration)
+            (name.contact, name.callID) = (contact, callID)
+            return name.isSamePhone(as: registration)
+        }
+        #expect(means("", registration.callID))
+        #expect(means("<sip:1001@192.0.2.8:5062>;expires=0", "another"))
+        #expect(means("<sip:*>", "another"))
+        #expect(means("*", "another"))
+        #expect(!means("<sip:1001@192.0.2.8:5063>", "another"))
+        #expect(!means("", ""))
     }
 }
