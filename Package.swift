@@ -176,8 +176,11 @@ let package = Package(
             name: "KeeperTests", dependencies: ["Keeper", "KeeperProtocol", "Primitives", "fsdns-keeper"],
             swiftSettings: settings),
         .testTarget(
-            name: "ZoneServerTests", dependencies: ["DNSMessages", "Primitives", "ZoneServer"],
-            swiftSettings: settings),
+            name: "ZoneServerTests",
+            dependencies: [
+                "DNSMessages", "Primitives", "ZoneServer",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], swiftSettings: settings),
         .testTarget(
             name: "SwitchSimulatorTests",
             dependencies: [

@@ -13,8 +13,8 @@ struct NewestRegistrationTests {
     private func pair(_ registrations: SwitchAccess.Registrations = .single) throws -> (
         SharedSite, SharedSite
     ) {
-        let one = try SharedSite("fs1", number: 8, registrations: registrations)
-        let two = try SharedSite("fs2", number: 9, registrations: registrations)
+        let one = try SharedSite("fs1", number: 10, registrations: registrations)
+        let two = try SharedSite("fs2", number: 11, registrations: registrations)
         one.meet(two)
         for site in [one, two] { #expect(site.reports.next { $0.health == .healthy } != nil) }
         try tell(one, two, alpha: one.me, epoch: 1)
