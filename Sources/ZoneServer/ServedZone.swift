@@ -23,7 +23,7 @@ final class ServedZone: Sendable {
         zone: Zone, key: TSIGKey?, file: ZoneFile?, limits: ZoneServer.Limits,
         wallClock: @escaping @Sendable () -> UInt64
     ) {
-        responder = Mutex(ZoneResponder(zone: zone, key: key))
+        responder = Mutex(ZoneResponder(zone: zone, key: key, since: wallClock()))
         self.file = file
         connections = Mutex(
             Connections(

@@ -57,10 +57,17 @@ package struct ZoneFile: Hashable, Sendable {
     package func store(_ zone: Zone) throws(Failure) {
         guard let text = ZoneText.readable(zone.records) else { throw .unreadable(file: path) }
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        var known = stat()
+        let isKnown = stat(path, &known) == 0
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw system("create \(temporary)") }
         do throws(Failure) {
             defer { close(descriptor) }
+            // Whoever could read the file before can read it now, and nobody else; only root may give it to others.
+            if isKnown { _ = fchown(descriptor, known.st_uid, known.st_gid) }
+            guard fchmod(descriptor, isKnown ? known.st_mode & 0o666 : 0o644) == 0 else {
+                throw system("set the mode of \(temporary)")
+            }
             try write(Array(text.utf8), to: descriptor)
             guard fsync(descriptor) == 0 else { throw system("fsync") }
         } catch {

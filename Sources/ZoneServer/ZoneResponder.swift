@@ -9,11 +9,16 @@ package struct ZoneResponder: Sendable {
     package private(set) var wasSigned = false
     private let key: TSIGKey?
     private var seen = SeenUpdates()
+    private let since: UInt64?
 
     /// Without a key, updates are taken from this machine only.
-    package init(zone: Zone, key: TSIGKey?) {
+    ///
+    /// - Parameter since: the wall time of this start, seconds since 1970 UTC: what was signed before may have been carried out by a
+    ///   process before this one, whose memory of it is gone (RFC 8945 §5.2.3). Nil where nothing was.
+    package init(zone: Zone, key: TSIGKey?, since: UInt64? = nil) {
         self.zone = zone
         self.key = key
+        self.since = since
     }
 
     /// Answers one request with one message, a zone transfer with as many as it takes.
@@ -74,7 +79,12 @@ package struct ZoneResponder: Sendable {
             return .refused(reply: TSIGKey.appendError(.badKey, to: refusal, answering: record))
         }
         do throws(TSIGFailure) {
-            return .signed(mac: try key.verifyRequest(scan, at: now))
+            let mac = try key.verifyRequest(scan, at: now)
+            // A clock that was set back since the start would refuse everything for as long.
+            if let since, since <= now, record.timeSigned < since, scan.operation == .update {
+                throw .badTime(signed: record.timeSigned, now: now)
+            }
+            return .signed(mac: mac)
         } catch {
             switch error {
             case .wrongKey:

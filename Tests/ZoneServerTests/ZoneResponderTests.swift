@@ -72,6 +72,24 @@ struct ZoneResponderTests {
         #expect(responder.zone.serial == 10)
     }
 
+    @Test("an update that was signed before the start is not carried out: a process before may have done it")
+    func replayAfterRestart() throws {
+        let key = try key()
+        let old = key.sign(try update().wire(), at: now - 1)
+        var responder = ZoneResponder(zone: try ExampleZone.zone(), key: key, since: now)
+        let refusal = try reply(&responder, old.wire)
+        #expect(
+            throws: TSIGFailure.refused(.badTime, serverTime: now, authenticated: true)
+        ) { try key.verifyReply(refusal, requestMAC: old.mac, at: now - 1) }
+        #expect(responder.zone == (try ExampleZone.zone()))
+        _ = try reply(&responder, key.sign(try update().wire(), at: now).wire)
+        #expect(responder.zone.serial == 8)
+        // Only where the clock did not go back since.
+        var other = ZoneResponder(zone: try ExampleZone.zone(), key: key, since: now + 3600)
+        _ = try reply(&other, old.wire)
+        #expect(other.zone.serial == 8)
+    }
+
     @Test("a failed prerequisite is answered signed, and changes nothing")
     func failedPrerequisite() throws {
         let key = try key()

@@ -310,6 +310,19 @@ struct ZoneFileTests {
         #expect(zone.types(of: zone.origin) == [.ns, .soa])
     }
 
+    @Test(
+        "a stored zone can be read by those who could read it before",
+        arguments: [0o600, 0o640, 0o644] as [mode_t])
+    func storedMode(_ mode: mode_t) throws {
+        let path = NSTemporaryDirectory() + "fsdns-mode-\(UUID().uuidString)"
+        defer { unlink(path) }
+        try "old".write(toFile: path, atomically: false, encoding: .utf8)
+        #expect(chmod(path, mode) == 0)
+        try ZoneFile(path: path).store(ExampleZone.zone())
+        var facts = stat()
+        #expect(stat(path, &facts) == 0 && facts.st_mode & 0o777 == mode)
+    }
+
     @Test("a zone that cannot be stored leaves the old file")
     func storeFailure() throws {
         let path = NSTemporaryDirectory() + "fsdns-none-\(UUID().uuidString)/zone"
