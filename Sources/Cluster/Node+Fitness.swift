@@ -49,10 +49,10 @@ extension Node {
         let heir =
             missing.isEmpty
             ? nil
-            : heirs(at: now).first { heir in
-                guard !missing.contains(heir.name), let heartbeat = neighbours[heir]?.heartbeat,
-                    heartbeat.settingsVersion == settings.version, let paths = heartbeat.paths
-                else { return false }
+            : agreedHeirs(at: now).first { heir in
+                guard !missing.contains(heir.name), let paths = neighbours[heir]?.heartbeat.paths else {
+                    return false
+                }
                 return unlinkedVoters(paths, at: now).count < missing.count
             }
         guard let heir else {

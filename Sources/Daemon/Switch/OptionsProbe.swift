@@ -20,7 +20,6 @@ final class OptionsProbe {
     private struct Target {
         var address: SocketAddress
         var sent: UInt64 = 0
-        var askedAt: Instant?
         /// When the newest questions went out, the newest last.
         var asked: [Instant] = []
         var answeredAt: Instant?
@@ -205,7 +204,6 @@ final class OptionsProbe {
         }
         target.sent += 1
         target.unanswered += 1
-        target.askedAt = now
         target.asked = Array((target.asked + [now]).suffix(Self.rememberedQuestions))
         if target.heardAt == nil { target.heardAt = now }
         targets[name] = target

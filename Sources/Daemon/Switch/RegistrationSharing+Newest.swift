@@ -92,10 +92,7 @@ extension RegistrationSharing {
         let key = RegistrationKey(retired.name, mode: mode)
         let known = try? replica.record(
             .registration, key: key.bytes, in: .address(retired.address))?.registration()
-        if let known, RegistrationName(known).isSameRow(as: retired.name) { takeOut(key.bytes, of: retired) }
-    }
-
-    private func takeOut(_ key: [UInt8], of retired: RetiredRegistration) {
+        guard let known, RegistrationName(known).isSameRow(as: retired.name) else { return }
         if !queue.offer(.absent(retired.name), mode: mode) { unaudit(retired.address) }
         pump()
     }

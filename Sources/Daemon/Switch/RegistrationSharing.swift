@@ -217,13 +217,14 @@ final class RegistrationSharing {
         guard let profile = event["profile-name"], books[profile] != nil else { return }
         do throws(SwitchFailure) {
             let now = BootClock.now()
-            let changes = try books[profile]?.book.handle(event, at: now) ?? []
+            let told = try RegistrationEvent(event, at: now)
+            let changes = told.flatMap { books[profile]?.book.handle($0, at: now) } ?? []
             // Of before the address came here: the switch knows better by now.
             for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
             keep(changes, at: profile)
             for case .put(_, let registration, _) in changes { supersede(registration) }
-            if case .unregistered(let name) = try RegistrationEvent(event, at: now) { unregistered(name) }
+            if case .unregistered(let name)? = told { unregistered(name) }
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")
         }

@@ -101,6 +101,11 @@ package struct RegistrationBook: Sendable {
         guard event["profile-name"] == profile, let told = try RegistrationEvent(event, at: now) else {
             return []
         }
+        return handle(told, at: now)
+    }
+
+    /// The same, of an event of this profile that was read already.
+    package mutating func handle(_ told: RegistrationEvent, at now: Instant) -> [Change] {
         switch told {
         case .registered(let registration): return put(registration, heard: now)
         case .unregistered(let name): return unregistered(name, at: now)
