@@ -104,21 +104,22 @@ let package = Package(
             ], swiftSettings: settings),
 
         // Acting.
-        .target(name: "Sockets", dependencies: ["Primitives"], swiftSettings: reading),
+        .target(name: "Kernel", dependencies: ["Primitives"], swiftSettings: reading),
         .target(
-            name: "Keeper", dependencies: ["CLinux", "KeeperProtocol", "Primitives"], swiftSettings: reading),
+            name: "Keeper", dependencies: ["CLinux", "Kernel", "KeeperProtocol", "Primitives"],
+            swiftSettings: reading),
         .target(
             name: "ZoneServer",
             dependencies: [
-                "DNSMessages", "Primitives", "Sockets", .product(name: "NIOCore", package: "swift-nio"),
+                "DNSMessages", "Kernel", "Primitives", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], swiftSettings: reading),
         .target(
             name: "Daemon",
             dependencies: [
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages",
-                "EventSocket", "Keeper", "KeeperProtocol", "Limits", "PeerProtocol", "Primitives",
-                "Replication", "Sockets", "Switch",
+                "EventSocket", "Keeper", "KeeperProtocol", "Kernel", "Limits", "PeerProtocol", "Primitives",
+                "Replication", "Switch",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -132,7 +133,8 @@ let package = Package(
             name: "fsdns",
             dependencies: [
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "Daemon", "DNSMessages",
-                "EventSocket", "Keeper", "KeeperProtocol", "Primitives", "Simulation", "XML", "ZoneServer",
+                "EventSocket", "Keeper", "KeeperProtocol", "Kernel", "Primitives", "Simulation", "XML",
+                "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(
@@ -196,7 +198,7 @@ let package = Package(
             dependencies: [
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "Daemon", "DNSMessages",
                 "EventSocket", "Keeper", "Limits", "PeerProtocol", "Primitives", "Replication", "Switch",
-                "Sockets", "SwitchSimulator", "TestSupport", "ZoneServer",
+                "Kernel", "SwitchSimulator", "TestSupport", "ZoneServer",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

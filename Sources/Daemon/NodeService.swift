@@ -7,6 +7,7 @@ import Keeper
 import NIOCore
 import NIOPosix
 import PeerProtocol
+import Primitives
 import Synchronization
 
 /// One node service: reads the cluster file, wakes the doers, and lets the heart beat until it is told to stop.
@@ -260,7 +261,7 @@ package enum NodeService {
                     timing: setting.file.settings.timing, key: setting.key,
                     bindings: setting.file.nodeBindings, signer: signer, trust: doers.links.trust,
                     log: doers.log)
-                heartbeats.tend(at: BootClock.now())
+                heartbeats.tend(at: Instant.now())
                 if let taken = heartbeats.takenAddress {
                     throw ServiceFailure(
                         "another process on this machine uses \(taken) already; is this node running twice?")
@@ -269,7 +270,7 @@ package enum NodeService {
                     name: setting.name, birth: start.me.member.birth, incarnation: start.me.incarnation,
                     kind: setting.kind, settings: setting.file.settings, restored: start.restored,
                     seed: .random(in: .min ... .max), machine: start.machine,
-                    formerMachine: start.formerMachine, anew: start.anew, at: BootClock.now())
+                    formerMachine: start.formerMachine, anew: start.anew, at: Instant.now())
                 let loop = NodeLoop(
                     node: node, inbox: inbox, heartbeats: heartbeats, keeper: keeper,
                     network: setting.watchesNetwork
@@ -278,7 +279,7 @@ package enum NodeService {
                                 + start.agreedAddresses.filter { agreed in
                                     !setting.file.settings.addresses.contains { $0.name == agreed.name }
                                 }, interval: setting.file.settings.timing.interval,
-                            at: BootClock.now(), log: doers.log)
+                            at: Instant.now(), log: doers.log)
                         : nil,
                     doers: doers, isSwitchWatched: setting.isSwitchWatched, warnings: warnings)
                 ending.put(.success(loop.run()))

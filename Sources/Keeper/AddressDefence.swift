@@ -1,6 +1,7 @@
 import CLinux
 @preconcurrency import Glibc
 import KeeperProtocol
+import Kernel
 
 /// Asks the network, again and again, who else has an address that is held here, and hears who says so unasked
 /// (RFC 5227 §2.1.1 and §2.4; RFC 4862 §5.4).

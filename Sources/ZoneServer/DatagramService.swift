@@ -1,7 +1,7 @@
 @preconcurrency import Glibc
+import Kernel
 import NIOPosix
 import Primitives
-import Sockets
 
 /// Answers requests that come as datagrams, on a thread of its own: the kernel gives it and the connections' thread their turns.
 final class DatagramService: Sendable {
@@ -66,7 +66,7 @@ private final class DatagramLoop {
         while true {
             guard poll(&polled, UInt(polled.count), -1) > 0 else { continue }
             guard polled[0].revents == 0 else { return }
-            let now = Self.now()
+            let now = Instant.now()
             for place in 1..<polled.count where polled[place].revents != 0 {
                 let descriptor = polled[place].fd
                 for datagram in 0..<batch.receive(from: descriptor, atMost: Self.turn) {
@@ -96,11 +96,5 @@ private final class DatagramLoop {
             _ = sendto(
                 descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), $0, $1)
         }
-    }
-
-    private static func now() -> Instant {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 }

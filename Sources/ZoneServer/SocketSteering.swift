@@ -1,4 +1,4 @@
-@preconcurrency import Glibc
+import Kernel
 import Primitives
 
 /// Programs for the kernel (bpf(4), "classic BPF") that keep a flood to itself: one drops what deserves no answer, the other
@@ -6,42 +6,9 @@ import Primitives
 /// it is an update. Each socket has room of its own, so what one sender or one sort of request fills, others do not lack. Who
 /// signed of late has two sockets apart from all others, also from whoever forges addresses without end.
 package struct SocketSteering: Sendable {
-    /// As the kernel's `struct sock_filter`.
-    private struct Instruction {
-        var code: UInt16
-        var whenTrue: UInt8 = 0
-        var whenFalse: UInt8 = 0
-        var operand: UInt32 = 0
-    }
+    private typealias Instruction = SocketFilter.Instruction
+    private typealias Code = SocketFilter.Code
 
-    /// As `struct sock_fprog`.
-    private struct Program {
-        var count: UInt16
-        var instructions: UnsafePointer<Instruction>
-    }
-
-    private enum Code {
-        static let loadByte: UInt16 = 0x30
-        static let loadWord: UInt16 = 0x20
-        static let loadLength: UInt16 = 0x80
-        static let loadNumber: UInt16 = 0x00
-        static let store: UInt16 = 0x02
-        static let fetch: UInt16 = 0x61
-        static let toIndex: UInt16 = 0x07
-        static let addIndex: UInt16 = 0x0C
-        static let xorIndex: UInt16 = 0xAC
-        static let and: UInt16 = 0x54
-        static let multiply: UInt16 = 0x24
-        static let shiftRight: UInt16 = 0x74
-        static let jumpIfEqual: UInt16 = 0x15
-        static let jumpIfAtLeast: UInt16 = 0x35
-        static let jumpIfAny: UInt16 = 0x45
-        static let finish: UInt16 = 0x06
-        static let finishWithResult: UInt16 = 0x16
-    }
-
-    private static let attachFilter: Int32 = 26
-    private static let attachSteering: Int32 = 51
     /// SKF_NET_OFF: from here on operands count from the IP header.
     private static let networkHeader: UInt32 = 0xFFF0_0000
     private static let headerLength: UInt32 = 8
@@ -69,7 +36,8 @@ package struct SocketSteering: Sendable {
 
     /// Drops what is shorter than a header and what is a reply; whoever has no such kernel drops it himself.
     static func filter(_ descriptor: Int32) {
-        attach(
+        // Where the kernel takes none, this process drops them itself.
+        _ = SocketFilter(
             [
                 Instruction(code: Code.loadLength),
                 Instruction(
@@ -77,9 +45,10 @@ package struct SocketSteering: Sendable {
                     operand: headerLength + UInt32(RequestGlance.headerLength)),
                 Instruction(code: Code.loadByte, operand: headerLength + 2),
                 Instruction(code: Code.jumpIfAny, whenTrue: 1, operand: 0x80),
-                Instruction(code: Code.finish, operand: 0x3FFFF),
+                Instruction(code: Code.finish, operand: SocketFilter.all),
                 Instruction(code: Code.finish, operand: 0),
-            ], as: attachFilter, to: descriptor)
+            ]
+        ).attach(to: descriptor)
     }
 
     /// For all sockets of the address of this one. Without it the kernel divides by address and port.
@@ -96,7 +65,7 @@ package struct SocketSteering: Sendable {
                 Instruction(code: Code.xorIndex),
             ]
         let apart = proven.filter { $0.family == family }.prefix(Self.provenLimit).flatMap(Self.apart)
-        Self.attach(
+        _ = SocketFilter(
             apart + [
                 Instruction(code: Code.loadByte, operand: 2),
                 Instruction(code: Code.and, operand: 0x78),
@@ -111,7 +80,8 @@ package struct SocketSteering: Sendable {
                 Instruction(code: Code.fetch, operand: 0),
                 Instruction(code: Code.addIndex),
                 Instruction(code: Code.finishWithResult),
-            ], as: Self.attachSteering, to: descriptor)
+            ]
+        ).attach(to: descriptor, for: .steering)
     }
 
     /// Compares the sender with that address, four bytes a time; what differs skips the rest.
@@ -135,13 +105,5 @@ package struct SocketSteering: Sendable {
             ]
         }
         return program + whenFound
-    }
-
-    private static func attach(_ instructions: [Instruction], as option: Int32, to descriptor: Int32) {
-        instructions.withUnsafeBufferPointer { list in
-            guard let base = list.baseAddress else { return }
-            var program = Program(count: UInt16(list.count), instructions: base)
-            setsockopt(descriptor, SOL_SOCKET, option, &program, socklen_t(MemoryLayout<Program>.size))
-        }
     }
 }

@@ -107,7 +107,7 @@ struct ControlSocketTests {
                     DrainRequest(
                         target: "master1", deadline: nil, onDeadline: .wait, reason: "", dryRun: false,
                         who: "ops"))),
-            until: BootClock.now().nanoseconds - 1)
+            until: Instant.now().nanoseconds - 1)
         let endless = [UInt8](repeating: 0x61, count: ControlRequest.maximumLength + 1)
         for bytes in [
             Array("nonsense\n".utf8), ControlJSON.encode(other) + [10], ControlJSON.encode(late) + [10],

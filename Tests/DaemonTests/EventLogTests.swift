@@ -12,7 +12,7 @@ struct EventLogTests {
 
     /// The lines that `say` makes the log write, without their times.
     private func lines(
-        clock: @escaping @Sendable () -> Instant = { BootClock.now() }, _ say: (EventLog) -> Void
+        clock: @escaping @Sendable () -> Instant = { Instant.now() }, _ say: (EventLog) -> Void
     ) -> [String] {
         let descriptor = open("\(directory.path)/log", O_RDWR | O_CREAT | O_TRUNC, 0o600)
         defer { close(descriptor) }

@@ -1,9 +1,9 @@
 import Cluster
 import Config
 import Consensus
+import Kernel
 import PeerProtocol
 import Primitives
-import Sockets
 import Testing
 
 @testable import Daemon
@@ -62,7 +62,7 @@ struct HeartbeatsTests {
         #expect(heard.map(\.from) == [peers[0], peers[0]])
         #expect(heard.map(\.local) == [peers[1], peers[1]])
         let report = other.report(
-            counted: [], warnings: [], expected: ["fs1", "fs2", "fs3"], at: BootClock.now())
+            counted: [], warnings: [], expected: ["fs1", "fs2", "fs3"], at: Instant.now())
         #expect(report.paths.map(\.peer) == ["fs1", "fs3"])
         #expect(report.paths.map(\.condition) == ["no faults", "never heard"])
         #expect(report.paths[0].lossPerMille == 0)
@@ -79,7 +79,7 @@ struct HeartbeatsTests {
         for sequence in 1...UInt64(3) { one.send(heartbeat(1, sequence), at: .zero) }
         #expect(receive(other).count == 3)
         let told = PathTrouble(.clock, detail: "60 s ahead of fs2", peers: ["fs1"])
-        #expect(other.troubles(at: BootClock.now()).filter { $0.kind == .clock } == [told])
+        #expect(other.troubles(at: Instant.now()).filter { $0.kind == .clock } == [told])
     }
 
     @Test("links are called where the sender says, else where the file says, else where it was heard")
@@ -94,12 +94,12 @@ struct HeartbeatsTests {
         heard.from = stranger
         let itsWay = PeerWay(remote: peers[0], local: peers[1])
         #expect(
-            other.sighting(of: heard, at: BootClock.now())
+            other.sighting(of: heard, at: Instant.now())
                 == PeerSighting(holder: heard.heartbeat.sender, ways: [itsWay], isTold: true))
         heard.heartbeat.endpoints = []
         let seen = PeerWay(remote: stranger, local: peers[1])
         #expect(
-            other.sighting(of: heard, at: BootClock.now())
+            other.sighting(of: heard, at: Instant.now())
                 == PeerSighting(holder: heard.heartbeat.sender, ways: [seen], isTold: false))
         let port = HeartbeatPort.Plan(
             name: "unicast", network: nil, own: peers[1].ip, port: Self.port + 1, peers: peers, avoided: [])
@@ -108,7 +108,7 @@ struct HeartbeatsTests {
             key: ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8)),
             bindings: [NodeBinding(node: "fs1", address: peers[0].ip)], log: EventLog.silent)
         withFile.tend(at: .zero)
-        let sighting = withFile.sighting(of: heard, at: BootClock.now())
+        let sighting = withFile.sighting(of: heard, at: Instant.now())
         #expect(sighting.isTold)
         #expect(sighting.ways.map(\.remote) == [peers[0]])
     }
@@ -124,7 +124,7 @@ struct HeartbeatsTests {
         let report = other.report(counted: [], warnings: [], expected: [], at: .zero)
         #expect(report.dropped.map(\.reason) == ["wrong-key"])
         #expect((160...1600).contains(report.dropped.first?.count ?? 0))
-        let now = BootClock.now()
+        let now = Instant.now()
         #expect(other.warnings(at: now).count == 1)
         #expect(other.warnings(at: now).first?.contains("arrive from 127.9.7.1: compare cluster.key") == true)
         #expect(other.warnings(at: now + .seconds(61)).isEmpty)

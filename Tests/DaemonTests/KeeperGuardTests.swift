@@ -34,9 +34,9 @@ struct KeeperGuardTests {
 
     /// The next events, asked for until one comes or twenty seconds are over.
     private func events(of keeper: KeeperGuard) -> [Event] {
-        let end = BootClock.now() + .seconds(20)
-        while BootClock.now() < end {
-            let now = BootClock.now()
+        let end = Instant.now() + .seconds(20)
+        while Instant.now() < end {
+            let now = Instant.now()
             let news = keeper.tend(at: now)
             if !news.isEmpty { return news }
             if let descriptor = keeper.descriptor {
@@ -62,7 +62,7 @@ struct KeeperGuardTests {
                 == .keeperFailed(address: "alpha", epoch: epoch, reason: "the keeper does not run"))
         #expect(events(of: keeper) == [.keeperReady])
 
-        #expect(keeper.hold(alpha, until: BootClock.now() + .seconds(30), epoch: epoch) == nil)
+        #expect(keeper.hold(alpha, until: Instant.now() + .seconds(30), epoch: epoch) == nil)
         #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
         keeper.release(alpha, epoch: epoch)
         #expect(events(of: keeper) == [.keeperReleased(address: "alpha", epoch: epoch, cause: "asked")])
@@ -90,7 +90,7 @@ struct KeeperGuardTests {
         let alpha = file.settings.addresses[0]
         let epoch = Epoch(term: 3, index: 4)
         #expect(events(of: keeper) == [.keeperReady])
-        func hold() -> Event? { keeper.hold(alpha, until: BootClock.now() + .seconds(30), epoch: epoch) }
+        func hold() -> Event? { keeper.hold(alpha, until: Instant.now() + .seconds(30), epoch: epoch) }
         #expect(hold() == nil)
         #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
         let pid = try #require(keeper.pid)
@@ -111,7 +111,7 @@ struct KeeperGuardTests {
         let epoch = Epoch(term: 2, index: 9)
         #expect(events(of: keeper) == [.keeperReady])
         #expect(
-            keeper.hold(file.settings.addresses[0], until: BootClock.now() + .milliseconds(300), epoch: epoch)
+            keeper.hold(file.settings.addresses[0], until: Instant.now() + .milliseconds(300), epoch: epoch)
                 == nil)
         #expect(events(of: keeper) == [.keeperHeld(address: "alpha", epoch: epoch)])
         #expect(
@@ -150,8 +150,8 @@ struct KeeperGuardTests {
         #expect(events(of: keeper).count == 1 && keeper.end == nil)
         kill(try #require(keeper.pid), SIGKILL)
         #expect(events(of: keeper) == [.keeperLost(endsByItself: true)])
-        let limit = BootClock.now() + .seconds(20)
-        while keeper.end == nil, BootClock.now() < limit { _ = keeper.tend(at: BootClock.now()) }
+        let limit = Instant.now() + .seconds(20)
+        while keeper.end == nil, Instant.now() < limit { _ = keeper.tend(at: Instant.now()) }
         #expect(keeper.end == "the process that starts keepers is gone")
     }
 }

@@ -41,7 +41,7 @@ struct PrivilegeTests {
             guard var process = try? CommandProcess(order) else { return "" }
             while !process.hasEnded {
                 process.read()
-                process.wait(until: BootClock.now() + .seconds(1))
+                process.wait(until: Instant.now() + .seconds(1))
             }
             _ = process.finish()
             return String(decoding: process.output, as: UTF8.self)

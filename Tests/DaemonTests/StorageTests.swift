@@ -105,7 +105,7 @@ struct StorageTests {
         let mailbox = Mailbox<Event>()
         let file = try open()
         let storage = Storage(file: file, directory: directory.path, answer: { mailbox.put($0) })
-        #expect(storage.trouble(at: BootClock.now()) == nil)
+        #expect(storage.trouble(at: Instant.now()) == nil)
         // SQLite's own limit gives the same error as a full disk.
         try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 1") }
         for sequence in UInt64(1)...2 {
@@ -114,13 +114,13 @@ struct StorageTests {
             storage.enqueue(.store(Request(sequence: sequence, hardState: vote, entries: entries)))
         }
         var trouble: Blocker?
-        repeat { trouble = storage.trouble(at: BootClock.now()) } while trouble == nil
+        repeat { trouble = storage.trouble(at: Instant.now()) } while trouble == nil
         #expect(trouble?.kind == .disk)
         #expect(trouble?.text.contains("the disk is full: make room in \(directory.path)") == true)
         try file.database.write { try $0.execute(sql: "PRAGMA max_page_count = 100000") }
         for sequence in UInt64(1)...2 { #expect(mailbox.next() == .stored(sequence: sequence)) }
         storage.finish()
-        #expect(storage.trouble(at: BootClock.now()) == nil)
+        #expect(storage.trouble(at: Instant.now()) == nil)
         #expect(try open().contents().restored.entries.count == 1000)
     }
 

@@ -172,10 +172,10 @@ struct ZoneUpdaterTests {
         let updater = updater()
         updater.update(1, try update())
         #expect(outcome == .done)
-        let began = BootClock.now()
+        let began = Instant.now()
         updater.update(2, try update(expecting: "3.118"))
         #expect(outcome == .done)
-        #expect(BootClock.now() - began < patience.update)
+        #expect(Instant.now() - began < patience.update)
     }
 
     @Test("questions are signed where there is a key, and asked unsigned of a server that does not know it")

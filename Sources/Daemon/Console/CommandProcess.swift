@@ -137,7 +137,7 @@ struct CommandProcess: ~Copyable {
 
     /// Until something was printed, or a moment has passed; never after `latest`.
     mutating func wait(until latest: Instant) {
-        let left = max(.milliseconds(1), min(latest - BootClock.now(), Self.longestPause))
+        let left = max(.milliseconds(1), min(latest - Instant.now(), Self.longestPause))
         if isAtEnd {
             // Nothing but its end can come: soon, as a rule.
             var time = timespec(tv_sec: 0, tv_nsec: Int(min(left, pause).nanoseconds))

@@ -184,7 +184,7 @@ final class CommandRunner: Sendable {
 
     /// Blocks its thread until the process is gone.
     private static func execute(_ order: Order, isCancelled: () -> Bool) -> Outcome {
-        let start = BootClock.now()
+        let start = Instant.now()
         var process: CommandProcess
         do throws(CommandProcess.Failure) {
             process = try CommandProcess(order)
@@ -196,7 +196,7 @@ final class CommandRunner: Sendable {
         var isKilled = false
         while !process.hasEnded {
             process.read()
-            let now = BootClock.now()
+            let now = Instant.now()
             if cause == nil {
                 if isCancelled() {
                     cause = .cancelled
@@ -216,6 +216,6 @@ final class CommandRunner: Sendable {
         let ending = process.finish()
         return Outcome(
             ending: cause ?? ending, output: process.output, dropped: process.dropped,
-            duration: BootClock.now() - start)
+            duration: Instant.now() - start)
     }
 }

@@ -258,11 +258,11 @@ final class EventSocketServer {
 
     private func serveQueue() {
         isQueueDue = false
-        let start = BootClock.now()
+        let start = Instant.now()
         var used = Duration.zero
         while !queue.isEmpty, used < Self.turns {
             queue.removeFirst().goOn()
-            used = BootClock.now() - start
+            used = Instant.now() - start
         }
         if !queue.isEmpty, !isQueueDue { goOn(in: max(Self.turns, used)) }
     }
@@ -276,14 +276,14 @@ final class EventSocketServer {
 
     func refused(_ client: EventSocketClient) {
         wrongPasswordCount += 1
-        wrong.add(client.network, at: BootClock.now())
+        wrong.add(client.network, at: Instant.now())
         log.stranger("event-socket", client.address, "gave a wrong password")
     }
 
-    func refusals(of client: EventSocketClient) -> Int { wrong.count(client.network, at: BootClock.now()) }
+    func refusals(of client: EventSocketClient) -> Int { wrong.count(client.network, at: Instant.now()) }
 
     func turn(of client: EventSocketClient) -> WrongPasswords.Turn {
-        wrong.turn(client.network, at: BootClock.now())
+        wrong.turn(client.network, at: Instant.now())
     }
 
     // MARK: - Listening

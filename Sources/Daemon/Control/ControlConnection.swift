@@ -2,6 +2,7 @@ import Cluster
 import ControlProtocol
 import NIOCore
 import PeerProtocol
+import Primitives
 import Synchronization
 
 /// One connected command: one request under way at a time, nothing more read meanwhile.
@@ -148,7 +149,7 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
                 .failure("the node speaks version \(ControlRequest.currentVersion) of this protocol"))
             return done(channel)
         }
-        if let until = request.until, until < BootClock.now().nanoseconds {
+        if let until = request.until, until < Instant.now().nanoseconds {
             finish(
                 channel, .failure("the node stood still, and whoever asked has given up: nothing was done"))
             return done(channel)

@@ -1,4 +1,4 @@
-import Keeper
+import Kernel
 
 /// A program for the kernel that lets through only datagrams that begin as ours do.
 ///

@@ -2,9 +2,9 @@ import Cluster
 import Config
 import ControlProtocol
 @preconcurrency import Glibc
+import Kernel
 import PeerProtocol
 import Primitives
-import Sockets
 
 /// All heartbeat paths of this node: seals what it says, opens what it hears, and knows how well it hears.
 final class Heartbeats {
@@ -177,7 +177,7 @@ final class Heartbeats {
         on port: HeartbeatPort, where isReady: (Int32) -> Bool = { _ in true }, _ hear: (Heard) -> Void
     ) {
         guard let number = ports.firstIndex(where: { $0 === port }) else { return }
-        let end = BootClock.now() + Self.turn
+        let end = Instant.now() + Self.turn
         // A flood on one socket does not keep the other waiting: they are read by turns.
         var waiting = port.descriptors.filter(isReady)
         while !waiting.isEmpty {
@@ -185,12 +185,12 @@ final class Heartbeats {
                 let count = batch.receive(from: descriptor)
                 // The port may be closed by what is heard; what was read is of no use then.
                 guard count > 0, let local = port.local else { return true }
-                let now = BootClock.now()
+                let now = Instant.now()
                 let way: DatagramWay = descriptor == port.groupDescriptor ? .multicast : .unicast
                 for place in 0..<count { take(place, of: port, number, way, local, at: now, hear) }
                 return count < DatagramBatch.capacity
             }
-            if BootClock.now() >= end { return }
+            if Instant.now() >= end { return }
         }
     }
 

@@ -59,7 +59,7 @@ final class LimitLoop {
         slots = ConnectionSlots(
             .init(strangers: settings.strangers, perSource: settings.strangers, proven: settings.clients))
         buffer = .allocate(byteCount: Self.readSize, alignment: 8)
-        nextTick = BootClock.now() + Self.tickInterval
+        nextTick = Instant.now() + Self.tickInterval
     }
 
     deinit { buffer.deallocate() }
@@ -75,7 +75,7 @@ final class LimitLoop {
             if Glibc.poll(&polled, UInt(polled.count), patience()) < 0 {
                 for place in polled.indices { polled[place].revents = 0 }
             }
-            now = LimitMoment(boot: BootClock.now(), wall: WallClock.seconds())
+            now = LimitMoment(boot: Instant.now(), wall: WallClock.seconds())
             for place in connections.indices where polled[place + Self.fixed].revents != 0 {
                 happened(Int32(polled[place + Self.fixed].revents), place)
             }
@@ -95,7 +95,7 @@ final class LimitLoop {
     /// In milliseconds, rounded up.
     private func patience() -> Int32 {
         let next = waits.reduce(nextTick) { min($0, $1.until) }
-        let left = (next - BootClock.now()).nanoseconds
+        let left = (next - Instant.now()).nanoseconds
         return left <= 0 ? 0 : Int32(min(left / 1_000_000 + 1, 1000))
     }
 

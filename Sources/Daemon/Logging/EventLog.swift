@@ -76,7 +76,7 @@ final class EventLog: Sendable {
 
     /// - Parameter descriptor: where the lines go.
     init(
-        to descriptor: Int32 = STDERR_FILENO, clock: @escaping @Sendable () -> Instant = { BootClock.now() }
+        to descriptor: Int32 = STDERR_FILENO, clock: @escaping @Sendable () -> Instant = { Instant.now() }
     ) {
         self.clock = clock
         let writer = LineWriter(to: descriptor)

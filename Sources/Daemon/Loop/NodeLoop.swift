@@ -98,7 +98,7 @@ final class NodeLoop {
         if !isSwitchWatched { feed(.switchReported(SwitchReport(health: .none))) }
         while true {
             if let reason { return finish(reason) }
-            let now = BootClock.now()
+            let now = Instant.now()
             tend(at: now)
             waitForSomething()
             readHeartbeats()
@@ -106,7 +106,7 @@ final class NodeLoop {
             if let descriptor = keeper.descriptor, readiness.isReady(descriptor) { readKeeper() }
             if readiness.isReady(inbox.descriptor) { readInbox() }
             // Last: what waited while this process did not run is news older than the deadline.
-            if let deadline = node.nextDeadline, deadline <= BootClock.now() { feed(.tick) }
+            if let deadline = node.nextDeadline, deadline <= Instant.now() { feed(.tick) }
         }
     }
 
@@ -155,7 +155,7 @@ final class NodeLoop {
         for port in heartbeats.ports where port.descriptors.contains(where: { readiness.isReady($0) }) {
             heartbeats.receive(on: port, where: { readiness.isReady($0) }) { heard in
                 guard heard.counts else { return hint(heard) }
-                if heard.isFromSender { network?.heard(from: heard.from.ip, at: BootClock.now()) }
+                if heard.isFromSender { network?.heard(from: heard.from.ip, at: Instant.now()) }
                 // A copy proves nothing but that somebody has one: it moves neither the node nor its links.
                 guard heard.isNew else { return }
                 tell(heard)
@@ -167,7 +167,7 @@ final class NodeLoop {
     private func readNetwork() {
         guard let network, readiness.isReady(network.descriptor) else { return }
         network.read()
-        tellNetwork(at: BootClock.now())
+        tellNetwork(at: Instant.now())
     }
 
     private func tellNetwork(at now: Instant) {
@@ -179,7 +179,7 @@ final class NodeLoop {
         guard heard.heartbeat.sender.member != node.me.member else { return }
         // One that is not sure of its identity may be a copy: links stay with the one that is known.
         guard heard.heartbeat.identity?.isUnsure != true else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         let sighting = heartbeats.sighting(of: heard, at: now)
         guard told.isDue(sighting, at: now) else { return }
         doers.links.heard(sighting)
@@ -190,12 +190,12 @@ final class NodeLoop {
     private func hint(_ heard: Heartbeats.Heard) {
         guard heard.heartbeat.sender.member != node.me.member else { return }
         let sighting = heartbeats.hint(of: heard)
-        guard hinted.isDue(sighting, at: BootClock.now()) else { return }
+        guard hinted.isDue(sighting, at: Instant.now()) else { return }
         doers.links.hinted(sighting)
     }
 
     private func readKeeper() {
-        for event in keeper.receive(at: BootClock.now()) { feed(event) }
+        for event in keeper.receive(at: Instant.now()) { feed(event) }
     }
 
     private func readInbox() {
@@ -204,8 +204,8 @@ final class NodeLoop {
             case .event(let event): feed(event)
             case .ringsWanted(let tell): tell(rings())
             case .vouched(let vouch): heartbeats.learn(vouch)
-            case .authorityRemoved: heartbeats.expectAnew(at: BootClock.now())
-            case .noticed(let event): perform(.report(event), at: BootClock.now())
+            case .authorityRemoved: heartbeats.expectAnew(at: Instant.now())
+            case .noticed(let event): perform(.report(event), at: Instant.now())
             }
         }
     }
@@ -229,7 +229,7 @@ final class NodeLoop {
     }
 
     private func rings() -> RingsReport {
-        let now = BootClock.now()
+        let now = Instant.now()
         let faults =
             doers.links.watch.warnings() + (doers.sharing?.linkWatch.warnings() ?? [])
             + doers.links.trust.warnings() + ownSentences(of: pathTroubles.filter { !$0.kind.isToldAlone })
@@ -271,7 +271,7 @@ final class NodeLoop {
     private func feed(_ event: Event) {
         guard reason == nil else { return }
         let before = node.me
-        let now = BootClock.now()
+        let now = Instant.now()
         let effects = node.handle(event, at: now)
         tellRevoked()
         for effect in effects { perform(effect, at: now) }

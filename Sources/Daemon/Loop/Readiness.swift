@@ -18,7 +18,7 @@ struct Readiness {
     /// Wakes at the deadline or less than a millisecond after it, as poll(2) counts; deadlines that follow one
     /// another by a fixed step do not drift by that.
     mutating func wait(until deadline: Instant) {
-        let rest = max((deadline - BootClock.now()).nanoseconds, 0)
+        let rest = max((deadline - Instant.now()).nanoseconds, 0)
         let milliseconds = min((rest + 999_999) / 1_000_000, 60_000)
         if poll(&entries, UInt(entries.count), Int32(milliseconds)) < 0 {
             for place in entries.indices { entries[place].revents = 0 }

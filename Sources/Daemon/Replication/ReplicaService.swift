@@ -27,7 +27,7 @@ final class ReplicaService {
         self.log = log
         loop = links.loop
         me = links.me.name
-        replica = Replica(me: me, seed: .random(in: .min ... .max), at: BootClock.now())
+        replica = Replica(me: me, seed: .random(in: .min ... .max), at: Instant.now())
         links.owner = ReplicaLinks.Owner(
             connected: { [weak self] in self?.connected($0) },
             disconnected: { [weak self] in self?.disconnected($0) },
@@ -46,7 +46,7 @@ final class ReplicaService {
     func forget(_ stream: StreamID) { handle(.forget(stream)) }
 
     func record(_ kind: RecordKind, key: [UInt8], in stream: StreamID) -> Record? {
-        replica.record(kind, key: key, in: stream, at: BootClock.now())
+        replica.record(kind, key: key, in: stream, at: Instant.now())
     }
 
     func count(_ stream: StreamID) -> Int { replica.count(stream) }
@@ -65,7 +65,7 @@ final class ReplicaService {
 
     /// Every record of a stream, in its order.
     func forEach(in stream: StreamID, _ body: (Record) -> Void) {
-        let now = BootClock.now()
+        let now = Instant.now()
         var cursor: PageCursor?
         repeat {
             let (records, next) = replica.page(of: stream, after: cursor, limit: 512, at: now)
@@ -137,7 +137,7 @@ final class ReplicaService {
     }
 
     private func handle(_ event: Replica.Event) {
-        perform(replica.handle(event, at: BootClock.now()))
+        perform(replica.handle(event, at: Instant.now()))
         wake()
     }
 
@@ -177,7 +177,7 @@ final class ReplicaService {
         guard let due = replica.nextDeadline else { return }
         if let timer, timer.due <= due { return }
         timer?.task.cancel()
-        let wait = max(.zero, due - BootClock.now())
+        let wait = max(.zero, due - Instant.now())
         let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [self] in
             timer = nil
             handle(.tick)

@@ -14,7 +14,7 @@ extension CallSharing {
         let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
         var known: [String: CallLeg] = [:]
         for leg in legs { known[leg.uuid] = leg }
-        let now = BootClock.now()
+        let now = Instant.now()
         return legs.compactMap { leg in
             let partner = leg.partner.flatMap { known[$0] }
             // The leg that began the call stands for both.

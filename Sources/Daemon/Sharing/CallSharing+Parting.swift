@@ -45,7 +45,7 @@ extension CallSharing {
 
     private func lookAtParting(_ name: String) {
         guard var parting = partings[name], let entry = held[name] else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         let step = parting.calls.look(
             findHopeless: { findHopeless(entry.placement) }, isThere: { tracker.leg($0) != nil }, at: now)
         parting.timer?.cancel()

@@ -44,7 +44,7 @@ extension CallSharing {
         var settings = RecoveryRun.Settings(
             plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
         settings.patience = patience
-        let now = BootClock.now()
+        let now = Instant.now()
         entry.run = RecoveryRun(
             legs: legs, profile: address, settings: settings,
             silence: forsaken[address].map { now - $0 } ?? .zero, sequence: sequence(of: entry.placement),
@@ -89,7 +89,7 @@ extension CallSharing {
     /// Fresh facts about the switch, for the run.
     func gather(_ address: String) {
         guard let runtime, held[address]?.isGathering == false, recovering[address] == nil,
-            !forgotten.isLeaving(address, at: BootClock.now())
+            !forgotten.isLeaving(address, at: Instant.now())
         else { return }
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
@@ -122,7 +122,7 @@ extension CallSharing {
         } catch {
             guard held[address]?.blindSince == nil else { return }
             log.warning("recovery", address, "the switch cannot be looked at: \(error)")
-            held[address]?.blindSince = BootClock.now()
+            held[address]?.blindSince = Instant.now()
             unable?()
         }
     }
@@ -135,7 +135,7 @@ extension CallSharing {
     }
 
     func step(_ address: String, _ input: RecoveryRun.Input) {
-        guard let effects = held[address]?.run?.handle(input, at: BootClock.now()) else { return }
+        guard let effects = held[address]?.run?.handle(input, at: Instant.now()) else { return }
         for effect in effects { perform(effect, address) }
         wake()
     }
@@ -206,7 +206,7 @@ extension CallSharing {
 
     /// What the switch here could not revive in time, nobody will.
     private func givenUp(_ entry: Held, _ summary: RecoverySummary) -> Set<String> {
-        guard BootClock.now() - entry.since >= patience else { return [] }
+        guard Instant.now() - entry.since >= patience else { return [] }
         return Set(
             summary.lost.filter { if case .refused = $0.reason { true } else { false } }.map(\.uuid))
     }
@@ -219,7 +219,7 @@ extension CallSharing {
         settings.patience = patience
         held[address]?.run = RecoveryRun(
             legs: legs, profile: address, settings: settings, silence: patience,
-            sequence: sequence(of: entry.placement), at: BootClock.now())
+            sequence: sequence(of: entry.placement), at: Instant.now())
         held[address]?.isTelling = true
         gather(address)
         wake()
@@ -233,7 +233,7 @@ extension CallSharing {
         guard let due = held.values.compactMap({ $0.run?.nextDeadline }).min() else { return }
         if let timer, timer.due <= due { return }
         timer?.task.cancel()
-        let wait = max(.milliseconds(1), due - BootClock.now())
+        let wait = max(.milliseconds(1), due - Instant.now())
         let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
             guard let self else { return }
             timer = nil

@@ -80,7 +80,7 @@ final class CallSharing {
     var counts: CallCounts { tracker.counts }
     /// Whether nothing here could still say BYE for a call that is elsewhere, were its address taken now.
     var isSettled: Bool {
-        !isListing && !forgotten.isLeaving(at: BootClock.now())
+        !isListing && !forgotten.isLeaving(at: Instant.now())
             && !recovering.keys.contains { held[$0] == nil }
     }
     /// Addresses held here whose calls the switch was told of.
@@ -97,7 +97,7 @@ final class CallSharing {
     /// What the switch says of itself; it may say otherwise later.
     func admit(sessions: UInt32) { tracker.admit(sessions: sessions) }
     /// How much of each limit of mod_hash the legs here can have in use.
-    var limitAllowances: [String: LimitAllowance] { tracker.hashAllowances(at: BootClock.now()) }
+    var limitAllowances: [String: LimitAllowance] { tracker.hashAllowances(at: Instant.now()) }
     /// Whether calls of that address are being revived here.
     /// A run that cannot begin, because the switch answers nothing of use, is no excuse for serving nobody.
     func isReviving(_ address: String) -> Bool {
@@ -105,7 +105,7 @@ final class CallSharing {
         guard let entry = held[address], let run = entry.run, run.waitsFor == nil, !entry.isTelling else {
             return false
         }
-        return entry.blindSince.map { BootClock.now() - $0 < Self.blindPatience } ?? true
+        return entry.blindSince.map { Instant.now() - $0 < Self.blindPatience } ?? true
     }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
@@ -125,7 +125,7 @@ final class CallSharing {
             } else if held[name]?.placement.epoch != placement.epoch {
                 let runtime = held[name]?.runtime
                 elsewhere[name] = nil
-                held[name] = Held(placement: placement, since: BootClock.now(), runtime: runtime)
+                held[name] = Held(placement: placement, since: Instant.now(), runtime: runtime)
                 recover(name)
                 tracker.tellEverything()
             }
@@ -142,7 +142,7 @@ final class CallSharing {
         // FreeSWITCH does not survive that its channels are hung up while `recover` makes them.
         guard recovering[address] == nil else { return }
         let legs = tracker.legs(of: address).map(\.uuid)
-        guard runtime != nil, forgotten.forget(legs, of: address, at: BootClock.now()) else { return }
+        guard runtime != nil, forgotten.forget(legs, of: address, at: Instant.now()) else { return }
         log.notice(
             "call", address, "its calls are at \(elsewhere[address] ?? "another node") now and end here")
         link.api("hupall MANAGER_REQUEST sofia_profile_name \(address)") { _ in }
@@ -163,7 +163,7 @@ final class CallSharing {
         if let holder = placement.holder, holder.name == me || heard.contains(holder.name) {
             forsaken[name] = nil
         } else if forsaken[name] == nil {
-            forsaken[name] = BootClock.now()
+            forsaken[name] = Instant.now()
         }
     }
 
@@ -171,7 +171,7 @@ final class CallSharing {
     /// may be told to revive it when the address moves next.
     func dropGivenUp() {
         guard let runtime, isListed else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         for (name, entry) in held.sorted(by: { $0.key < $1.key })
         where entry.run == nil && entry.runtime == runtime && recovering[name] == nil
             && now - entry.since >= patience
@@ -199,7 +199,7 @@ final class CallSharing {
         self.table = table
         self.runtime = runtime
         if tracker.runtime != runtime { forgotten.restarted() }
-        tracker.began(runtime: runtime, switchname: switchname, at: BootClock.now())
+        tracker.began(runtime: runtime, switchname: switchname, at: Instant.now())
         // Calls of a process that ended are not over: they are to be revived, by whoever holds their address.
         _ = tracker.takeChanges()
         list()
@@ -216,7 +216,7 @@ final class CallSharing {
 
     func handle(_ event: SwitchEvent) {
         guard let runtime, event.coreUUID == nil || event.coreUUID == runtime else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         tracker.handle(event, at: now)
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
         if event.name == "CHANNEL_DESTROY", let uuid = event.channel { destroyed(uuid) }
@@ -240,7 +240,7 @@ final class CallSharing {
         table.rows(runtime: runtime, on: loop).assumeIsolated().whenComplete { [weak self] result in
             guard let self, self.runtime == runtime else { return }
             switch result {
-            case .success(let rows): tracker.noteRows(rows, areAll: true, at: BootClock.now())
+            case .success(let rows): tracker.noteRows(rows, areAll: true, at: Instant.now())
             case .failure(let failure): log.warning("recovery-table", table.path, "\(failure)")
             }
             flush()
@@ -250,20 +250,20 @@ final class CallSharing {
     /// Asks the switch for what no event told: the tag of a caller whose ACK came late, and the extension of a leg alone.
     func lookCloser() {
         guard let runtime, isListed else { return }
-        let wanted = tracker.wanted(limit: Self.lookLimit, at: BootClock.now())
+        let wanted = tracker.wanted(limit: Self.lookLimit, at: Instant.now())
         dump(wanted.dumps)
         // The table is locked as long as the switch revives.
         guard let table, !wanted.rows.isEmpty, !held.values.contains(where: { $0.run != nil }) else { return }
         table.rows(of: wanted.rows, runtime: runtime, on: loop).assumeIsolated().whenComplete {
             [weak self] result in
             guard let self, self.runtime == runtime, case .success(let rows) = result else { return }
-            tracker.noteExtensions(rows, at: BootClock.now())
+            tracker.noteExtensions(rows, at: Instant.now())
             flushSoon()
         }
     }
 
     func list() {
-        tracker.beginListing(at: BootClock.now())
+        tracker.beginListing(at: Instant.now())
         isListing = true
         let runtime = runtime
         link.api(ChannelListing.command) { [weak self] result in
@@ -272,7 +272,7 @@ final class CallSharing {
             guard case .success(let answer) = result else { return }
             do throws(SwitchFailure) {
                 let listing = try ChannelListing(reading: answer.body)
-                dump(tracker.finishListing(listing, at: BootClock.now()))
+                dump(tracker.finishListing(listing, at: Instant.now()))
                 isListed = true
                 for name in elsewhere.keys.sorted() { forget(name) }
                 for name in held.keys.sorted() { dropEnded(name) }
@@ -287,7 +287,7 @@ final class CallSharing {
         for uuid in uuids {
             link.api(ChannelDump.command(uuid)) { [weak self] result in
                 guard let self, case .success(let answer) = result else { return }
-                let now = BootClock.now()
+                let now = Instant.now()
                 do throws(SwitchFailure) {
                     if let event = try ChannelDump.read(answer.body) {
                         tracker.handle(event, at: now)

@@ -196,7 +196,7 @@ final class DrainSharing {
 
     private func moveRegistrations() {
         guard let duty, duty.movesRegistrations else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         if movedAddress != duty.address {
             let registrations = access.registrations(duty.address)
             let move = RegistrationMove(registrations, perSecond: access.promptsPerSecond, at: now)
@@ -218,7 +218,7 @@ final class DrainSharing {
 
     private func hangUp() {
         guard let duty, duty.hangsUp, access.calls(duty.address) > 0 else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         if let hungUpAt, now - hungUpAt < Self.hangupInterval { return }
         hungUpAt = now
         log.notice(

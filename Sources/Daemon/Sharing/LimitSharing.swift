@@ -57,7 +57,7 @@ final class LimitSharing {
     }
 
     private func refusedPassword(_ from: String) {
-        let now = BootClock.now()
+        let now = Instant.now()
         if now - askedFor >= Self.askPause {
             askedFor = now
             refused?()
@@ -73,7 +73,7 @@ final class LimitSharing {
 
     private func update(_ change: @escaping @Sendable (inout LimitBook, LimitMoment) -> Void) {
         guard let service else {
-            let now = LimitMoment(boot: BootClock.now(), wall: WallClock.seconds())
+            let now = LimitMoment(boot: Instant.now(), wall: WallClock.seconds())
             change(&book, now)
             let changes = book.takeChanges()
             hashAnswer = book.hashAnswer(at: now)
@@ -123,7 +123,7 @@ final class LimitSharing {
             reachable: survey.heard, nodes: max(1, survey.members.count),
             isSplit: !survey.hasLease || survey.heard.count < survey.members.count)
         update { book, _ in book.setReach(reach) }
-        departed.surveyed(survey, at: BootClock.now()) { hasCalls($0) }
+        departed.surveyed(survey, at: Instant.now()) { hasCalls($0) }
         endMourning()
     }
 
@@ -144,7 +144,7 @@ final class LimitSharing {
 
     /// Forgets whose calls are elsewhere, or over.
     func endMourning() {
-        for origin in departed.takeEnded(at: BootClock.now()) { update { book, _ in book.forget(origin) } }
+        for origin in departed.takeEnded(at: Instant.now()) { update { book, _ in book.forget(origin) } }
     }
 
     /// Another node's records.

@@ -43,7 +43,7 @@ extension SharingCore {
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
         blockers += mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
-        let now = BootClock.now()
+        let now = Instant.now()
         for placement in survey.placements {
             let name = placement.address.name
             if !profiles.contains(where: { $0.name == name && $0.isRunning }) {
@@ -121,7 +121,7 @@ extension SharingCore {
 
     /// Looking at every call is not for every report.
     private func countRecoverable(_ calls: CallSharing) {
-        let now = BootClock.now()
+        let now = Instant.now()
         guard now - recoverable.at >= .seconds(2) else { return }
         recoverable = ([:], now)
         for placement in survey.placements where placement.isHere {

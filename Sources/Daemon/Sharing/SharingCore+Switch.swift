@@ -234,7 +234,7 @@ extension SharingCore {
     /// Profiles come, go, or read their configuration again: looked at closely for some seconds, by `sofia status`, which
     /// tells of a profile that ends, and by OPTIONS, which tells of standby.
     func suspectProfiles() {
-        suspectUntil = BootClock.now() + Self.suspicion
+        suspectUntil = Instant.now() + Self.suspicion
         service?.probe.suspect()
         guard !isSuspecting else { return }
         isSuspecting = true
@@ -245,7 +245,7 @@ extension SharingCore {
         lookAtProfiles()
         loop.assumeIsolated().scheduleTask(in: Self.suspicionInterval) { [weak self] in
             guard let self else { return }
-            if !isStopped, runtime != nil, BootClock.now() < suspectUntil {
+            if !isStopped, runtime != nil, Instant.now() < suspectUntil {
                 suspect()
             } else {
                 isSuspecting = false

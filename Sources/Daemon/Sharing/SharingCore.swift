@@ -323,7 +323,7 @@ final class SharingCore {
 
     func registrationLines(_ placement: Placement) -> [RegistrationLine] {
         var lines: [RegistrationLine] = []
-        let now = BootClock.now()
+        let now = Instant.now()
         let address = placement.address.name
         replica.forEach(in: .address(address)) { record in
             guard record.kind == .registration, let it = try? record.registration(),

@@ -111,7 +111,7 @@ final class Storage: Sendable {
         while true {
             let jobs: [Job] = state.withLock { state in
                 if state.waiting.isEmpty { state.isWriting = false }
-                state.since = state.isWriting ? BootClock.now() : nil
+                state.since = state.isWriting ? Instant.now() : nil
                 defer { state.waiting = [] }
                 return state.waiting
             }

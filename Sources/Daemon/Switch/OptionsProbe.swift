@@ -112,15 +112,15 @@ final class OptionsProbe {
 
     var names: [String] { targets.keys.sorted() }
 
-    func isAnswering(_ name: String) -> Bool { targets[name]?.isAnswering(at: BootClock.now()) ?? false }
+    func isAnswering(_ name: String) -> Bool { targets[name]?.isAnswering(at: Instant.now()) ?? false }
 
     func condition(_ name: String) -> Condition {
-        targets[name]?.condition(patience: patience, at: BootClock.now()) ?? .unknown
+        targets[name]?.condition(patience: patience, at: Instant.now()) ?? .unknown
     }
 
     /// Something happened to what answers: looked at closely for a while.
     func suspect() {
-        suspectUntil = BootClock.now() + .seconds(3)
+        suspectUntil = Instant.now() + .seconds(3)
         tick()
     }
 
@@ -131,7 +131,7 @@ final class OptionsProbe {
             due = nil
             return
         }
-        let now = BootClock.now()
+        let now = Instant.now()
         excuse(at: now)
         for name in targets.keys.sorted() {
             ask(name, at: now)
@@ -182,7 +182,7 @@ final class OptionsProbe {
                 channel.close(promise: nil)
             case .success(let channel):
                 channels[name] = channel
-                ask(name, at: BootClock.now())
+                ask(name, at: Instant.now())
             // No way there now, or no descriptor; the next tick tries again.
             case .failure(let error):
                 let text = "no socket to \(address): \(error)"
@@ -219,7 +219,7 @@ final class OptionsProbe {
     /// One datagram that came back.
     func received(_ bytes: ByteBuffer) {
         guard let code = SIPOptions.code(of: bytes) else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         for name in targets.keys.sorted() {
             guard let sequence = SIPOptions.sequence(of: bytes, to: "\(token)-\(name)"),
                 let target = targets[name], isInTime(sequence, of: target, at: now)

@@ -66,7 +66,7 @@ final class ProfileService {
         case .unknown, .answering: return nil
         case .silent: return "profile \(name) does not answer SIP OPTIONS"
         case .refusing(let words, let since, _):
-            guard BootClock.now() - since >= Self.grace else { return nil }
+            guard Instant.now() - since >= Self.grace else { return nil }
             return "profile \(name) answers \(words), also after `sofia profile \(name) recover`"
         }
     }
@@ -87,7 +87,7 @@ final class ProfileService {
         guard let access, !access.isReviving(name), !access.isDrained(name) else {
             return later(Self.quickRetry)
         }
-        let now = BootClock.now()
+        let now = Instant.now()
         var known = cases[name] ?? Case()
         defer { cases[name] = known }
         if now >= known.next {

@@ -33,7 +33,7 @@ extension RegistrationSharing {
     }
 
     func interruptAudits() {
-        let now = BootClock.now()
+        let now = Instant.now()
         for name in audits.keys {
             audits[name]?.listing = nil
             audits[name]?.audit.interrupted(at: now)
@@ -92,7 +92,7 @@ extension RegistrationSharing {
 
     private func audited(_ name: String, _ listing: ListedRegistrations?) {
         audits[name]?.listing = nil
-        audits[name]?.audit.listed(listing, at: BootClock.now())
+        audits[name]?.audit.listed(listing, at: Instant.now())
         sliceSoon()
         tend()
     }
@@ -156,7 +156,7 @@ extension RegistrationSharing {
     /// A phone has registered just after its row was corrected: the correction may have come after it.
     func keep(_ changes: [RegistrationBook.Change], at name: String) {
         guard let known = books[name]?.corrected, !known.isEmpty else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         let corrected = known.filter { now - $0.value < Self.correctionLag }
         books[name]?.corrected = corrected
         for case .put(let key, let registration, _) in changes where corrected[key] != nil {

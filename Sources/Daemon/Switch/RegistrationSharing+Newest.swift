@@ -39,7 +39,7 @@ extension RegistrationSharing {
     }
 
     private func retire(_ older: Registration) {
-        let now = BootClock.now()
+        let now = Instant.now()
         let isFinal = unheld.contains(older.profile)
         let retired = RetiredRegistration(older, at: now, isFinal: isFinal)
         if books[older.profile] != nil { return takeOut(retired, at: now) }
@@ -56,7 +56,7 @@ extension RegistrationSharing {
     func superseded(_ retired: RetiredRegistration, end: Instant?, by node: String) {
         if seen.count >= Self.seenLimit { seen = [] }
         guard seen.insert(retired.number).inserted else { return }
-        let now = BootClock.now()
+        let now = Instant.now()
         if let book = books[retired.address]?.book {
             // Such a word is old when it is told again: the phone may have come back with the same contact.
             if retired.isFinal {

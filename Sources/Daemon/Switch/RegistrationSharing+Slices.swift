@@ -31,7 +31,7 @@ extension RegistrationSharing {
 
     /// - Returns: whether there is more to do now.
     private func slice() -> Bool {
-        let now = BootClock.now()
+        let now = Instant.now()
         for name in books.keys.sorted() {
             if books[name]?.adoption != nil {
                 adoptSome(name, at: now)
@@ -81,7 +81,7 @@ extension RegistrationSharing {
     // MARK: - Listings
 
     func list(_ profile: String) {
-        let asked = BootClock.now()
+        let asked = Instant.now()
         listings += 1
         let number = listings
         books[profile]?.listing = number
@@ -104,7 +104,7 @@ extension RegistrationSharing {
     }
 
     func read(_ body: [UInt8], _ profile: String, _ then: @escaping (ListedRegistrations?) -> Void) {
-        let (mode, now) = (mode, BootClock.now())
+        let (mode, now) = (mode, Instant.now())
         let reading = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
             let listing = try RegistrationListing(
                 reading: body, profile: profile, at: now, lateMargin: Self.lateMargin)
@@ -119,7 +119,7 @@ extension RegistrationSharing {
     }
 
     private func listed(_ listed: ListedRegistrations?, _ profile: String, asked: Instant) {
-        let now = BootClock.now()
+        let now = Instant.now()
         let pause = min((now - asked) * Self.listingShare, Self.longestListingPause)
         books[profile]?.nextListing = now + max(Self.listingPause, pause)
         if let listed {

@@ -117,7 +117,7 @@ final class RegistrationSharing {
     // MARK: - The cluster
 
     func surveyed(_ survey: Survey) {
-        let now = BootClock.now()
+        let now = Instant.now()
         noteHolders(survey)
         for placement in survey.placements {
             let name = placement.address.name
@@ -158,7 +158,7 @@ final class RegistrationSharing {
             case .removed(.registration, let key):
                 takeOut(key, of: name)
             case .expired(.registration, let key):
-                if !endings.add(key, of: name, at: BootClock.now()) { unaudit(name) }
+                if !endings.add(key, of: name, at: Instant.now()) { unaudit(name) }
             case .put, .removed, .expired: break
             }
         }
@@ -182,7 +182,7 @@ final class RegistrationSharing {
     /// Another process than before keeps nothing of what it was told.
     func up(isRestarted: Bool, profiles: Set<String>) {
         isUp = true
-        let now = BootClock.now()
+        let now = Instant.now()
         for name in books.keys {
             // What waits takes rows out that a listing would still have.
             books[name]?.nextListing = queue.isIdle ? now : now + Self.tableLag
@@ -216,7 +216,7 @@ final class RegistrationSharing {
     func handle(_ event: SwitchEvent) {
         guard let profile = event["profile-name"], books[profile] != nil else { return }
         do throws(SwitchFailure) {
-            let now = BootClock.now()
+            let now = Instant.now()
             let told = try RegistrationEvent(event, at: now)
             let changes = told.flatMap { books[profile]?.book.handle($0, at: now) } ?? []
             // Of before the address came here: the switch knows better by now.
@@ -264,7 +264,7 @@ final class RegistrationSharing {
     // MARK: - What is due
 
     func tend() {
-        let now = BootClock.now()
+        let now = Instant.now()
         for profile in books.keys.sorted() {
             write(books[profile]?.book.sweep(at: now) ?? [], to: profile)
             if mayList(profile), let held = books[profile], now >= held.nextListing { list(profile) }
@@ -278,7 +278,7 @@ final class RegistrationSharing {
 
     func pump() {
         guard isUp else { return }
-        for injection in queue.next(at: BootClock.now()) {
+        for injection in queue.next(at: Instant.now()) {
             for (place, event) in injection.events.enumerated() {
                 let isLast = place == injection.events.count - 1
                 link.command(.sendevent(event)) { [weak self] reply in
@@ -310,7 +310,7 @@ final class RegistrationSharing {
         guard let due else { return }
         if let timer, timer.due <= due { return }
         timer?.task.cancel()
-        let wait = max(.milliseconds(1), due - BootClock.now())
+        let wait = max(.milliseconds(1), due - Instant.now())
         let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
             self?.timer = nil
             self?.tend()

@@ -44,7 +44,7 @@ final class SwitchWatch {
     /// The event socket is open and what the last life of the switch left behind is cleaned up.
     func up() {
         wasUp = true
-        pulse.connected(at: BootClock.now())
+        pulse.connected(at: Instant.now())
         tick()
     }
 
@@ -58,7 +58,7 @@ final class SwitchWatch {
 
     /// - Returns: whether the event was a pulse of ours.
     func handle(_ event: SwitchEvent) -> Bool {
-        let isOurs = pulse.handle(event, at: BootClock.now())
+        let isOurs = pulse.handle(event, at: Instant.now())
         if isOurs { tell() }
         return isOurs
     }
@@ -77,14 +77,14 @@ final class SwitchWatch {
 
     /// Another number of calls or registrations is told soon.
     func numbersChanged() {
-        if BootClock.now() - toldAt >= Self.reportPause { tell() }
+        if Instant.now() - toldAt >= Self.reportPause { tell() }
     }
 
     private func tick() {
         timer?.cancel()
         timer = nil
-        pulse.revives(isReviving?() ?? false, at: BootClock.now())
-        if let event = pulse.tick(at: BootClock.now()) {
+        pulse.revives(isReviving?() ?? false, at: Instant.now())
+        if let event = pulse.tick(at: Instant.now()) {
             link.command(.sendevent(event)) { [weak self] reply in
                 guard let self else { return }
                 switch reply {
@@ -101,7 +101,7 @@ final class SwitchWatch {
         }
         tell()
         guard let due = pulse.nextDeadline else { return }
-        let wait = max(.milliseconds(1), due - BootClock.now())
+        let wait = max(.milliseconds(1), due - Instant.now())
         timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
             self?.tick()
         }
@@ -119,7 +119,7 @@ final class SwitchWatch {
             reason = why.description
             health = .unhealthy
         }
-        let now = BootClock.now()
+        let now = Instant.now()
         var report = figures?() ?? SwitchReport(health: health)
         report.health = health
         report.blockers = whyBad(health) + report.blockers

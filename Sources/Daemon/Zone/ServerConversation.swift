@@ -87,7 +87,7 @@ final class ServerConversation {
 
     private func wait(for events: Int16, until deadline: Instant) -> Bool {
         while true {
-            let left = (deadline - BootClock.now()).nanoseconds
+            let left = (deadline - Instant.now()).nanoseconds
             guard left > 0 else { return false }
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
             let code = poll(&entry, 1, Int32(min(left / 1_000_000 + 1, 60_000)))

@@ -63,7 +63,7 @@ struct ZoneReading {
     private mutating func ask(
         by transport: ServerConversation.Transport, signedBy key: TSIGKey?
     ) throws(ServerConversation.Failure) -> Bool {
-        let deadline = BootClock.now() + (transport == .udp ? patience.attempt : patience.stream)
+        let deadline = Instant.now() + (transport == .udp ? patience.attempt : patience.stream)
         var rejected = 0
         do throws(ServerConversation.Failure) {
             let conversation = try ServerConversation(to: server, by: transport, until: deadline)

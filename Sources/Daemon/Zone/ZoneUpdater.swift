@@ -92,11 +92,11 @@ package final class ZoneUpdater: Sendable {
     }
 
     private func isKnown(_ way: KeyPath<Ways, Instant?>, of place: Int) -> Bool {
-        ways.withLock { ways in ways[place][keyPath: way].map { BootClock.now() < $0 } ?? false }
+        ways.withLock { ways in ways[place][keyPath: way].map { Instant.now() < $0 } ?? false }
     }
 
     private func learn(_ way: WritableKeyPath<Ways, Instant?>, of place: Int, _ isSo: Bool) {
-        let end = isSo ? BootClock.now() + Ways.span : nil
+        let end = isSo ? Instant.now() + Ways.span : nil
         ways.withLock { $0[place][keyPath: way] = end }
     }
 }
@@ -184,7 +184,7 @@ extension ZoneUpdater {
         let signed = key.sign(wire, at: WallClock.seconds())
         let way = transport == .udp ? "UDP" : "TCP"
         let span = transport == .udp ? patience.update : patience.updateStream
-        let deadline = BootClock.now() + span
+        let deadline = Instant.now() + span
         var doubt = "no answer from \(primary.endpoint) by \(way)"
         do throws(ServerConversation.Failure) {
             let conversation = try ServerConversation(to: primary.endpoint, by: transport, until: deadline)

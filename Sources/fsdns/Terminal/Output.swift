@@ -1,4 +1,5 @@
 @preconcurrency import Glibc
+import Kernel
 import Primitives
 
 /// Standard output and standard error, unbuffered, so that progress is seen when it happens.
@@ -59,20 +60,9 @@ enum Environment {
 
 /// Time since boot, for bounds and measurements; no step of a wall clock moves it.
 struct Stopwatch: Sendable {
-    private let start: timespec
+    private let start = Instant.now()
 
-    init() { start = Self.now() }
-
-    var elapsed: Duration {
-        let now = Self.now()
-        return .nanoseconds((now.tv_sec - start.tv_sec) * 1_000_000_000 + now.tv_nsec - start.tv_nsec)
-    }
-
-    private static func now() -> timespec {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return time
-    }
+    var elapsed: Duration { Instant.now() - start }
 
     static func sleep(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components

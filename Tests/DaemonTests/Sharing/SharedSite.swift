@@ -197,8 +197,8 @@ final class SharedSite {
                     Registration(
                         profile: Self.profile, user: "\(user)", host: "h",
                         contact: "<sip:\(user)@\(host)>", callID: "old\(user)",
-                        expires: BootClock.now() + .seconds(3600)),
-                    at: BootClock.now(), origin: .init(address: "127.0.0.1", switchname: me.name),
+                        expires: Instant.now() + .seconds(3600)),
+                    at: Instant.now(), origin: .init(address: "127.0.0.1", switchname: me.name),
                     lateMargin: .seconds(60))
             }.compactMap { $0 })
         let seen = try eventually {

@@ -1,5 +1,4 @@
 import Primitives
-import Replication
 import Switch
 import Testing
 

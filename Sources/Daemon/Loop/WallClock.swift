@@ -1,15 +1,6 @@
 @preconcurrency import Glibc
 import Primitives
 
-/// The clock that counts through suspension (CLOCK_BOOTTIME), the only one the deciding half is told.
-enum BootClock {
-    static func now() -> Instant {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
-}
-
 /// The clock on the wall, for people and for DNS signatures.
 enum WallClock {
     /// Since 1970 UTC.

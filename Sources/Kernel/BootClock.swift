@@ -1,4 +1,3 @@
-import CLinux
 @preconcurrency import Glibc
 import Primitives
 
