@@ -133,8 +133,8 @@ let package = Package(
             name: "fsdns",
             dependencies: [
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "Daemon", "DNSMessages",
-                "EventSocket", "Keeper", "KeeperProtocol", "Kernel", "Primitives", "Simulation", "XML",
-                "ZoneServer",
+                "EventSocket", "Keeper", "KeeperProtocol", "Kernel", "Primitives", "Simulation", "Switch",
+                "XML", "ZoneServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
         .executableTarget(

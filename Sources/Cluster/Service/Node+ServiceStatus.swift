@@ -118,8 +118,9 @@ extension Node {
         state.members.filter { isHeard($0.holder, at: now) }.flatMap { member in
             let isSlave = state.slaves.contains(member.name)
             return (view(of: member.holder, at: now)?.blockers ?? []).filter { blocker in
-                [.disk, .room, .limits].contains(blocker.kind)
-                    && !(isSlave && blocker.kind.readiness > .ready)
+                ([.disk, .room, .limits].contains(blocker.kind)
+                    && !(isSlave && blocker.kind.readiness > .ready))
+                    || (isSlave && blocker.kind == .difference)
             }.map { "\(member.name): \($0.text)" }
         }
     }

@@ -113,11 +113,15 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case gateway = 13
         /// The switch gives the limit service a wrong password, or does not reach it: its limited calls are refused.
         case limits = 14
+        /// The switch is configured in another way than where the address is, and callers would be lost.
+        case settings = 15
+        /// Another configuration than where the address is: callers are served, in another way.
+        case difference = 16
 
         package var readiness: Readiness {
             switch self {
-            case .room: .ready
-            case .media, .replica, .database, .health, .disk, .limits: .degraded
+            case .room, .difference: .ready
+            case .media, .replica, .database, .health, .disk, .limits, .settings: .degraded
             case .unsettled, .alone: .unsettled
             case .link, .profile, .unanswered, .keeper, .gateway: .unserving
             case .interface: .unable
@@ -128,7 +132,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
             switch self {
             case .unsettled, .link, .interface, .alone: true
             case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room, .gateway,
-                .limits:
+                .limits, .settings, .difference:
                 false
             }
         }

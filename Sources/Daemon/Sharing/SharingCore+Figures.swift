@@ -42,7 +42,7 @@ extension SharingCore {
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
-        blockers += mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+        blockers += settings?.blockers ?? []
         let now = Instant.now()
         for placement in survey.placements {
             let name = placement.address.name

@@ -91,7 +91,7 @@ extension SharingCore {
             askForCapacity()
             askForPause()
             askForLimits()
-            askForMediaPorts()
+            settings?.up()
             tellProfile()
             rehearse()
             watch?.up()
@@ -176,22 +176,6 @@ extension SharingCore {
         watch?.serviceChanged()
     }
 
-    /// Whether this switch's ports would collide with those of calls that are revived here.
-    func askForMediaPorts() {
-        guard let runtime else { return }
-        link?.api(MediaPorts.command) { [weak self] result in
-            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
-            let problems = MediaPorts.problems(answer: answer.text, node: me.name, nodes: parts.nodes) ?? []
-            for problem in problems where problem.isBlocking && !mediaProblems.contains(problem) {
-                trouble(
-                    "the switch's settings would harm revived calls: \(problem); see: fsdns freeswitch config"
-                )
-            }
-            mediaProblems = problems
-            watch?.numbersChanged()
-        }
-    }
-
     /// Keeps the list of profiles.
     ///
     /// - Returns: those that run; nil when the switch could not say.
@@ -274,6 +258,7 @@ extension SharingCore {
         calls?.down()
         registrations?.down()
         drains?.down()
+        settings?.down()
     }
 
     func handle(_ event: SwitchEvent) {
@@ -286,6 +271,7 @@ extension SharingCore {
         // by interface, and a switch that is told to end says so once.
         case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML", "MODULE_UNLOAD", "MODULE_LOAD", "SHUTDOWN":
             suspectProfiles()
+            if event.name == "RELOADXML" { settings?.ask() }
         default: calls?.handle(event)
         }
         watch?.numbersChanged()

@@ -18,7 +18,6 @@ final class SharingCore {
     private static let rehearsalInterval: TimeAmount = .seconds(10)
     private static let rowInterval: TimeAmount = .seconds(2)
     private static let dumpInterval: TimeAmount = .milliseconds(250)
-    private static let settingsInterval: TimeAmount = .seconds(30)
     private static let lookInterval: TimeAmount = .milliseconds(100)
     private static let mourningInterval: TimeAmount = .seconds(1)
 
@@ -34,6 +33,7 @@ final class SharingCore {
     let registrations: RegistrationSharing?
     let drains: DrainSharing?
     let service: ProfileService?
+    let settings: SettingsWatch?
     /// How many channels the switch takes at most; 0 while it is not known.
     var capacity: UInt32 = 0
     /// Whether the switch has listed them since this node started.
@@ -51,8 +51,6 @@ final class SharingCore {
     var isStopped = false
     /// The process that was told the profile calls leave by, and which.
     var toldProfile: (runtime: String, profile: String)?
-    /// Settings of the switch that would harm revived calls; empty while they are not known.
-    var mediaProblems: [MediaPorts.Problem] = []
     /// Why calls with a limit of the limit service are refused.
     var limitTrouble: String?
     /// Why the switch would serve no new caller at any address.
@@ -105,6 +103,7 @@ final class SharingCore {
             service = ProfileService(
                 loop: parts.loop, interval: parts.asking.interval, patience: access.failedAfter,
                 log: parts.log)
+            settings = SettingsWatch(me: name, nodes: parts.nodes, link: link, replica: replica)
             drains = Self.drains(access, link, calls, registrations, watch, parts.log)
         } else {
             link = nil
@@ -113,6 +112,7 @@ final class SharingCore {
             registrations = nil
             drains = nil
             service = nil
+            settings = nil
         }
         let names = NamesBox()
         if let listener = parts.section.eventSocket {
@@ -188,6 +188,9 @@ final class SharingCore {
             publish(event)
             if event.kind == .recovered { limits.recovered(event.subject) }
         }
+        settings?.changed = { [weak self] in self?.watch?.numbersChanged() }
+        settings?.trouble = { [weak self] in self?.trouble($0) }
+        registrations?.registered = { [weak self] in self?.settings?.registered(at: $0) }
         calls?.unable = { [weak self] in self?.suspectProfiles() }
         calls?.partingDone = { [weak self] in self?.watch?.serviceChanged() }
         limits.trouble = { [weak self] in self?.trouble($0) }
@@ -212,7 +215,6 @@ final class SharingCore {
             $0.calls?.dropGivenUp()
         }
         every(Self.dumpInterval) { $0.askForDump() }
-        every(Self.settingsInterval) { $0.askForMediaPorts() }
         every(Self.lookInterval) { $0.calls?.lookCloser() }
         every(Self.rehearsalInterval) { $0.rehearse() }
         every(Self.mourningInterval) { $0.limits.endMourning() }
@@ -234,6 +236,7 @@ final class SharingCore {
         registrations?.stop()
         drains?.stop()
         service?.stop()
+        settings?.stop()
         outside.stop()
         link?.stop()
         replica.stop()
@@ -248,6 +251,7 @@ final class SharingCore {
         replica.own(.node(me.name), Epoch(term: me.incarnation, index: 0))
         replica.write(.node(me.name), history.writes)
         limits.writeAll()
+        settings?.write()
     }
 
     func surveyed(_ survey: Survey) {
@@ -256,6 +260,7 @@ final class SharingCore {
         names.value = ConsoleNames(nodes: parts.nodes + found, seats: survey.seats)
         replica.surveyed(survey)
         limits.surveyed(survey)
+        settings?.surveyed(survey)
         calls?.surveyed(survey)
         if calls?.isSettled == false { watch?.settledChanged() }
         registrations?.surveyed(survey)
@@ -273,6 +278,7 @@ final class SharingCore {
         case .node(let name):
             guard name != me.name, let life = replica.life(of: stream) else { return }
             limits.changed(name, life: life, changes)
+            settings?.changed(name, changes)
             for change in changes {
                 guard case .put(let record) = change else { continue }
                 if let line = RecoveryHistory.line(record) { limits.recovered(line.address) }

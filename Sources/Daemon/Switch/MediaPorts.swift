@@ -31,6 +31,28 @@ package struct MediaPorts: Hashable, Sendable {
             first: UInt16(lowest + place * size), last: UInt16(lowest + (place + 1) * size - 2))
     }
 
+    private init(first: UInt16, last: UInt16) {
+        self.first = first
+        self.last = last
+    }
+
+    private init?(_ parameters: [String: String]) {
+        guard let first = parameters[Self.start].flatMap({ UInt16($0) }),
+            let last = parameters[Self.end].flatMap({ UInt16($0) })
+        else { return nil }
+        self.init(first: first, last: last)
+    }
+
+    /// The allocator rounds an odd end down.
+    private var even: MediaPorts { MediaPorts(first: first, last: last & ~1) }
+
+    /// What the switch has, to be compared with others'; nil when it does not tell.
+    ///
+    /// - Parameter answer: to `command`.
+    package static func range(answer: String) -> String? {
+        SwitchParameters.read(answer).flatMap { MediaPorts($0)?.even }.map { "\($0.first)-\($0.last)" }
+    }
+
     package enum Problem: Hashable, Sendable, CustomStringConvertible {
         case notRobust
         case noRange
@@ -67,25 +89,15 @@ package struct MediaPorts: Hashable, Sendable {
     package static func problems(answer: String, node: String, nodes: [String]) -> [Problem]? {
         guard let parameters = SwitchParameters.read(answer) else { return nil }
         var problems: [Problem] = []
-        if !isTrue(parameters[robustness]) { problems.append(.notRobust) }
-        guard let first = parameters[start].flatMap({ UInt16($0) }),
-            let last = parameters[end].flatMap({ UInt16($0) })
-        else { return problems + [.noRange] }
-        let found = MediaPorts(first: first, last: last)
-        // The allocator rounds an odd end down.
-        let even = MediaPorts(first: first, last: last & ~1)
+        if !SwitchParameters.isTrue(parameters[robustness]) { problems.append(.notRobust) }
+        guard let found = MediaPorts(parameters) else { return problems + [.noRange] }
+        let (first, last) = (found.first, found.last)
+        let even = found.even
         if found == former(of: node, among: nodes) {
             problems.append(.ownRange("\(first)-\(last)"))
         } else if even != shared, !(first == shared.first && last == 32_768) {
             problems.append(.otherRange("\(first)-\(last)"))
         }
         return problems
-    }
-
-    /// switch_utils.h: switch_true.
-    private static func isTrue(_ value: String?) -> Bool {
-        guard let value = value?.lowercased() else { return false }
-        return ["yes", "on", "true", "t", "enabled", "active", "allow"].contains(value)
-            || (Int(value) ?? 0) != 0
     }
 }

@@ -40,6 +40,8 @@ final class RegistrationSharing {
     var endings = Endings()
     /// Profiles that run in the switch, or nil while they are not known.
     private(set) var profiles: Set<String>?
+    /// A phone registered here; its domain.
+    var registered: ((String) -> Void)?
     private var timer: (due: Instant, task: Scheduled<Void>)?
     private(set) var isUp = false
     private var wasUp = false
@@ -223,7 +225,10 @@ final class RegistrationSharing {
             for change in changes { queue.withdraw(change.key, of: profile) }
             write(changes, to: profile)
             keep(changes, at: profile)
-            for case .put(_, let registration, _) in changes { supersede(registration) }
+            for case .put(_, let registration, _) in changes {
+                registered?(registration.host)
+                supersede(registration)
+            }
             if case .unregistered(let name)? = told { unregistered(name) }
         } catch {
             log.warning("registration", profile, "an event cannot be used: \(error)")

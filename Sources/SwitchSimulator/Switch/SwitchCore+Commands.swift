@@ -69,6 +69,8 @@ extension SwitchCore {
             return "+OK [Success]\n"
         case "xml_locate": return locate(call.words)
         case "module_exists": return call.arguments.isEmpty ? "" : hasModule(call.arguments)
+        case "domain_exists":
+            return call.arguments.isEmpty ? "" : "\(!settings.unknownDomains.contains(call.arguments))"
         case "originate": return originate(call.arguments)
         case "echo": return call.arguments
         default: return "-ERR \(call.name) Command not found!\n"

@@ -140,7 +140,10 @@ extension SwitchCore {
                 ("multiple-registrations", several),
                 ("sip-expires-late-margin", "\(settings.lateMargin.wholeSeconds)"),
             ] {
-                text += "        \(parameter(name, value))"
+                text += "        \(parameter(name, set.told[name] ?? value))"
+            }
+            for name in ["tls", "inbound-codec-prefs"] {
+                if let value = set.told[name] { text += "        \(parameter(name, value))" }
             }
             text += "      </settings>\n    </profile>\n"
         }

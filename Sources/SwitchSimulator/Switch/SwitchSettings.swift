@@ -15,6 +15,8 @@ package struct SwitchSettings: Hashable, Sendable {
         package var tracksCalls = true
         package var isStandby = false
         package var registrations = Registrations.single
+        /// Parameters that its configuration tells, whatever it does: the simulator speaks no TLS.
+        package var told: [String: String] = [:]
 
         package init(
             name: String, ip: String, port: UInt16 = 5060, tracksCalls: Bool = true, isStandby: Bool = false,
@@ -73,6 +75,8 @@ package struct SwitchSettings: Hashable, Sendable {
     package var limits: [LimitRule] = []
     package var hashRemotes: [HashRemote] = []
     package var limitService: LimitService?
+    /// Domains that are not in its directory; all others are.
+    package var unknownDomains: Set<String> = []
     /// How long the SQL queue holds rows of table `recovery` (125 ms on average, freeswitch-integration §3).
     package var databaseLag = Duration.milliseconds(60)...Duration.milliseconds(190)
     /// How long an injected registration stays invisible.

@@ -4,7 +4,7 @@ import Daemon
 import EventSocket
 @preconcurrency import Glibc
 import Primitives
-import XML
+import Switch
 
 /// Whether the FreeSWITCH of this machine, as it runs now, is as `fsdns freeswitch config` asks for.
 struct SwitchCheck {
@@ -96,8 +96,7 @@ struct SwitchCheck {
             findings.append(Self.module(module, isThere: isThere, fix(place)))
         }
         let states = Self.profileStates(try ask("sofia xmlstatus"))
-        let parameters = Self.profileParameters(
-            try ask("xml_locate configuration configuration name sofia.conf"))
+        let parameters = SwitchParameters.profiles(try ask(SwitchParameters.command("sofia.conf"))) ?? [:]
         for address in file.settings.addresses {
             findings += profile(
                 address, access, state: states[address.name], parameters: parameters[address.name])
@@ -164,7 +163,7 @@ struct SwitchCheck {
                     subject, "its media or its contact is at \(ip): calls do not follow the address", fix: fix
                 ))
         }
-        if !Self.isTrue(parameters["track-calls"]) {
+        if !SwitchParameters.isTrue(parameters["track-calls"]) {
             findings.append(
                 .wrong(subject, "does not track its calls: none of them can be recovered", fix: fix))
         }
@@ -182,14 +181,7 @@ struct SwitchCheck {
     /// sofia.c: config_sofia.
     private static func registrations(_ value: String?) -> SwitchAccess.Registrations {
         if value?.lowercased() == "contact" { return .contact }
-        return isTrue(value) || value?.lowercased() == "call-id" ? .callID : .single
-    }
-
-    /// switch_utils.h: switch_true.
-    private static func isTrue(_ value: String?) -> Bool {
-        guard let value else { return false }
-        return ["yes", "on", "true", "t", "enabled", "active", "allow"].contains(value.lowercased())
-            || (Int(value) ?? 0) != 0
+        return SwitchParameters.isTrue(value) || value?.lowercased() == "call-id" ? .callID : .single
     }
 
     private func database(_ directory: String) -> Finding {
@@ -298,26 +290,5 @@ extension SwitchCheck {
     private static func inner(_ line: Substring, _ tag: String) -> String? {
         guard line.hasPrefix("<\(tag)>"), line.hasSuffix("</\(tag)>") else { return nil }
         return String(line.dropFirst(tag.count + 2).dropLast(tag.count + 3))
-    }
-
-    /// The parameters of each profile, as the switch has them configured; empty when it does not tell.
-    static func profileParameters(_ text: String) -> [String: [String: String]] {
-        guard let root = XMLText.parse(Array(text.utf8), file: "sofia.conf", byteLimit: 16 << 20).root else {
-            return [:]
-        }
-        var profiles: [String: [String: String]] = [:]
-        for profile in root.child("profiles")?.children(named: "profile") ?? [] {
-            guard let name = profile.value("name") else { continue }
-            var parameters: [String: String] = [:]
-            for settings in profile.children(named: "settings") {
-                for parameter in settings.children(named: "param") {
-                    if let name = parameter.value("name"), let value = parameter.value("value") {
-                        parameters[name] = value
-                    }
-                }
-            }
-            profiles[name] = parameters
-        }
-        return profiles
     }
 }

@@ -39,7 +39,8 @@ final class SharedSite {
     init(
         _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon",
         recoveryPatience: Duration = .seconds(60), limitPassword: String? = nil,
-        registrations: SwitchAccess.Registrations = .single
+        registrations: SwitchAccess.Registrations = .single,
+        change: (inout SwitchSimulator.SwitchSettings) -> Void = { _ in }
     ) throws {
         me = Holder(member: MemberID(name: name, birth: UInt64(number)), incarnation: UInt64(number) << 32)
         journal = EventJournal(node: name)
@@ -60,6 +61,9 @@ final class SharedSite {
             settings.limitService = .init(
                 endpoint: SIPEndpoint(ip: "\(own)", port: limits.port), password: limitPassword)
         }
+        // Both stand on one machine, with ports of their own at one address.
+        for place in settings.profiles.indices { settings.profiles[place].told["sip-port"] = "5060" }
+        change(&settings)
         options = SwitchOptions(settings: settings, eventSocket: SIPEndpoint(ip: "\(own)", port: 0))
         let endings = endings
         phone = SwitchService(options, log: Self.quiet(name)) { endings.put($0) }
