@@ -149,16 +149,16 @@ extension Node {
             }
             answer(pending, .unavailable("the leader was lost before it answered; look, then repeat"))
         }
-        if leader != nil { zoneKeeper.rate.elected(at: now) }
+        if leader != nil { zone.rate.elected(at: now) }
         if leader == raft.me {
             leadership = Leadership(
                 since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,
                 vouchesAtOnce: fences.effectiveThrough >= lastFenceIndex)
-            zoneKeeper.startOver(at: now)
+            zone.startOver(at: now)
             report(.leaderChanged, name, "leads in term \(term)")
         } else if leadership != nil {
             leadership = nil
-            zoneKeeper.startOver(at: now)
+            zone.startOver(at: now)
             for pending in requests.abandoned() {
                 answer(pending, .unavailable("leadership moved before it was agreed; look, then repeat"))
             }

@@ -48,7 +48,7 @@ extension Node {
                 answer(asker, .refused(["the cluster file names no DNS zone"]))
                 return
             }
-            hurryZone(adopt: adopt, at: now)
+            zone.hurry(adopt: adopt, at: now)
             if let deed, var state { propose(.asked(deed), &state, at: now) }
             answer(asker, .accepted(applied, report.steps.isEmpty ? ["nothing to do"] : report.steps))
         }

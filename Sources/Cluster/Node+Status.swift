@@ -116,7 +116,7 @@ extension Node {
                 name: seat.name, address: state.address(seat.address)?.ip.description ?? seat.address,
                 addressName: seat.address, holder: grant?.holder.name, state: condition,
                 published: isPublished(seat.address, in: state),
-                isPublicationKnown: isLeader && zoneKeeper.readings.contains { $0.records != nil },
+                isPublicationKnown: isLeader && zone.readings.contains { $0.records != nil },
                 epoch: grant.map { "\($0.epoch)" },
                 trouble: trouble(at: seat, in: state, at: now),
                 seen: grant.map { sightLines(of: $0, at: now) },
@@ -144,7 +144,7 @@ extension Node {
 
     private func isPublished(_ address: String, in state: ControlState) -> Bool {
         guard let ip = state.address(address)?.ip else { return false }
-        return zoneKeeper.readings.contains { reading in
+        return zone.readings.contains { reading in
             guard case .read(_, let records) = reading.outcome else { return false }
             return records.contains { $0.content == .address(ip) }
         }
@@ -182,21 +182,21 @@ extension Node {
     private func dnsLine(at now: Instant) -> StatusReport.DNSLine? {
         guard isLeader, let state, let desired = desiredZone(state) else { return nil }
         let servers = desired.settings.servers.map { server in
-            let reading = zoneKeeper.readings.first { $0.endpoint == server.endpoint }
+            let reading = zone.readings.first { $0.endpoint == server.endpoint }
             var serial: UInt32?
             if case .read(let value, _) = reading?.outcome { serial = value }
             let problem = reading.map { serverProblem($0, desired, at: now) } ?? "not read yet"
             return StatusReport.DNSLine.Server(
                 address: "\(server.endpoint)", serial: serial, converged: problem == nil, problem: problem)
         }
-        let epochs = zoneKeeper.readings.lazy.compactMap { reading -> String? in
+        let epochs = zone.readings.lazy.compactMap { reading -> String? in
             desired.marks(in: reading.records ?? []).own.first?.mark.epoch.description
         }
         return StatusReport.DNSLine(
             zone: desired.settings.zone,
-            converged: servers.allSatisfy(\.converged) && zoneKeeper.converged != nil,
+            converged: servers.allSatisfy(\.converged) && zone.converged != nil,
             epoch: epochs.first, servers: servers,
-            problem: zoneKeeper.told.first { !$0.isNotice }?.text,
+            problem: zone.worst?.text,
             ttl: state.settings.dns.map { Int($0.ttl.wholeSeconds) })
     }
 
@@ -234,8 +234,8 @@ extension Node {
         for holder in leadership?.unheardTold ?? [] { warnings.append(Self.unheardText(holder.name)) }
         if isLeader {
             // The worst of them stands beside the zone already.
-            let worst = zoneKeeper.told.first { !$0.isNotice }
-            warnings += zoneKeeper.told.filter { $0 != worst }.map(\.text)
+            let worst = zone.worst
+            warnings += zone.told.filter { $0 != worst }.map(\.text)
         }
         warnings += zoneTurnWarnings(at: now)
         warnings += configurationWarnings(at: now)

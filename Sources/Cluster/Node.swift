@@ -64,7 +64,7 @@ package struct Node: Sendable, Equatable {
     /// Nil when this life may use its identity.
     var doubt: Doubt?
     var leadership: Leadership?
-    var zoneKeeper = ZoneKeeper()
+    var zone = ZoneReconciler()
     var zoneTurns = ZoneTurns()
     var requests = PendingRequests()
     var surveyed: Survey?
@@ -253,8 +253,8 @@ package struct Node: Sendable, Equatable {
         lead(at: now)
         tellEffects(at: now)
         performDuties(at: now)
-        if isBeat || event.mayTouchZone || zoneKeeper.looked?.applied != applied {
-            keepZone(at: now, asked: event.mayTouchZone)
+        if isBeat || event.mayTouchZone || zone.looked?.applied != applied {
+            reconcileZone(at: now, asked: event.mayTouchZone)
         }
         if leaving != nil { leave(at: now) }
         if case .stopped = membershipPhase { return }

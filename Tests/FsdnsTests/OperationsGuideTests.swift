@@ -22,11 +22,11 @@ import Testing
         ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
         ("Cluster/ControlState+Apply.swift", ["unfitness"]),
         ("Cluster/Node+Configuration.swift", ["configurationWarnings", "text"]),
-        ("Cluster/Node+ZoneTurns.swift", ["zoneWordText"]),
-        ("Cluster/ZoneRefusal.swift", ["trouble", "grant", "careless", "otherView"]),
-        ("Cluster/ZonePlan.swift", ["plan", "obstacle", "floorObstacle", "notices"]),
-        ("Cluster/Node+ZoneAnswers.swift", ["untakenText", "zoneUpdated"]),
-        ("Cluster/Node+ZoneReport.swift", ["serverProblem", "zoneObstacle"]),
+        ("Cluster/Zone/Node+ZoneTurns.swift", ["zoneWordText"]),
+        ("Cluster/Zone/ZoneRefusal.swift", ["trouble", "grant", "careless", "otherView"]),
+        ("Cluster/Zone/ZonePlan.swift", ["plan", "obstacle", "floorObstacle", "notices"]),
+        ("Cluster/Zone/ZoneReconciler+Answers.swift", ["untakenText", "updated", "problem"]),
+        ("Cluster/Zone/Node+ZoneReport.swift", ["serverProblem", "zoneObstacle"]),
         (
             "Cluster/Drain/Node+Drain.swift",
             ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
@@ -46,7 +46,7 @@ import Testing
     ]
     /// Functions whose sentences are among these.
     private static let contributors = [
-        "PathTrouble.sentences", "serviceWarnings", "zoneKeeper.told.filter", "zoneTurnWarnings",
+        "PathTrouble.sentences", "serviceWarnings", "zone.told.filter", "zoneTurnWarnings",
         "configurationWarnings", "identityWarnings", "debtWarnings", "majorityWarnings",
         "hearsayWarnings",
     ]
