@@ -188,7 +188,7 @@ final class SharingCore {
             publish(event)
             if event.kind == .recovered { limits.recovered(event.subject) }
         }
-        settings?.changed = { [weak self] in self?.watch?.numbersChanged() }
+        settings?.changed = { [weak self] in self?.watch?.serviceChanged() }
         settings?.trouble = { [weak self] in self?.trouble($0) }
         registrations?.registered = { [weak self] in self?.settings?.registered(at: $0) }
         calls?.unable = { [weak self] in self?.suspectProfiles() }
@@ -251,7 +251,7 @@ final class SharingCore {
         replica.own(.node(me.name), Epoch(term: me.incarnation, index: 0))
         replica.write(.node(me.name), history.writes)
         limits.writeAll()
-        settings?.write()
+        settings?.writeAll()
     }
 
     func surveyed(_ survey: Survey) {

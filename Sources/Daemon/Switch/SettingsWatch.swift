@@ -31,10 +31,19 @@ final class SettingsWatch {
     private var mediaPorts = ""
     /// As sofia.conf has them; nil while the switch does not tell.
     private var profiles: [String: [String: String]]?
+    /// Answers that were read: a configuration may be large, and seldom changes.
+    private var read: [String: String] = [:]
     /// Of phones that registered here, and when one did last.
     private var domains: [String: Instant] = [:]
     /// What the switch's directory said of domains.
     private var known: [String: Bool] = [:]
+    /// Domains the directory is to be asked about, one after another: it may be far away (mod_xml_curl).
+    private var waiting: [String] = []
+    private var isAskingDomain = false
+    /// What our stream says of us.
+    private var written: [String: ProfileSettings] = [:]
+    /// What keeps this switch from serving callers as others do.
+    private(set) var blockers: [Blocker] = []
     private var others: [String: [String: ProfileSettings]] = [:]
     private var holders: [String: String] = [:]
     private var addresses: [String] = []
@@ -54,14 +63,18 @@ final class SettingsWatch {
     // MARK: - What is known
 
     func surveyed(_ survey: Survey) {
-        let former = addresses
+        let former = (addresses, holders)
         addresses = survey.placements.map(\.address.name)
         holders = holders.filter { addresses.contains($0.key) }
         // Of an address that nobody holds at this moment, whoever held it last is what its callers know.
         for placement in survey.placements {
             if let holder = placement.holder { holders[placement.address.name] = holder.name }
         }
-        if addresses != former { write() }
+        if addresses != former.0 {
+            settingsChanged()
+        } else if holders != former.1 {
+            judge()
+        }
     }
 
     /// A phone registered at an address that is held here.
@@ -74,7 +87,7 @@ final class SettingsWatch {
             domains[oldest.key] = nil
         }
         domains[domain] = Instant.now()
-        if isNew { askForDomains() }
+        if isNew { askForDomains([domain]) }
     }
 
     /// It goes into a command, and comes from phones.
@@ -93,6 +106,7 @@ final class SettingsWatch {
 
     /// What another node wrote into its stream.
     func changed(_ node: String, _ changes: Changes) {
+        let former = others[node]
         for change in changes {
             switch change {
             case .put(let record) where record.kind == Self.kind:
@@ -104,9 +118,10 @@ final class SettingsWatch {
                 others[node]?[String(decoding: key, as: UTF8.self)] = nil
             case .put, .removed, .expired: continue
             }
-            askForDomains()
-            changed?()
         }
+        guard others[node] != former else { return }
+        askForDomains(domainsElsewhere.filter { known[$0] == nil })
+        judge()
     }
 
     // MARK: - The switch
@@ -114,6 +129,8 @@ final class SettingsWatch {
     func up() {
         life += 1
         isUp = true
+        waiting = []
+        isAskingDomain = false
         ask()
         if life == 1 { repeatAsking() }
     }
@@ -133,20 +150,34 @@ final class SettingsWatch {
     /// The switch read its configuration again.
     func ask() {
         guard isUp else { return }
-        ask(MediaPorts.command) { [weak self] in self?.readMediaPorts($0) }
-        ask(SwitchParameters.command("sofia.conf")) { [weak self] answer in
-            self?.profiles = SwitchParameters.profiles(answer)
-            self?.write()
-        }
-        askForDomains()
+        askOnce(MediaPorts.command) { $0.readMediaPorts($1) }
+        askOnce(SwitchParameters.command("sofia.conf")) { $0.profiles = SwitchParameters.profiles($1) }
+        let now = Instant.now()
+        domains = domains.filter { now - $0.value < Self.domainLifetime }
+        let wanted = Set(domains.keys).union(domainsElsewhere)
+        known = known.filter { wanted.contains($0.key) }
+        askForDomains(wanted.sorted())
     }
 
-    private func ask(_ line: String, _ then: @escaping (String) -> Void) {
+    /// - Parameter then: takes an answer that is another than the last.
+    private func askOnce(_ line: String, _ then: @escaping (SettingsWatch, String) -> Void) {
+        ask(line) { [weak self] answer in
+            guard let self, let answer, read.updateValue(answer, forKey: line) != answer else { return }
+            then(self, answer)
+            settingsChanged()
+        }
+    }
+
+    /// - Parameter then: gets nil when the switch did not answer; is not called when the switch is gone.
+    private func ask(_ line: String, _ then: @escaping (String?) -> Void) {
         let life = life
-        // A directory from elsewhere (mod_xml_curl) may take its time.
         link.bgapi(line) { [weak self] result in
-            guard let self, life == self.life, case .success(let answer) = result else { return }
-            then(answer.text)
+            guard let self, life == self.life else { return }
+            switch result {
+            case .success(let answer): then(answer.text)
+            case .failure(.disconnected): break
+            case .failure: then(nil)
+            }
         }
     }
 
@@ -158,69 +189,90 @@ final class SettingsWatch {
         }
         mediaProblems = problems
         mediaPorts = MediaPorts.range(answer: answer) ?? ""
-        write()
     }
 
-    /// Those of phones here, which are told to others, and those of phones elsewhere, which may come here.
-    private func askForDomains() {
+    /// Of phones elsewhere, which may come here.
+    private var domainsElsewhere: [String] {
+        let told = Set(others.values.flatMap(\.values).flatMap(\.domains)).filter(Self.isPlain)
+        return Array(told.sorted().prefix(Self.mostDomains))
+    }
+
+    private func askForDomains(_ wanted: [String]) {
         guard isUp else { return }
-        let now = Instant.now()
-        domains = domains.filter { now - $0.value < Self.domainLifetime }
-        let elsewhere = others.values.flatMap(\.values).flatMap(\.domains).filter(Self.isPlain)
-        let wanted = Set(domains.keys).union(elsewhere.sorted().prefix(Self.mostDomains))
-        known = known.filter { wanted.contains($0.key) }
-        for domain in wanted.sorted() {
-            ask("domain_exists \(domain)") { [weak self] answer in
-                guard let self else { return }
-                let said = answer.trimmed
-                let knows = said == "true" ? true : said == "false" ? false : nil
-                guard known[domain] != knows else { return }
+        waiting += wanted.filter { !waiting.contains($0) }
+        askForNextDomain()
+    }
+
+    private func askForNextDomain() {
+        guard !isAskingDomain, !waiting.isEmpty else { return }
+        isAskingDomain = true
+        let domain = waiting.removeFirst()
+        ask("domain_exists \(domain)") { [weak self] answer in
+            guard let self else { return }
+            isAskingDomain = false
+            let said = answer?.trimmed
+            let knows = said == "true" ? true : said == "false" ? false : nil
+            if known[domain] != knows {
                 known[domain] = knows
-                write()
+                settingsChanged()
             }
+            askForNextDomain()
         }
     }
 
     // MARK: - What is told
 
-    /// Everything of our own, also for a stream that begins anew.
-    func write() {
-        changed?()
-        if profiles == nil { return }
-        let own = addresses.compactMap { name in settings(name).map { (name, $0) } }
-        replica.write(
-            .node(me),
-            own.map { name, settings in
-                .put(Record(kind: Self.kind, key: Array(name.utf8), payload: ControlJSON.encode(settings)))
-            })
+    private func settingsChanged() {
+        let own = ownSettings
+        let gone = written.keys.filter { own[$0] == nil }.sorted()
+        let new = own.filter { written[$0.key] != $0.value }
+        written = own
+        replica.write(.node(me), gone.map { .remove(Self.kind, key: Array($0.utf8)) } + Self.writes(new))
+        judge()
     }
 
-    private func settings(_ name: String) -> ProfileSettings? {
-        guard let parameters = profiles?[name] else { return nil }
-        return ProfileSettings(
-            parameters, mediaPorts: mediaPorts, domains: domains.keys.filter { known[$0] == true })
+    /// Everything of our own, for a stream that begins anew.
+    func writeAll() { replica.write(.node(me), Self.writes(written)) }
+
+    private static func writes(_ settings: [String: ProfileSettings]) -> [Write] {
+        settings.sorted { $0.key < $1.key }.map { name, settings in
+            .put(Record(kind: kind, key: Array(name.utf8), payload: ControlJSON.encode(settings)))
+        }
     }
 
-    var blockers: [Blocker] {
-        var found = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+    /// Of each address; none while the switch does not tell.
+    private var ownSettings: [String: ProfileSettings] {
+        var own: [String: ProfileSettings] = [:]
+        for name in addresses {
+            guard let parameters = profiles?[name] else { continue }
+            own[name] = ProfileSettings(
+                parameters, mediaPorts: mediaPorts, domains: domains.keys.filter { known[$0] == true })
+        }
+        return own
+    }
+
+    /// Looked at when something changed, as it is told with each event of a call.
+    private func judge() {
+        let former = blockers
+        blockers = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+        let unknown = Set(known.filter { !$0.value }.keys)
         for name in addresses {
             if let parameters = profiles?[name], !SwitchParameters.isTrue(parameters["track-calls"]) {
-                found.append(
+                blockers.append(
                     Blocker(
                         .settings, name,
                         "profile \(name) has no track-calls: none of its calls could be brought back"))
             }
             guard let holder = holders[name], holder != me, let other = others[holder]?[name],
-                let own = settings(name)
+                let own = written[name]
             else { continue }
-            let unknown = Set(known.filter { !$0.value }.keys)
             for difference in own.differences(from: other, unknown: unknown) {
-                found.append(
+                blockers.append(
                     Blocker(
                         difference.isHarmful ? .settings : .difference, name,
                         difference.text(profile: name, node: holder)))
             }
         }
-        return found
+        if blockers != former { changed?() }
     }
 }

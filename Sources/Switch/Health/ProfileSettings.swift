@@ -48,12 +48,12 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
         package func text(profile: String, node: String) -> String {
             switch self {
             case .port(let here, let there):
-                "profile \(profile) has SIP port \(here), at \(node) it has \(there)"
+                "profile \(profile) has SIP port \(here.prefix(24)), at \(node) it has \(there.prefix(24))"
             case .noTLS: "profile \(profile) has no TLS, at \(node) it has: its TLS phones would be lost"
             case .unknownDomain(let domain):
                 "FreeSWITCH does not know the domain \(domain.prefix(40)) of phones at \(node)"
             case .mediaPorts(let here, let there):
-                "RTP ports are \(here), at \(node) \(there): new calls would get none later"
+                "RTP ports are \(here.prefix(24)), at \(node) \(there.prefix(24)): new calls would get none later"
             case .other(let name, let here, let there):
                 "profile \(profile) has \(name) \(here.prefix(24)), at \(node) it has \(there.prefix(24))"
             }
