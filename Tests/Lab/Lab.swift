@@ -214,7 +214,14 @@ package final class Lab {
         let file = "probe-\(BootTime.now.nanoseconds)"
         let pid = try caller.start(
             [programs.lab, "probe", address, "120"], outputFile: file, errorsFile: "probe.log", input: end)
-        return RunningProbe(caller: caller, file: file, pid: pid, leash: leash)
+        let probe = RunningProbe(caller: caller, file: file, pid: pid, leash: leash)
+        // What happens before it asks is not seen: a program may take long to start.
+        let latest = BootTime.now.adding(milliseconds: 10_000)
+        while !caller.text(of: file).hasPrefix(Probe.begun) {
+            guard BootTime.now < latest else { throw LabFailure("the probe did not begin within 10 s") }
+            pause(milliseconds: 1)
+        }
+        return probe
     }
 
     /// Watches the name's addresses on the name server's own loopback; the file's lines are `nanoseconds
@@ -239,6 +246,6 @@ package struct RunningProbe {
         guard caller.exitStatus(of: pid) == 0 else {
             throw LabFailure("the probe failed: \(caller.text(of: "probe.log"))")
         }
-        return try ProbeRecord(caller.text(of: file))
+        return try ProbeRecord(String(caller.text(of: file).dropFirst(Probe.begun.count)))
     }
 }

@@ -3,7 +3,10 @@ import CLab
 
 /// Asks one address who answers there, once a millisecond, as a caller would.
 package enum Probe {
-    /// Runs until standard input ends (at most `seconds`), then writes one line a probe:
+    /// Written before the first probe.
+    package static let begun = "begun\n"
+
+    /// Runs until standard input ends (at most `seconds`), then writes, after `begun`, one line a probe:
     /// `sent answered who` (boot-time nanoseconds; `0 -` when nobody answered).
     package static func run(address: String, periodMicroseconds: Int, seconds: Double) throws {
         let socket = try UDPSocket()
@@ -14,6 +17,8 @@ package enum Probe {
         var who: [String] = []
         let limit = Int(seconds * 1_000_000) / periodMicroseconds
         sent.reserveCapacity(limit)
+        print(begun, terminator: "")
+        fflush(stdout)
         let start = BootTime.now.nanoseconds
         var isEnding = false
         var index = 0
