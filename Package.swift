@@ -209,8 +209,8 @@ let package = Package(
         .testTarget(
             name: "FsdnsTests",
             dependencies: [
-                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "EventSocket",
-                "PeerProtocol", "Primitives", "ZoneServer", "fsdns",
+                "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "Daemon",
+                "EventSocket", "PeerProtocol", "Primitives", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: settings),
 

@@ -1,4 +1,5 @@
 import Cluster
+@preconcurrency import Glibc
 import Primitives
 import XML
 
@@ -60,6 +61,20 @@ package struct ClusterFile: Hashable, Sendable {
         return files
     }
 
+    /// How the files lie there that the configuration was read from; faults are what a node refuses.
+    ///
+    /// - Parameter user: who runs the service.
+    package func keeping(user: UInt32) -> [(isFault: Bool, problem: ConfigFailure.Problem)] {
+        places.keeping(user: user)
+    }
+
+    /// The user a node of this file runs as, as far as a command can know: itself, or, asked by root, whose the cluster key
+    /// is, since nobody else may read that.
+    package var serviceUser: UInt32 {
+        let user = geteuid()
+        return user == 0 ? LocalFile.facts(of: keyFile)?.owner ?? 0 : user
+    }
+
     /// Reads a cluster file and everything it includes.
     ///
     /// - Throws: `ConfigFailure` with every error of the file at once.
@@ -98,7 +113,7 @@ package struct ClusterFile: Hashable, Sendable {
         if !refused.isEmpty { throw ConfigFailure(problems: refused) }
         guard var file else { preconditionFailure("a cluster file without errors has no value") }
         file.warnings = reader.findings.warnings.sorted()
-        file.places = FilePlaces(reader.findings.files)
+        file.places = FilePlaces(reader.findings.files, sources: reader.findings.sources)
         file.settings.version = Fingerprint.version(of: file)
         return file
     }
@@ -108,7 +123,24 @@ package struct ClusterFile: Hashable, Sendable {
 package struct FilePlaces: Hashable, Sendable {
     private var places: [String: Place] = [:]
 
-    init(_ places: [String: Place] = [:]) { self.places = places }
+    /// What the configuration was read from, each with the place that names it; empty where it came from memory.
+    private var sources: [String: Place] = [:]
+
+    init(_ places: [String: Place] = [:], sources: [String: Place] = [:]) {
+        self.places = places
+        self.sources = sources
+    }
+
+    func keeping(user: UInt32) -> [(isFault: Bool, problem: ConfigFailure.Problem)] {
+        sources.flatMap { path, place in
+            FileKeeping.findings(path, .configuration, user: user).map {
+                (
+                    $0.isFault,
+                    ConfigFailure.Problem(file: place.file, line: place.line, message: "\(path) \($0.reason)")
+                )
+            }
+        }.sorted { $0.1 < $1.1 }
+    }
 
     /// What is to be said of that path, where it is named.
     package func problem(_ path: String, _ message: String) -> ConfigFailure.Problem {

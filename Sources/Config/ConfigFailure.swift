@@ -50,6 +50,8 @@ struct Findings {
     private(set) var warnings: [ConfigFailure.Problem] = []
     /// Where other files are named: of each path the first place.
     private(set) var files: [String: Place] = [:]
+    /// What was read, each file once, with the place that includes it.
+    private(set) var sources: [String: Place] = [:]
 
     mutating func error(_ message: String, at place: Place) {
         if errors.count > Self.limit { return }
@@ -65,6 +67,10 @@ struct Findings {
 
     mutating func name(file path: String, at place: Place) {
         if files.count < Self.limit, files[path] == nil { files[path] = place }
+    }
+
+    mutating func read(file path: String, at place: Place) {
+        if sources[path] == nil { sources[path] = place }
     }
 
     private func append(_ problem: ConfigFailure.Problem, to list: inout [ConfigFailure.Problem]) {

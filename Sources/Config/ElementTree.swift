@@ -34,6 +34,7 @@ struct ElementTree {
     private mutating func file(_ path: String, depth: Int, origin: Place, subject: String) -> Element? {
         do {
             let bytes = try LocalFile.read(path, limit: Self.byteLimit)
+            findings.read(file: path, at: origin)
             return text(bytes, path: path, depth: depth, origin: origin, subject: subject)
         } catch {
             findings.error("\(subject) \(error.reason)", at: origin)

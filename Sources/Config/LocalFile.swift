@@ -14,6 +14,8 @@ enum LocalFile {
         var size: Int
         /// A user's number.
         var owner: UInt32
+        /// A group's number.
+        var group: UInt32 = 0
     }
 
     /// - Parameters:
@@ -48,8 +50,16 @@ enum LocalFile {
         return facts(status)
     }
 
+    /// Of what a path leads to; nil where it cannot be looked at.
+    static func facts(of path: String) -> Facts? {
+        var status = stat()
+        return stat(path, &status) == 0 ? facts(status) : nil
+    }
+
     private static func facts(_ status: stat) -> Facts {
-        Facts(mode: status.st_mode & 0o7777, size: Int(status.st_size), owner: status.st_uid)
+        Facts(
+            mode: status.st_mode & 0o7777, size: Int(status.st_size), owner: status.st_uid,
+            group: status.st_gid)
     }
 
     private static func bytes(of descriptor: Int32, limit: Int) throws(Refusal) -> [UInt8] {

@@ -31,6 +31,17 @@ package struct ProgramList: Hashable, Sendable {
         }
     }
 
+    /// Why it is not believed; nil where it is, or there is none.
+    package var fault: Refusal? {
+        guard let path else { return nil }
+        do throws(Refusal) {
+            _ = try programs(in: path)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     private func programs(in path: String) throws(Refusal) -> [String] {
         do throws(LocalFile.Refusal) {
             let folder = LocalFile.directory(of: path)

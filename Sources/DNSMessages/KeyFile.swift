@@ -7,6 +7,12 @@ package enum KeyFile {
         package let line: Int
         package let reason: String
 
+        package init(file: String, line: Int, reason: String) {
+            self.file = file
+            self.line = line
+            self.reason = reason
+        }
+
         package var description: String { "\(file):\(line): \(reason)" }
     }
 

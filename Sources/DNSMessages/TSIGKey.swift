@@ -35,6 +35,26 @@ package struct TSIGKey: Hashable, Sendable, CustomStringConvertible, CustomRefle
         self.secret = secret
     }
 
+    /// What a secret could be guessed for, as the rest of a sentence that starts with its file.
+    package enum Weakness: Hashable, Sendable {
+        case trivial
+        /// RFC 8945 §6 asks for as many bytes as the signature has.
+        case short(bytes: Int, of: Int)
+
+        package var text: String {
+            switch self {
+            case .trivial: "holds a secret that is guessed at once; make one with: tsig-keygen"
+            case .short(let bytes, let size):
+                "holds a secret of \(bytes) bytes; its algorithm is worth \(size), make one with: tsig-keygen"
+            }
+        }
+    }
+
+    package var weakness: Weakness? {
+        if secret.count < 8 || Set(secret).count < 4 { return .trivial }
+        return secret.count < algorithm.size ? .short(bytes: secret.count, of: algorithm.size) : nil
+    }
+
     package var description: String { "\(name) \(algorithm.rawValue)" }
 
     package var customMirror: Mirror {

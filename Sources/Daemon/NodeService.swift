@@ -35,6 +35,8 @@ package enum NodeService {
         for problem in setting.file.warnings {
             log.warning("configuration", "\(problem)", "is probably not meant")
         }
+        let files = FileWatch(setting.file, node: setting.name, weaknesses: setting.weaknesses)
+        for warning in files.warnings() { log.warning("files", setting.name, warning, atOnce: 20) }
         let trust = try LinkTrust(
             setting.key, files: setting.file.certificates, node: setting.name, log: log)
         let directory = try StateDirectory(path: options.stateDir)
@@ -73,12 +75,13 @@ package enum NodeService {
             calendar: CalendarWatch(
                 loop: deciding, tell: { inbox.offer(.calendar($0)) },
                 trouble: { log.warning("calendar", setting.name, $0) }),
-            audit: audit, journal: journal, log: log)
+            audit: audit, journal: journal, files: files, log: log)
         doers.calendar.start()
         let reread = FileReread(
             path: options.configPath, name: setting.name, running: setting.file, log: log, journal: journal)
         watch(trust, links, shared, inbox, on: sharing)
-        SignalWatch.start(inbox, reread: { for look in [reread.look, trust.look] { look() } })
+        SignalWatch.start(inbox, reread: { for look in [reread.look, trust.look, files.look] { look() } })
+        files.start(on: sharing)
         shared?.start()
         log.notice(
             "ready", setting.name,

@@ -5,9 +5,6 @@ import PeerProtocol
 
 /// Everything a start reads from files and environment before the node lives.
 struct NodeSetting: Sendable {
-    /// Shorter secrets can be guessed.
-    private static let shortestSecret = 16
-
     var file: ClusterFile
     var name: String
     var kind: NodeRule.Kind
@@ -18,6 +15,8 @@ struct NodeSetting: Sendable {
     /// The switch of this machine and our services beside it.
     var section: SwitchSection
     var passwords: Sharing.Passwords
+    /// Of secrets that could be better ones, a sentence each.
+    var weaknesses: [String]
 
     /// Whether the networks of service addresses are looked at: on real interfaces, by who may hold them.
     var watchesNetwork: Bool { kind == .full && file.addressMode == .kernel }
@@ -49,13 +48,8 @@ struct NodeSetting: Sendable {
         }
         let name = name
         kind = settings.nodes.first { $0.name == name }?.kind ?? .full
-        let secret = try Self.secret(file.keyFile)
-        guard secret.count >= Self.shortestSecret else {
-            throw ServiceFailure(
-                "the cluster key \(file.keyFile) is shorter than \(Self.shortestSecret) bytes; "
-                    + "make one with: fsdns key")
-        }
-        key = ClusterKey(cluster: settings.cluster, secret: secret)
+        weaknesses = try Self.weaknesses(file, node: name)
+        key = ClusterKey(cluster: settings.cluster, secret: try Self.secret(file.keyFile))
         zoneServers = []
         for server in settings.dns?.servers ?? [] { zoneServers.append(try ZoneKey.server(server)) }
         section = file.switchSection(of: name)
@@ -67,10 +61,6 @@ struct NodeSetting: Sendable {
             passwords.eventSocket = try Self.password(listener.passwordFile)
             if let path = listener.lookPasswordFile {
                 passwords.eventSocketLook = try Self.password(path)
-                guard passwords.eventSocketLook != passwords.eventSocket else {
-                    throw ServiceFailure(
-                        "\(path) holds the very password of \(listener.passwordFile); make another")
-                }
             }
         }
         if let listener = section.limitService {
@@ -91,6 +81,23 @@ struct NodeSetting: Sendable {
         if kind == .full, case .eventSocket = section.freeswitch { true } else { false }
     }
 
+    /// Refuses what others could have written, or could guess.
+    private static func weaknesses(_ file: ClusterFile, node: String) throws(ServiceFailure) -> [String] {
+        let user = geteuid()
+        let faults = file.keeping(user: user).filter(\.isFault)
+        guard faults.isEmpty else {
+            throw ServiceFailure(faults.map(\.problem.description).joined(separator: "\n"), exitCode: 2)
+        }
+        // Certificates have a judge of their own.
+        let secrets = file.secretFiles(of: node).filter { $0.use != .linkCertificate }
+        let found = SecretCheck(file: file, user: user).findings(secrets)
+        guard found.faults.isEmpty else {
+            throw ServiceFailure(found.faults.map(\.description).joined(separator: "\n"))
+        }
+        // FreeSWITCH's password is not ours to choose; `doctor` tells of it. How files lie is looked at again and again.
+        return found.weak.filter { $0.use != .eventSocket }.map(\.problem.description)
+    }
+
     private static func secret(_ path: String) throws(ServiceFailure) -> [UInt8] {
         do throws(SecretFailure) { return try readSecret(path: path) } catch {
             throw ServiceFailure(error.description)
@@ -98,12 +105,7 @@ struct NodeSetting: Sendable {
     }
 
     private static func password(_ path: String) throws(ServiceFailure) -> String {
-        let bytes = try secret(path)
-        // A line break in it would begin another command.
-        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            throw ServiceFailure("secret file \(path) must hold one line of text without control characters")
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        String(decoding: try secret(path), as: UTF8.self)
     }
 
     private static func environment(_ name: String) -> String? {

@@ -1,4 +1,5 @@
 import Cluster
+import Config
 import Glibc
 import Primitives
 import Testing
@@ -63,9 +64,36 @@ struct NodeServiceTests {
     func key() {
         prepare(keyMode: 0o644)
         #expect(run() == 1)
-        prepare(key: "short")
-        #expect(run() == 1)
+        for key in ["short", String(repeating: "a", count: 64), String(repeating: "ab", count: 32)] {
+            prepare(key: key)
+            #expect(run() == 1, "\(key)")
+        }
         #expect(!exists("state"))
+    }
+
+    @Test("a cluster file that everybody may write is refused as an invalid one is")
+    func writable() {
+        prepare()
+        #expect(chmod("\(directory.path)/cluster.xml", 0o666) == 0)
+        #expect(run() == 2)
+        #expect(!exists("state"))
+    }
+
+    @Test("what is told of secrets and files is told no more when it was mended")
+    func mended() throws {
+        prepare()
+        let path = "\(directory.path)/cluster.xml"
+        let file = try ClusterFile.load(path: path)
+        let watch = FileWatch(file, node: "fs1", weaknesses: ["c.xml:1: a secret is short"])
+        #expect(watch.warnings() == ["c.xml:1: a secret is short"])
+        #expect(chmod(path, 0o666) == 0)
+        #expect(chmod("\(directory.path)/cluster.key", 0o604) == 0)
+        watch.reread()
+        #expect(watch.warnings().count == 3)
+        #expect(watch.warnings().contains { $0.hasPrefix("\(path):2: ") && $0.contains("chmod 600") })
+        #expect(chmod(path, 0o644) == 0 && chmod("\(directory.path)/cluster.key", 0o600) == 0)
+        watch.reread()
+        #expect(watch.warnings().count == 1)
     }
 
     @Test("a corrupt state file is refused before anything is said or made")

@@ -142,6 +142,18 @@ struct LinkCertificateCheckTests {
         #expect(faults.count == 1 && faults[0].hasPrefix("cluster.xml:1: secret file cluster.key is open to"))
     }
 
+    @Test(
+        "a key that can be guessed is a fault as for a node, and so is a cluster file that everybody may write"
+    )
+    func guessed() throws {
+        for key in ["x", String(repeating: "x", count: 40)] {
+            let faults = try said("fs2", on: "fs2") {
+                try key.write(toFile: $0 + "/cluster.key", atomically: false, encoding: .utf8)
+            }.faults
+            #expect(faults.count == 1 && faults[0].hasPrefix("cluster.xml:1: secret file cluster.key is "))
+        }
+    }
+
     @Test("what this user may not read is a warning, as it may be another who runs the node")
     func unreadable() throws {
         let said = try said("fs2", on: "fs2", hides: "peer.pem")

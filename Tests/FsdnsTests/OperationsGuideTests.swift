@@ -31,6 +31,8 @@ import Testing
             "Cluster/Drain/Node+Drain.swift",
             ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
         ),
+        ("Config/FileKeeping.swift", ["findings", "folderFindings"]),
+        ("Config/SecretStrength.swift", ["key", "password"]), ("DNSMessages/TSIGKey.swift", ["text"]),
         ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
         ("Daemon/Heartbeats/UnprovenWatch.swift", ["warnings"]),
         ("Daemon/Storage/Storage.swift", ["trouble"]), ("Daemon/Storage/StateFile.swift", ["obstacle"]),
@@ -112,7 +114,7 @@ import Testing
         let loop = try Self.source("Daemon/Loop/NodeLoop.swift").bodies(of: "completed")
         #expect(
             Set(loop.flatMap { $0.added(to: "report.warnings") }) == [
-                "heartbeats.warnings", "doers.links.trust.warnings", "ownSentences",
+                "heartbeats.warnings", "doers.links.trust.warnings", "doers.files.warnings", "ownSentences",
             ])
     }
 

@@ -234,14 +234,18 @@ import Testing
         let nobody = ListenerSettings(
             endpoint: Endpoint(ip: try #require(IPAddress("127.0.0.1")), port: 1), passwordFile: secret)
         let section = SwitchSection(eventSocket: nobody, limitService: nobody)
-        let absent = ServiceCheck(section: section, node: "fs1", fix: { $0 }).findings
+        let absent = ServiceCheck(section: section, node: "fs1", user: geteuid(), fix: { $0 }).findings
         #expect(absent.map(\.level) == [.notice, .notice])
 
         let scripted = ScriptedSwitch { line, _ in line == "switchname" ? "fs1" : "" }
         let served = SwitchSection(
             eventSocket: ListenerSettings(endpoint: scripted.endpoint, passwordFile: secret))
-        #expect(ServiceCheck(section: served, node: "fs1", fix: { $0 }).findings.map(\.level) == [.fine])
-        #expect(ServiceCheck(section: served, node: "fs2", fix: { $0 }).findings.map(\.level) == [.wrong])
+        #expect(
+            ServiceCheck(section: served, node: "fs1", user: geteuid(), fix: { $0 }).findings.map(\.level)
+                == [.fine])
+        #expect(
+            ServiceCheck(section: served, node: "fs2", user: geteuid(), fix: { $0 }).findings.map(\.level)
+                == [.wrong])
     }
 }
 

@@ -21,6 +21,7 @@ final class NodeLoop {
         var calendar: CalendarWatch
         var audit: AuditFile
         var journal: EventJournal
+        var files: FileWatch
         var log: EventLog
     }
 
@@ -261,6 +262,7 @@ final class NodeLoop {
         guard case .status(var report) = reply else { return reply }
         report.warnings += heartbeats.warnings(at: now).map { "\(node.name): \($0)" }
         report.warnings += doers.links.trust.warnings().map { "\(node.name): \($0)" }
+        report.warnings += doers.files.warnings().map { "\(node.name): \($0)" }
         // A leader of an earlier release does not tell of what it hears from others.
         if report.paths == nil { report.warnings += ownSentences(of: pathTroubles) }
         return .status(report)

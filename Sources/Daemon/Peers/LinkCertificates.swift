@@ -1,4 +1,5 @@
 import Config
+@preconcurrency import Glibc
 import NIOSSL
 import PeerProtocol
 
@@ -20,17 +21,20 @@ package struct LinkCertificates: Sendable {
     /// What stands in the files and belongs on no machine of the cluster, a sentence each.
     private let strayKeys: [String]
 
-    /// - Parameter node: whose certificate it should be; nil when that is not known here.
+    /// - Parameters:
+    ///   - node: whose certificate it should be; nil when that is not known here.
+    ///   - user: who runs the service.
     /// - Throws: `ServiceFailure` with the file and what is wrong in it. Certificates that have ended or not begun are read.
     package init(
-        _ files: LinkCertificateFiles, node: String?, key cluster: ClusterKey, at now: Int64
+        _ files: LinkCertificateFiles, node: String?, key cluster: ClusterKey, at now: Int64,
+        user: UInt32 = geteuid()
     ) throws(ServiceFailure) {
         let bytes: (own: [UInt8], authorities: [UInt8])
         do throws(SecretFailure) {
             bytes.own = try readSecret(
-                path: files.certificateFile, limit: LinkCertificateFiles.sizeLimit)
+                path: files.certificateFile, limit: LinkCertificateFiles.sizeLimit, user: user)
             bytes.authorities = try readTrusted(
-                path: files.authorityFile, limit: LinkCertificateFiles.sizeLimit)
+                path: files.authorityFile, limit: LinkCertificateFiles.sizeLimit, user: user)
         } catch {
             throw ServiceFailure("certificates for links: \(error)")
         }
@@ -135,13 +139,13 @@ package struct LinkCertificates: Sendable {
     ///
     /// - Parameter node: nil where it is not known which one this is.
     package static func judgement(
-        of files: LinkCertificateFiles, cluster: String, node: String?
+        of files: LinkCertificateFiles, cluster: String, node: String?, user: UInt32 = geteuid()
     ) -> (fault: String?, warnings: [String], summary: String) {
         let now = Int64(WallClock.seconds())
         do throws(ServiceFailure) {
             // The key is not looked at: with itself any would do.
             let key = ClusterKey(cluster: cluster, secret: LinkProof.nonce())
-            let certificates = try LinkCertificates(files, node: node, key: key, at: now)
+            let certificates = try LinkCertificates(files, node: node, key: key, at: now, user: user)
             return (nil, certificates.warnings(at: now), certificates.summary)
         } catch {
             return (error.description, [], "")

@@ -15,8 +15,13 @@ struct NamedFileCheck {
     /// Faults are what a node would refuse at its start.
     var findings: (faults: [ClusterFile.Problem], warnings: [ClusterFile.Problem]) {
         var findings: (faults: [ClusterFile.Problem], warnings: [ClusterFile.Problem]) = ([], [])
+        for (isFault, problem) in file.keeping(user: user) {
+            if isFault { findings.faults.append(problem) } else { findings.warnings.append(problem) }
+        }
         let secrets = file.secretFiles(of: node)
-        for path in secrets.map(\.path) + (file.certificates.map { [$0.authorityFile] } ?? []) {
+        let paths =
+            secrets.map(\.path) + [file.certificates?.authorityFile, file.programsFile].compactMap(\.self)
+        for path in paths {
             switch look(path) {
             case 0: continue
             case EACCES:
@@ -27,61 +32,50 @@ struct NamedFileCheck {
                 findings.warnings.append(
                     problem(path, "\(path) is not on this machine, which is none of the nodes"))
             case let code:
-                findings.faults.append(
-                    problem(path, "\(path) cannot be read: \(String(cString: strerror(code)))"))
+                let text = problem(path, "\(path) cannot be read: \(String(cString: strerror(code)))")
+                // A node starts without it, and runs no program.
+                if path == file.programsFile {
+                    findings.warnings.append(text)
+                } else {
+                    findings.faults.append(text)
+                }
             }
         }
-        for secret in secrets where look(secret.path) == 0 {
-            if let fault = fault(in: secret) { findings.faults.append(problem(secret.path, fault)) }
-        }
+        let found = SecretCheck(file: file, user: user).findings(secrets.filter { look($0.path) == 0 })
+        findings.faults += found.faults
+        findings.warnings += found.weak.map(\.problem) + found.exposed
         let certificates = certificates
         findings.faults += certificates.faults
-        findings.warnings += certificates.warnings
+        findings.warnings += certificates.warnings + programs
         // One path may be named for several uses.
         return (Set(findings.faults).sorted(), Set(findings.warnings).sorted())
+    }
+
+    /// Whose files secrets may be besides root's.
+    private var user: UInt32 { file.serviceUser }
+
+    private var programs: [ClusterFile.Problem] {
+        guard let path = file.programsFile, look(path) == 0,
+            let fault = ProgramList(path: path).fault
+        else { return [] }
+        return [problem(path, fault.description)]
     }
 
     private func problem(_ path: String, _ text: String) -> ClusterFile.Problem {
         file.places.problem(path, text)
     }
 
-    /// Certificates are judged with their authority.
-    private func fault(in secret: SecretFile) -> String? {
-        switch secret.use {
-        case .linkCertificate: return nil
-        case .update(let endpoint):
-            let servers = file.settings.dns?.servers.filter { $0.endpoint == endpoint } ?? []
-            return Self.keyFaults(servers).first
-        case .clusterKey, .eventSocket, .ownEventSocket, .ownEventSocketLook, .limitService:
-            do throws(SecretFailure) {
-                _ = try readSecret(path: secret.path, limit: secret.limit)
-                return nil
-            } catch {
-                return error.description
-            }
-        }
-    }
-
-    static func keyFaults(_ servers: [DNSSettings.ServerSettings]) -> [String] {
-        servers.compactMap { server in
-            guard let path = server.secretFile, access(path, R_OK) == 0 else { return nil }
-            do throws(ServiceFailure) {
-                _ = try ZoneKey.server(server)
-                return nil
-            } catch {
-                return error.description
-            }
-        }
-    }
-
     private var certificates: (faults: [ClusterFile.Problem], warnings: [ClusterFile.Problem]) {
         guard let files = file.certificates, look(files.certificateFile) == 0,
             look(files.authorityFile) == 0
         else { return ([], []) }
-        let judgement = LinkCertificates.judgement(of: files, cluster: file.settings.cluster, node: node)
+        let judgement = LinkCertificates.judgement(
+            of: files, cluster: file.settings.cluster, node: node, user: user)
+        let exposed = FileKeeping.findings(files.authorityFile, .trusted, user: user).filter { !$0.isFault }
         return (
             judgement.fault.map { [problem(files.certificateFile, $0)] } ?? [],
             judgement.warnings.map { problem(files.certificateFile, $0) }
+                + exposed.map { problem(files.authorityFile, "\(files.authorityFile) \($0.reason)") }
         )
     }
 }

@@ -55,9 +55,17 @@ struct ZoneServeCommand: ParsableCommand {
         } catch {
             throw .invalid(["\(error)"])
         }
-        do throws(KeyFile.Failure) { return try KeyFile.parse(text, file: path) } catch {
+        let key: TSIGKey
+        do throws(KeyFile.Failure) { key = try KeyFile.parse(text, file: path) } catch {
             throw .invalid(["\(error)"])
         }
+        switch key.weakness {
+        case nil: break
+        case .trivial?: throw .invalid(["\(path) \(TSIGKey.Weakness.trivial.text)"])
+        case .short(let bytes, let size)?:
+            Output.error("warning: \(path) \(TSIGKey.Weakness.short(bytes: bytes, of: size).text)")
+        }
+        return key
     }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Config
+import Daemon
 @preconcurrency import Glibc
 
 struct DoctorCommand: ParsableCommand {
@@ -31,7 +32,7 @@ struct DoctorCommand: ParsableCommand {
         findings += MachineCheck(stateDirectory: stateDir).findings
         findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
-        findings += UpdateCheck(settings: file.settings).findings
+        findings += UpdateCheck(settings: file.settings, user: file.serviceUser).findings
         findings +=
             LinkCertificateCheck(file: file, node: try? NodeIdentity.ofCommand(name, file.settings)).findings
         // Without a place in the file this machine has no switch either; that is said already.
@@ -65,33 +66,44 @@ struct ConfigurationCheck {
 
     /// Who may write the file, or put another in its place, decides what the cluster does.
     private var exposure: [Finding] {
-        let absolute = path.hasPrefix("/") ? path : "./" + path
-        let folder = absolute.lastIndex(of: "/").map { String(absolute[..<$0]) } ?? "."
-        return [absolute, folder.isEmpty ? "/" : folder].compactMap { place in
-            var facts = stat()
-            guard stat(place, &facts) == 0, facts.st_mode & 0o022 != 0, facts.st_mode & S_ISVTX == 0 else {
-                return nil
-            }
-            return .wrong(
-                "configuration", "\(place) may be written by others than its owner",
-                fix: "chmod go-w \(place)")
+        file.keeping(user: file.serviceUser).map { _, problem in
+            .wrong("configuration", "\(problem)", fix: "as it says, then look what stands in it")
         }
     }
 
     private var node: String? { try? NodeIdentity.ofCommand(flag, file.settings) }
 
     private var secrets: [Finding] {
-        file.secretFiles(of: node).map { secret in
-            do throws(SecretFailure) {
-                _ = try readSecret(path: secret.path, limit: secret.limit)
-                return .fine("secret", "\(secret.path) is readable by its owner only")
-            } catch {
-                return .wrong(
-                    "secret", "\(error)",
-                    fix: "see that it is there and belongs to the node's user, then: chmod 600 \(secret.path)"
-                )
-            }
+        let user = file.serviceUser
+        let secrets = file.secretFiles(of: node)
+        let check = SecretCheck(file: file, user: user)
+        let found = check.findings(secrets)
+        var findings = found.faults.map {
+            Finding.wrong(
+                "secret", "\($0)",
+                fix:
+                    "a secret is there, the node's user's or root's, mode 600, and hard to guess: a node refuses others"
+            )
         }
+        findings += found.exposed.map {
+            .wrong("secret", "\($0)", fix: "as it says; another secret if somebody may have been there")
+        }
+        findings += found.weak.map {
+            .notice("secret", "\($0.problem)", fix: "make another, for both ends that know it")
+        }
+        let fine = secrets.filter { check.findings([$0]) == ([], [], []) }.map { secret in
+            Finding.fine("secret", "\(secret.path) is readable by its owner only (uid \(user) or root)")
+        }
+        return fine + findings + programs
+    }
+
+    private var programs: [Finding] {
+        guard let fault = ProgramList(path: file.programsFile).fault else { return [] }
+        return [
+            .notice(
+                "programs", "\(fault)",
+                fix: "see docs/security.md, “What the key is worth”, or no playbook runs one")
+        ]
     }
 
     private var identity: Finding {

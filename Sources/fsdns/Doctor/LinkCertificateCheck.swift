@@ -9,7 +9,8 @@ struct LinkCertificateCheck {
 
     var findings: [Finding] {
         guard let files = file.certificates else { return [] }
-        let judgement = LinkCertificates.judgement(of: files, cluster: file.settings.cluster, node: node)
+        let judgement = LinkCertificates.judgement(
+            of: files, cluster: file.settings.cluster, node: node, user: file.serviceUser)
         if let fault = judgement.fault {
             return [
                 .wrong(
@@ -22,6 +23,9 @@ struct LinkCertificateCheck {
         var findings = judgement.warnings.map { text in
             Finding.wrong(
                 "certificates", text, fix: "no restart is needed: the files are read again when they change")
+        }
+        findings += FileKeeping.findings(files.authorityFile, .trusted, user: file.serviceUser).map {
+            .wrong("certificates", "\(files.authorityFile) \($0.reason)", fix: "as it says")
         }
         if findings.isEmpty {
             findings.append(.fine("certificates", "links show a certificate \(judgement.summary)"))

@@ -7,6 +7,8 @@ struct ServiceCheck {
 
     var section: SwitchSection
     var node: String
+    /// Whose secrets may be besides root's.
+    var user: UInt32
     /// Names the piece to copy.
     var fix: (String) -> String
 
@@ -20,7 +22,7 @@ struct ServiceCheck {
     private func eventSocket(_ listener: ListenerSettings) -> Finding {
         let subject = "event-socket"
         do throws(SecretFailure) {
-            let password = try readSecret(path: listener.passwordFile)
+            let password = try readSecret(path: listener.passwordFile, user: user)
             do throws(SwitchClient.Failure) {
                 let client = try SwitchClient(
                     listener.endpoint, password: String(decoding: password, as: UTF8.self),
@@ -42,7 +44,7 @@ struct ServiceCheck {
     private func limitService(_ listener: ListenerSettings) -> Finding {
         let subject = "limit-service"
         do throws(SecretFailure) {
-            let password = try readSecret(path: listener.passwordFile)
+            let password = try readSecret(path: listener.passwordFile, user: user)
             do throws(StreamSocket.Failure) {
                 let socket = try StreamSocket(connectedTo: listener.endpoint, patience: Self.patience)
                 try socket.send(

@@ -21,7 +21,8 @@ struct SwitchCheck {
         guard case .eventSocket(let access) = section.freeswitch else {
             return [.fine("switch", "no FreeSWITCH is to be watched on \(node)")]
         }
-        return nonlocalBind + running(access) + ServiceCheck(section: section, node: node, fix: fix).findings
+        let services = ServiceCheck(section: section, node: node, user: file.serviceUser, fix: fix)
+        return nonlocalBind + running(access) + services.findings
     }
 
     /// Names the piece to copy.
@@ -53,7 +54,9 @@ struct SwitchCheck {
 
     private func running(_ access: SwitchAccess) -> [Finding] {
         let password: [UInt8]
-        do throws(SecretFailure) { password = try readSecret(path: access.passwordFile) } catch {
+        do throws(SecretFailure) {
+            password = try readSecret(path: access.passwordFile, user: file.serviceUser)
+        } catch {
             return [
                 .wrong(
                     "switch", "cannot be asked: \(error)",

@@ -6,6 +6,8 @@ import Synchronization
 /// Whether the primary would take every update the cluster may have to send, found out by updates that change nothing.
 struct UpdateCheck {
     var settings: ClusterSettings
+    /// Whose secrets may be besides root's.
+    var user: UInt32
 
     /// Between two updates, so that no more than five are sent in a second.
     private static let pause = Duration.milliseconds(250)
@@ -15,7 +17,7 @@ struct UpdateCheck {
         let subject = "updates of \(dns.zone)"
         let server: ZoneUpdater.Server
         do throws(ServiceFailure) {
-            server = try ZoneKey.server(primary)
+            server = try ZoneKey.server(primary, user: user)
         } catch {
             return [
                 .wrong(subject, error.description, fix: "put the secret of the server's key there, chmod 600")

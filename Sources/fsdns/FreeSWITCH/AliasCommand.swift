@@ -43,13 +43,13 @@ struct FreeSWITCHAliasCommand: ParsableCommand {
         guard case .eventSocket(let access) = file.switchSection(of: node).freeswitch else {
             throw CommandFailure.invalid(["\(config): <freeswitch> of \(node) names no event socket"])
         }
-        let client = try Self.connect(access)
+        let client = try Self.connect(access, user: file.serviceUser)
         try AliasInstallation(alias: alias, client: client).run { Output.line($0) }
     }
 
-    private static func connect(_ access: SwitchAccess) throws(CommandFailure) -> SwitchClient {
+    private static func connect(_ access: SwitchAccess, user: UInt32) throws(CommandFailure) -> SwitchClient {
         let password: [UInt8]
-        do throws(SecretFailure) { password = try readSecret(path: access.passwordFile) } catch {
+        do throws(SecretFailure) { password = try readSecret(path: access.passwordFile, user: user) } catch {
             throw .invalid([error.description])
         }
         do throws(SwitchClient.Failure) {
