@@ -121,6 +121,138 @@ struct ControlAbuseTests {
         withExtendedLifetime(others) {}
     }
 
+    /// What the node says to these very bytes, and that it was asked nothing.
+    private func answer(to json: String, replacing mark: String = "", with bytes: [UInt8] = []) throws
+        -> String
+    {
+        let socket = try site.serve()
+        defer { socket.stop() }
+        let client = ControlTestClient(path)
+        var line = Array(json.utf8)
+        if !mark.isEmpty, let range = json.range(of: mark) {
+            let start = json.utf8.distance(from: json.utf8.startIndex, to: range.lowerBound)
+            line.replaceSubrange(start..<(start + mark.utf8.count), with: bytes)
+        }
+        client.say(line + [10])
+        let response = try client.response()
+        #expect(requests.isEmpty)
+        guard case .failure(let why) = response else { return "\(response)" }
+        return why
+    }
+
+    private func json(_ request: OperatorRequest) -> String {
+        String(decoding: ControlJSON.encode(ControlRequest(.ask(request))), as: UTF8.self)
+    }
+
+    /// Every field of every request that somebody writes a text into.
+    private static func requests(_ text: String) -> [(field: String, request: OperatorRequest)] {
+        func drain(_ target: String, _ reason: String, _ who: String) -> OperatorRequest {
+            .drain(
+                DrainRequest(
+                    target: target, deadline: nil, onDeadline: .wait, reason: reason, dryRun: false, who: who)
+            )
+        }
+        func steps(_ actions: [PlaybookAction], undo: CommandOrder? = nil) -> OperatorRequest {
+            let steps = actions.map { PlaybookStep(line: 7, action: $0, timeout: .seconds(9), undo: undo) }
+            return .playbook(.schedule(Playbook(name: "p", summary: "", steps: steps), who: "a"))
+        }
+        func order(_ node: String = "fs1", _ program: String = "/bin/true") -> CommandOrder {
+            CommandOrder(node: node, program: program, arguments: [], timeout: .seconds(1))
+        }
+        let named = Playbook(name: text, summary: "", steps: [])
+        return [
+            ("name of who asks", .abortDrain(who: text)),
+            ("name of who asks", .zoneApply(adopt: true, who: text)),
+            ("name of who asks", .playbook(.cancel(who: text))),
+            ("name of who asks", .playbook(.approve(who: text))),
+            ("name of who asks", .undrain(node: "fs1", who: text)), ("node", .undrain(node: text, who: "a")),
+            ("node", .forget(node: text, who: "a")), ("node", .revoke(node: text, who: "a")),
+            ("node", .recoverQuorum(lost: ["fs2", text], dryRun: true, who: "a")),
+            ("seat", .switchover(seat: text, to: nil, dryRun: true, who: "a")),
+            ("node", .switchover(seat: "s", to: text, dryRun: true, who: "a")),
+            ("target", drain(text, "", "a")), ("reason", drain("m", text, "a")),
+            ("name of who asks", drain("m", "", text)),
+            ("name of the playbook", .playbook(.unschedule(name: text, who: "a"))),
+            ("playbook", .playbook(.run(named, who: "a", dryRun: true, ignoresWindow: false))),
+            ("question in line 7", steps([.approve(text)])),
+            (
+                "reason in line 7",
+                steps([.drain(target: "m", deadline: nil, onDeadline: .wait, reason: text)])
+            ),
+            ("target in line 7", steps([.drain(target: text, deadline: nil, onDeadline: .wait, reason: "")])),
+            ("node in line 7", steps([.undrain(node: text)])), ("node in line 7", steps([.fail(node: text)])),
+            ("seat in line 7", steps([.switchover(seat: text, to: nil)])),
+            ("node in line 7", steps([.switchover(seat: "m", to: text)])),
+            ("node in line 7", steps([.check(.callsBelow(1, node: text), interval: .seconds(1))])),
+            ("node in line 7", steps([.run(order(text))])),
+            ("node in line 7", steps([.wait(.seconds(1))], undo: order(text))),
+            (
+                "item in line 7",
+                steps([.forEach(.named([text]), atMost: 1, pause: .zero, steps: [])])
+            ),
+            (
+                "question in line 8",
+                steps([
+                    .forEach(
+                        .seats, atMost: 1, pause: .zero,
+                        steps: [PlaybookStep(line: 8, action: .approve(text), timeout: .seconds(1))])
+                ])
+            ),
+        ]
+    }
+
+    @Test("no field of a request takes more than 256 bytes or what steers a terminal, whatever client it is")
+    func texts() throws {
+        for (field, request) in Self.requests(String(repeating: "x", count: 257)) {
+            let why = try answer(to: json(request))
+            #expect(
+                why.contains(field) && (why.contains("257 bytes") || why.contains("1 to 64 bytes")), "\(why)")
+        }
+        for text in ["a\u{1B}[2J", "a\nb", "a\u{202E}b", "a\u{9B}1m", "a\0b"] {
+            for (field, request) in Self.requests(text) {
+                let why = try answer(to: json(request))
+                #expect(why.contains(field) && why.contains("control characters"), "\(why)")
+            }
+        }
+    }
+
+    @Test("what is 256 bytes long is taken, and lines in what a program is given") func whole() throws {
+        for (_, request) in Self.requests(String(repeating: "ä", count: 128)) {
+            if case .playbook(.run) = request { continue }
+            #expect(RequestText.obstacle(request) == nil)
+        }
+        let order = CommandOrder(
+            node: "", program: "/bin/mail", arguments: ["Hello\n\tall"],
+            environment: [.init(name: "BODY", value: "one\ntwo")], timeout: .seconds(1))
+        func steps(_ order: CommandOrder) -> OperatorRequest {
+            let step = PlaybookStep(line: 2, action: .notify(.command(order)), timeout: .seconds(9))
+            return .playbook(.schedule(Playbook(name: "p", summary: "", steps: [step]), who: ""))
+        }
+        #expect(RequestText.obstacle(steps(order)) == nil)
+        var steering = order
+        steering.arguments = ["\u{1B}]0;x\u{07}"]
+        #expect(RequestText.obstacle(steps(steering))?.contains("argument in line 2") == true)
+        steering = order
+        steering.environment[0].value = "a\0b"
+        #expect(RequestText.obstacle(steps(steering))?.contains("value of BODY in line 2") == true)
+        steering = order
+        steering.program = "/bin/\u{1B}c"
+        #expect(RequestText.obstacle(steps(steering))?.contains("program in line 2") == true)
+    }
+
+    @Test("bytes that are not UTF-8, and halves of characters, are refused and not mended")
+    func encoding() throws {
+        let request = json(.abortDrain(who: "MARK"))
+        for bytes in [[0xFF], [0xC0, 0xAF], [0xED, 0xA0, 0x80], [0x61, 0xE2, 0x82]] as [[UInt8]] {
+            let why = try answer(to: request, replacing: "MARK", with: bytes)
+            #expect(why == "the request is not UTF-8: nothing was done")
+        }
+        for text in ["\\ud800", "\\u0000", "\\u001b[2J", "\\u202e"] {
+            let why = try answer(to: request, replacing: "MARK", with: Array(text.utf8))
+            #expect(why.contains("malformed") || why.contains("control characters"), "\(text): \(why)")
+        }
+    }
+
     @Test("the node says who asks, and what the client calls itself stands beside it")
     func claims() throws {
         let socket = try site.serve()

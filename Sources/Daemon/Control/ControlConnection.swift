@@ -136,9 +136,19 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
 
     private func serve(_ line: [UInt8], _ channel: any Channel) {
         let request: ControlRequest
+        guard String(validating: line, as: UTF8.self) != nil else {
+            finish(channel, .failure("the request is not UTF-8: nothing was done"))
+            return done(channel)
+        }
         do throws(FrameFailure) {
             request = try ControlJSON.decode(ControlRequest.self, line, field: "request")
-            if case .ask(let asked) = request.body { _ = try RequestCheck.plausible(asked) }
+            if case .ask(let asked) = request.body {
+                if let obstacle = RequestText.obstacle(asked) {
+                    finish(channel, .failure("\(obstacle): nothing was done"))
+                    return done(channel)
+                }
+                _ = try RequestCheck.plausible(asked)
+            }
         } catch {
             finish(channel, .failure("the request is malformed: \(error)"))
             return done(channel)

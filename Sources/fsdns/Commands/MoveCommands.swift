@@ -26,7 +26,7 @@ struct DrainCommand: ParsableCommand {
     @Option(help: "What happens to calls left then.")
     var onDeadline: Drain.OnDeadline?
 
-    @Option(help: "Why, for the cluster's memory.")
+    @Option(help: "Why, for the cluster's memory; one line of at most 256 bytes.")
     var reason = ""
 
     @Flag(help: "Say what would happen, and change nothing.")

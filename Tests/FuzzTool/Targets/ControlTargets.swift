@@ -28,6 +28,7 @@ extension FuzzTarget {
         expect(again == request, "another request comes back: \(request)")
         guard case .ask(let asked) = request.body else { return }
         _ = try? RequestCheck.plausible(asked)
+        _ = RequestText.obstacle(asked)
     }
 
     static let controlResponse = FuzzTarget(
