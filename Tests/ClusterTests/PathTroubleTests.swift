@@ -116,6 +116,48 @@ import Testing
     }
 
     @Test(
+        "who forges heartbeats is told with where, in whose name and at which node, before what an attack causes"
+    )
+    func forged() {
+        let attack = PathTrouble(.forged, detail: "10.0.0.66", peers: ["fs1"])
+        let sentences = PathTrouble.sentences([
+            told("fs2", attack), told("fs4", PathTrouble(.forged, detail: "10.0.0.66", peers: ["fs3"])),
+            told("fs2", PathTrouble(.unproven, detail: "10.0.0.67", peers: ["fs5"])),
+            told("fs4", PathTrouble(.otherKey, detail: "10.0.0.7", peers: [])),
+        ])
+        #expect(
+            sentences == [
+                "somebody who has cluster.key forges heartbeats: at fs2 in the name of fs1, from 10.0.0.66, at fs4 in the "
+                    + "name of fs3, from 10.0.0.66; they do not count, and many of them take a node's time: find "
+                    + "that machine, then replace the key",
+                "heartbeats do not count, as no link vouches for them: at fs2 in the name of fs5, from 10.0.0.67; fsdns "
+                    + "status there says what to do",
+                "datagrams of this cluster's name sealed with another key arrive: at fs4, from 10.0.0.7; compare "
+                    + "cluster.key there with ours, or give the other cluster another name",
+            ])
+        let rest = (0..<PathTrouble.most).map { PathTrouble(.ring, ring: "r\($0)", peers: ["fs1"]) }
+        #expect(PathTrouble.abridged(rest + [attack]).first == attack)
+        #expect(PathTrouble.abridged(rest + [attack]).count == PathTrouble.most)
+    }
+
+    @Test("forgeries at one node are in the status of every other") func forgedEverywhere() throws {
+        var stage = Stage(3, prefer: 0, seed: 5)
+        let hasSettled = stage.run(.seconds(10)) { $0.machines.allSatisfy { $0.node?.state != nil } }
+        #expect(hasSettled)
+        stage.notice(2, [PathTrouble(.forged, detail: "10.0.0.66", peers: ["fs1"])])
+        stage.run(.milliseconds(100))
+        for machine in stage.machines {
+            let report = try #require(machine.node?.statusReport(at: stage.now))
+            #expect(
+                report.warnings.contains {
+                    $0.hasPrefix(
+                        "somebody who has cluster.key forges heartbeats: at fs2 in the name of fs1, from ")
+                }, "\(machine.name)")
+            #expect(report.paths?.map(\.kind) == ["forged"])
+        }
+    }
+
+    @Test(
         "what one node notices is in the status of every other, and in none once its heartbeats say no more")
     func everywhere() throws {
         var stage = Stage(3, prefer: 0, seed: 5)

@@ -337,14 +337,21 @@ struct HeartbeatProofTests {
         #expect(warnings(3, false).first?.hasPrefix("heartbeats in the name of fs1 do not count") == true)
         #expect(warnings(3, true).first?.hasPrefix("heartbeats are forged in the name of fs1") == true)
         #expect(warnings(3, true).first?.contains("come from 10.0.0.66") == true)
+        // So that others tell it too, while this node has no time for anybody who asks.
+        let shared = { (seconds: Int64, isHeard: Bool) in
+            watch.troubles(at: .zero + .seconds(seconds)) { _ in isHeard }
+        }
+        #expect(shared(3, false) == [PathTrouble(.unproven, detail: "10.0.0.66", peers: ["fs1"])])
+        #expect(shared(3, true) == [PathTrouble(.forged, detail: "10.0.0.66", peers: ["fs1"])])
         // It was started anew, and is told nothing bad of then.
         watch.prove("fs1")
-        #expect(warnings(3, true).isEmpty)
+        #expect(warnings(3, true).isEmpty && shared(3, true).isEmpty)
         _ = (note("fs2", 10, isForged: true), note("fs2", 13, isForged: true))
         #expect(warnings(13, false).first?.hasPrefix("heartbeats are forged in the name of fs2") == true)
         #expect(warnings(74, false).isEmpty)
         for number in 0..<100 { _ = (note("x\(number)", 80), note("x\(number)", 83)) }
         #expect(warnings(83, false).count == 4)
+        #expect(shared(83, false).map(\.peers.count) == [4])
         // Whoever makes up names, or addresses, hides nothing that is told.
         watch = UnprovenWatch()
         _ = (note("x1", 80), note("x1", 83))

@@ -127,7 +127,9 @@ struct HeartbeatsTests {
         let now = Instant.now()
         #expect(other.warnings(at: now).count == 1)
         #expect(other.warnings(at: now).first?.contains("arrive from 127.9.7.1: compare cluster.key") == true)
+        #expect(other.troubles(at: now) == [PathTrouble(.otherKey, detail: "127.9.7.1", peers: [])])
         #expect(other.warnings(at: now + .seconds(61)).isEmpty)
+        #expect(other.troubles(at: now + .seconds(61)).isEmpty)
     }
 
     @Test("forged datagrams cost nothing but a count, and true ones among them are heard")

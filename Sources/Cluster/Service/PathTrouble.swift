@@ -2,7 +2,7 @@ import Primitives
 
 /// Ways between nodes that carry nothing while others do, in the words of the node that notices it.
 ///
-/// What else links and people need of a node rides with them: its certificate and its wall clock.
+/// What else links and people need of a node rides with them: its certificate, its wall clock, and who forges heartbeats at it.
 ///
 /// It rides in every heartbeat, so that whichever node is asked can tell of all of them. Who is heard on no way at all is
 /// not told of here: that is what fences are for.
@@ -27,6 +27,12 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
         case certificate = 8
         /// Somebody's wall clock differs from the others'.
         case clock = 9
+        /// Heartbeats come to the teller that somebody with the cluster key forges in the name of others.
+        case forged = 10
+        /// Heartbeats come to the teller in the name of others, and nothing vouches for them.
+        case unproven = 11
+        /// Datagrams of a cluster of this name come to the teller that are sealed with another key.
+        case otherKey = 12
 
         /// As programs read it.
         var word: String {
@@ -40,13 +46,16 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
             case .plainLink: "plain-link"
             case .certificate: "certificate"
             case .clock: "clock"
+            case .forged: "forged"
+            case .unproven: "unproven"
+            case .otherKey: "other-key"
             }
         }
 
         /// Whether the node itself has a longer sentence for it, that of the link or of the file.
         package var isToldAlone: Bool {
             switch self {
-            case .link, .replicaLink, .certificate: true
+            case .link, .replicaLink, .certificate, .forged, .unproven, .otherKey: true
             case .multicast, .unicast, .ring, .loss, .plainLink, .clock: false
             }
         }
@@ -54,7 +63,8 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
     package var kind: Kind
     /// Its name in the cluster file; empty for links.
     package var ring: String
-    /// The group, the port, how the last attempt ended, what the certificate lacks, or by how much the clock differs.
+    /// The group, the port, how the last attempt ended, what the certificate lacks, by how much the clock differs, or where
+    /// it comes from.
     package var detail: String
     /// Whom it is about, sorted.
     package var peers: [String]
@@ -75,9 +85,11 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
             < (b.kind.rawValue, b.ring, b.detail, b.peers.first ?? "")
     }
 
-    /// As a heartbeat carries them.
+    /// As a heartbeat carries them: an attack first, since whoever attacks may also cause enough of the rest.
     package static func abridged(_ troubles: [PathTrouble]) -> [PathTrouble] {
-        troubles.sorted().prefix(most).map { trouble in
+        let sorted = troubles.sorted()
+        let first = sorted.filter { $0.kind == .forged }
+        return (first + sorted.filter { $0.kind != .forged }).prefix(most).map { trouble in
             var trouble = trouble
             trouble.detail = String(trouble.detail.prefix(longestDetail))
             trouble.peers = Array(trouble.peers.prefix(ClusterLimits.nodes))
@@ -160,7 +172,29 @@ extension PathTrouble {
             return
                 "clocks differ: \(clocks(told)); certificates, schedules and revocations go by them: let chrony or "
                 + "another NTP client set it there"
+        case .forged:
+            return
+                "somebody who has cluster.key forges heartbeats: \(forgeries(told)); they do not count, and many of them "
+                + "take a node's time: find that machine, then replace the key"
+        case .unproven:
+            return
+                "heartbeats do not count, as no link vouches for them: \(forgeries(told)); fsdns status there says what "
+                + "to do"
+        case .otherKey:
+            return
+                "datagrams of this cluster's name sealed with another key arrive: \(forgeries(told)); compare cluster.key "
+                + "there with ours, or give the other cluster another name"
         }
+    }
+
+    /// `at fs1 in the name of fs3, from 10.0.0.66`
+    private static func forgeries(_ told: [Told]) -> String {
+        some(
+            told.map { one in
+                let names = one.trouble.peers.isEmpty ? "" : " in the name of \(list(one.trouble.peers))"
+                return "at \(one.node)\(names)"
+                    + (one.trouble.detail.isEmpty ? "" : ", from \(one.trouble.detail)")
+            })
     }
 
     private static let certificates = "look at the keys and certificates of both: fsdns doctor"

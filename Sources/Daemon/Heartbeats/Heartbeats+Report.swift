@@ -36,6 +36,13 @@ extension Heartbeats {
         }
         return watch.troubles(on: rings, at: now) + lossWatch.troubles
             + clockWatch.troubles(of: me, heardWithin: timing.deadAfter, at: now)
+            + keys.watch.troubles(at: now) { isHeard($0, at: now) } + strangerTroubles(at: now)
+    }
+
+    private func strangerTroubles(at now: Instant) -> [PathTrouble] {
+        let strangers = strangers(at: now)
+        guard !strangers.isEmpty else { return [] }
+        return [PathTrouble(.otherKey, detail: PathTrouble.sources(strangers), peers: [])]
     }
 
     /// - Parameters:

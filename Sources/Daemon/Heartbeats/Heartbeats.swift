@@ -263,14 +263,20 @@ final class Heartbeats {
 
     /// What an operator should see, each a sentence.
     func warnings(at now: Instant) -> [String] {
-        strangers.filter { now - $0.at < Self.strangerMemory }.map { $0.ip }.sorted().map { ip in
+        strangers(at: now).map { ip in
             "datagrams of cluster \(cluster) sealed with another key arrive from \(ip): compare cluster.key there "
                 + "with ours, or give the other cluster another name"
         }
-            + keys.watch.warnings(at: now) { name in
-                name == me
-                    || paths.contains { $0.peer == name && now - $0.statistics.lastHeard < timing.deadAfter }
-            }
+            + keys.watch.warnings(at: now) { isHeard($0, at: now) }
+    }
+
+    func strangers(at now: Instant) -> [IPAddress] {
+        strangers.filter { now - $0.at < Self.strangerMemory }.map { $0.ip }.sorted()
+    }
+
+    /// Whether heartbeats of that node come, or it is this one.
+    func isHeard(_ name: String, at now: Instant) -> Bool {
+        name == me || paths.contains { $0.peer == name && now - $0.statistics.lastHeard < timing.deadAfter }
     }
 
     /// How the links of the sender of a new heartbeat are called: as it says itself, else as the cluster file says,

@@ -176,7 +176,7 @@ struct RingWatch {
                     switch kind {
                     case .multicast: ring.group.map { "\($0)" } ?? ""
                     case .ring: ring.closed ?? ""
-                    case .unicast, .link, .replicaLink, .loss, .plainLink, .certificate, .clock: ""
+                    default: ""
                     }
                 return PathTrouble(kind, ring: ring.name, detail: detail, peers: peers.sorted())
             }

@@ -1,3 +1,4 @@
+import Cluster
 import Consensus
 import Primitives
 
@@ -54,27 +55,62 @@ struct UnprovenWatch {
         entries.removeAll { $0.name == name && !$0.isForged }
     }
 
+    /// What is told of one name.
+    private struct Told {
+        var name: String
+        var sources: [IPAddress]
+        var isForged: Bool
+    }
+
+    private func told(at now: Instant, isHeard: (String) -> Bool) -> [Told] {
+        let notable = entries.filter { now - $0.last < Self.memory && $0.isNotable }
+        return Set(notable.map(\.name)).sorted().prefix(Self.most).map { name in
+            let ones = notable.filter { $0.name == name }
+            return Told(
+                name: name, sources: Array(Set(ones.flatMap(\.sources)).sorted().prefix(Self.most)),
+                isForged: isHeard(name) || ones.contains(where: \.isForged))
+        }
+    }
+
     /// What an operator should see, a sentence for each name.
     ///
     /// - Parameter isHeard: whether heartbeats of that node arrive that count.
     func warnings(at now: Instant, isHeard: (String) -> Bool) -> [String] {
-        let notable = entries.filter {
-            now - $0.last < Self.memory && $0.isNotable
-        }
-        let names = Set(notable.map(\.name)).sorted()
-        return names.prefix(Self.most).map { name in
-            let ones = notable.filter { $0.name == name }
-            let sources = Set(ones.flatMap(\.sources)).sorted().prefix(Self.most).map { "\($0)" }
-            let from = sources.joined(separator: ", ")
-            if isHeard(name) || ones.contains(where: \.isForged) {
+        told(at: now, isHeard: isHeard).map { one in
+            let from = one.sources.map { "\($0)" }.joined(separator: ", ")
+            if one.isForged {
                 return
-                    "heartbeats are forged in the name of \(name), by somebody who has cluster.key; they do not "
+                    "heartbeats are forged in the name of \(one.name), by somebody who has cluster.key; they do not "
                     + "count, and come from \(from): find that machine, then replace the key"
             }
             return
-                "heartbeats in the name of \(name) do not count, they come from \(from) and no link vouches for "
+                "heartbeats in the name of \(one.name) do not count, they come from \(from) and no link vouches for "
                 + "them by its certificate: if that is its machine, see fsdns rings for what is wrong with its link; "
                 + "else somebody has cluster.key, and it is to be replaced"
         }
+    }
+
+    /// The same in short, as others hear of it.
+    func troubles(at now: Instant, isHeard: (String) -> Bool) -> [PathTrouble] {
+        let told = told(at: now, isHeard: isHeard)
+        return [(PathTrouble.Kind.forged, true), (.unproven, false)].compactMap { kind, isForged in
+            let ones = told.filter { $0.isForged == isForged }
+            guard !ones.isEmpty else { return nil }
+            return PathTrouble(
+                kind, detail: PathTrouble.sources(ones.flatMap(\.sources)), peers: ones.map(\.name))
+        }
+    }
+}
+
+extension PathTrouble {
+    /// As many as a detail has room for.
+    static func sources(_ sources: [IPAddress]) -> String {
+        var text = ""
+        for source in Set(sources).sorted() {
+            let longer = text.isEmpty ? "\(source)" : "\(text), \(source)"
+            if longer.count > longestDetail { break }
+            text = longer
+        }
+        return text
     }
 }
