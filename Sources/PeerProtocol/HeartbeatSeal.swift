@@ -89,6 +89,15 @@ package struct HeartbeatSealer: Sendable {
         self.init(clusterKey, signer.voucher.session, signer)
     }
 
+    /// As an attacker with the cluster's key would, in a session that does not follow from his key: for tests, and for those
+    /// who measure what it costs to find that out.
+    package init(
+        forging session: HeartbeatSession, after counter: UInt64, key: ClusterKey, signer: HeartbeatSigner
+    ) {
+        self.init(key, session, signer)
+        self.counter = counter
+    }
+
     private init(_ clusterKey: ClusterKey, _ session: HeartbeatSession, _ signer: HeartbeatSigner?) {
         self.clusterKey = clusterKey
         self.session = session

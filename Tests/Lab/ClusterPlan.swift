@@ -25,6 +25,9 @@ package struct ClusterPlan: Sendable {
     /// The service addresses are IPv6; heartbeats and DNS are as always.
     package var isIPv6 = false
 
+    /// Links and heartbeats need certificates, and each host has one.
+    package var certificates = false
+
     package init() {}
 
     package static let serviceName = "sip.voip.example.net"
@@ -77,10 +80,16 @@ package struct ClusterPlan: Sendable {
                 <srv service="_sip._udp" port="5060"/>
               </dns>
             \(switchText)
-              <playbooks programs="programs"/>
+              <playbooks programs="programs"/>\(links)
             </cluster>
 
             """
+    }
+
+    private var links: String {
+        certificates
+            ? "\n  <links certificate-file=\"peer.pem\" authority-file=\"peer-ca.pem\" required=\"yes\"/>"
+            : ""
     }
 
     private var switchText: String {

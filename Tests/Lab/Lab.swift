@@ -48,7 +48,8 @@ package final class Lab {
         nameServer = try NameServer(on: server, shipped: Self.project)
         let file = try makeCluster(plan, folder: "cluster")
         for (index, name) in plan.hostNames.enumerated() {
-            hosts.append(try addHost(name, last: index + 1, clusterFile: file))
+            let own = plan.certificates ? try certify(name, file) : file
+            hosts.append(try addHost(name, last: index + 1, clusterFile: own))
         }
         try client.start(
             [programs.lab, "watch-announcements"], outputFile: "announcements", errorsFile: "watch.log")

@@ -83,7 +83,7 @@ struct Bench {
         case .replication: try replication()
         case .recovery: try recovery()
         case .registrations: try registrations()
-        case .flood: try floods()
+        case .flood: try floods() + signedFloods()
         case .strangers: try crowds()
         case .cable, .profileStop, .filtered: try servedOutages(metric)
         case .roll: try roll()

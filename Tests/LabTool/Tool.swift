@@ -18,7 +18,7 @@ enum Tool {
                fsdns-lab replica NAME IP SECRET WRITER NAME=IP…   one of the replicas that are measured
                fsdns-lab register ADDRESS COUNT [PER_SECOND]  registers so many phones at a registrar
                fsdns-lab reflect OWN GROUP SECONDS VICTIM…     an attacker who sends heartbeats on and holds who calls
-               fsdns-lab flood KIND PER_SECOND SECONDS OWN GROUP TARGET [spoof]   an attacker who forges heartbeats
+               fsdns-lab flood KIND PER_SECOND SECONDS OWN GROUP TARGET [spoof | signed CLUSTER SECRET]   an attacker who forges heartbeats
                fsdns-lab forge alive|leaving CLUSTER SECRET NAME OWN PORT SECONDS TARGET…   one with the key and no certificate
                fsdns-lab bench [--quick] [METRIC …]           the table of the benchmarks
         """
@@ -66,15 +66,22 @@ enum Tool {
             guard let seconds = Double(arguments[3]) else { throw LabFailure("seconds are a number") }
             try RingReflector.run(
                 own: arguments[1], group: arguments[2], victims: Array(arguments[4...]), seconds: seconds)
-        case ("flood", 7...8):
+        case ("flood", 7...10):
             guard let kind = RingFlood.Kind(rawValue: arguments[1]), let perSecond = Int(arguments[2]),
                 let seconds = Double(arguments[3])
             else {
-                throw LabFailure("a kind is garbage, header, session or replay; rate and seconds are numbers")
+                throw LabFailure(
+                    "a kind is garbage, header, session, replay or signed; rate and seconds are numbers")
             }
-            let flood = RingFlood(
+            var flood = RingFlood(
                 kind: kind, perSecond: perSecond, seconds: seconds, own: arguments[4], group: arguments[5],
-                target: arguments[6], isSpoofing: arguments.count == 8)
+                target: arguments[6], isSpoofing: arguments.last == "spoof")
+            if kind == .signed {
+                guard arguments.count == 10 else { throw LabFailure("the cluster's name and key are needed") }
+                flood.forge = {
+                    try SignedForgery.datagram(like: $0, cluster: arguments[8], secret: arguments[9])
+                }
+            }
             print(try flood.run())
         case ("forge", 9...):
             guard let manner = HeartbeatForger.Manner(rawValue: arguments[1]),

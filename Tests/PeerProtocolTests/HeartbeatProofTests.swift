@@ -99,6 +99,10 @@ struct HeartbeatProofTests {
             let proof = try? opener.open(datagram).proof
             #expect(proof == nil || proof == .wrong, "byte \(place)")
         }
+        // What script/bench sends: well formed to the last byte, and as dear to refuse each time.
+        var forger = HeartbeatSealer(forging: session, after: 1 << 32, key: key, signer: other)
+        let forged = forger.seal(heartbeat("fs1"))
+        for _ in 0..<2 { #expect(try opener.open(forged).proof == .wrong) }
         // None of them used up a counter.
         let good = HeartbeatSealer.sealed(signed, head(session, 9), key.sessionKey(session))
         let opened = try opener.open(good)

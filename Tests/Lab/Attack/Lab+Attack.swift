@@ -45,6 +45,8 @@ extension Lab {
         [
             instruments, "flood", kind.rawValue, "\(perSecond)", "\(seconds)", attacker.addresses[0],
             Self.group(), target,
-        ] + (isSpoofing ? ["spoof"] : [])
+        ]
+            + (kind == .signed ? ["signed", plan.name, (try? clusterKey) ?? ""] : [])
+            + (isSpoofing ? ["spoof"] : [])
     }
 }

@@ -1,6 +1,6 @@
 @preconcurrency import Glibc
 
-/// An attacker on the ring without the key: sends forged datagrams as fast as told, with any source address.
+/// An attacker on the ring, without the key unless it says so: sends forged datagrams as fast as told, with any source address.
 ///
 /// With another source address for each datagram, frames are built whole and handed to a raw socket in batches. Without,
 /// 64 datagrams are handed over as one, which the receiver's kernel takes apart (UDP_SEGMENT, udp(7)): so the attacker,
@@ -16,6 +16,12 @@ package struct RingFlood {
         case session
         /// A true heartbeat, again and again.
         case replay
+        /// By one who has the cluster's key: sealed, in a true session, with a signature that is well formed and not its
+        /// node's; from the sender's own address.
+        case signed
+
+        /// Those that take no key.
+        package static let keyless: [Kind] = [.garbage, .header, .session, .replay]
     }
 
     private static let batch = 64
@@ -31,6 +37,8 @@ package struct RingFlood {
     package var target: String
     /// Another source address for each datagram.
     package var isSpoofing: Bool
+    /// Makes a `signed` one of what was heard.
+    package var forge: ([UInt8]) throws -> [UInt8] = { $0 }
 
     package init(
         kind: Kind, perSecond: Int, seconds: Double, own: String, group: String, target: String,
@@ -57,7 +65,8 @@ package struct RingFlood {
         guard let sample else { throw LabFailure("nobody sends heartbeats to \(group)") }
         if !isSpoofing {
             return try sendSegments(
-                sample.bytes, from: kind == .session || kind == .replay ? sample.from : own)
+                kind == .signed ? forge(sample.bytes) : sample.bytes,
+                from: [.session, .replay, .signed].contains(kind) ? sample.from : own)
         }
         let raw = socket(AF_INET, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue), Int32(IPPROTO_RAW))
         guard raw >= 0 else { throw LabFailure("no raw socket: \(String(cString: strerror(errno)))") }
@@ -185,7 +194,7 @@ package struct RingFlood {
         case .session:
             // The counter goes up, so that it is not taken for a copy; the tag is as it was, and so is wrong.
             raiseCounter(room, at: body, by: Self.batch)
-        case .replay: break
+        case .replay, .signed: break
         }
     }
 
