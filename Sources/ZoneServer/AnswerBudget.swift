@@ -9,6 +9,12 @@ package struct AnswerBudget: Sendable {
     package struct Rates: Hashable, Sendable {
         /// To one address (IPv6: one /64).
         package var perAddress = 200
+        /// To one host of a /64 when that is used up by others of it, and to all such hosts of a /64 together.
+        package var perHost = 10
+        package var reserve = 100
+        /// Beside all of that, to one address that is known (`KnownSources`), and to all known ones.
+        package var perKnown = 20
+        package var known = 500
         /// To one network (IPv4: /24, IPv6: /48).
         package var perNetwork = 1000
         package var together = 2000
@@ -45,12 +51,21 @@ package struct AnswerBudget: Sendable {
     private var addresses: Accounts
     private var networks: Accounts
     private var all: Accounts
+    /// Of one /128; those of a /64 that one of it does not take from the others.
+    private var hosts: Accounts
+    private var reserves: Accounts
+    private var knownHosts: Accounts
+    private var allKnown: Accounts
 
     package init(_ rates: Rates) {
         seed = rates.seed
         addresses = Accounts(rate: rates.perAddress, count: 1 << Self.addressBits)
         networks = Accounts(rate: rates.perNetwork, count: 1 << Self.networkBits)
         all = Accounts(rate: rates.together, count: 1)
+        hosts = Accounts(rate: rates.perHost, count: 1 << Self.addressBits)
+        reserves = Accounts(rate: rates.reserve, count: 1 << Self.addressBits)
+        knownHosts = Accounts(rate: rates.perKnown, count: 1 << Self.addressBits)
+        allKnown = Accounts(rate: rates.known, count: 1)
     }
 
     /// Takes one answer for that source, or nothing and says no.
@@ -58,13 +73,35 @@ package struct AnswerBudget: Sendable {
         let isV4 = source.high == 0
         let address = place(isV4 ? source.low : source.high, Self.addressBits)
         let network = place(isV4 ? source.low >> 8 : source.high >> 16, Self.networkBits)
-        guard addresses.hasRoom(address, at: now), networks.hasRoom(network, at: now),
-            all.hasRoom(0, at: now)
-        else { return false }
-        addresses.charge(address, at: now)
+        guard networks.hasRoom(network, at: now), all.hasRoom(0, at: now) else { return false }
+        let host = place(Self.host(source), Self.addressBits)
+        if addresses.hasRoom(address, at: now) {
+            addresses.charge(address, at: now)
+        } else {
+            // Who took it all has no more in his own account than his neighbours, and less when they asked less.
+            guard !isV4, hosts.hasRoom(host, at: now), reserves.hasRoom(address, at: now) else {
+                return false
+            }
+            reserves.charge(address, at: now)
+        }
+        if !isV4 { hosts.charge(host, at: now) }
         networks.charge(network, at: now)
         all.charge(0, at: now)
         return true
+    }
+
+    /// Takes one answer for a source that is known, when `take` had none.
+    package mutating func takeKnown(_ source: DatagramSource, at now: Instant) -> Bool {
+        let host = place(Self.host(source), Self.addressBits)
+        guard knownHosts.hasRoom(host, at: now), allKnown.hasRoom(0, at: now) else { return false }
+        knownHosts.charge(host, at: now)
+        allKnown.charge(0, at: now)
+        return true
+    }
+
+    /// Of the whole address; those of one /64 must not follow from each other.
+    private static func host(_ source: DatagramSource) -> UInt64 {
+        source.low ^ (source.high &* 0x9E37_79B9_7F4A_7C15)
     }
 
     private func place(_ key: UInt64, _ bits: UInt64) -> Int {

@@ -79,7 +79,10 @@ private final class DatagramLoop {
     private func serve(_ place: Int, _ descriptor: Int32, at now: Instant) {
         let bytes = batch[place]
         guard RequestGlance.isRequest(bytes) else { return }
-        let isWithinBudget = budget.take(batch.source(place), at: now)
+        let source = batch.source(place)
+        let isWithinBudget =
+            budget.take(source, at: now)
+            || served.isKnown(source, at: now) && budget.takeKnown(source, at: now)
         if isWithinBudget || RequestGlance.mayBeSigned(bytes) {
             let (messages, isSigned) = served.respond(
                 to: Array(bytes), from: batch.sender(place)?.ip, over: .udp)

@@ -18,6 +18,7 @@ final class ServedZone: Sendable {
     /// From where something with a valid signature came, the newest last.
     private let proven = Mutex<[IPAddress]>([])
     private let ports = Mutex<[DatagramPort]>([])
+    private let known = Mutex(KnownSources())
 
     init(
         zone: Zone, key: TSIGKey?, file: ZoneFile?, limits: ZoneServer.Limits,
@@ -45,10 +46,18 @@ final class ServedZone: Sendable {
             let messages = responder.respond(
                 to: wire, over: transport, fromLoopback: peer?.isLoopback ?? false, at: now,
                 commit: store)
-            return (messages, isSigned: responder.wasSigned)
+            return (messages: messages, isSigned: responder.wasSigned)
         }
         if reply.isSigned, let peer { prove(peer) }
+        if let peer, reply.isSigned || transport == .tcp && !reply.messages.isEmpty {
+            known.withLock { $0.note(DatagramSource(peer), at: Instant.now()) }
+        }
         return reply
+    }
+
+    /// Whether that is no forged address, as a moment ago it was not.
+    func isKnown(_ source: DatagramSource, at now: Instant) -> Bool {
+        known.withLock { $0.contains(source, at: now) }
     }
 
     /// What comes to these is told apart by who signed.

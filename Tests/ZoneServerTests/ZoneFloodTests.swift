@@ -164,11 +164,80 @@ struct ZoneFloodTests {
         }
     }
 
+    @Test(
+        "who asks by TCP, as he is told to, is answered in full by UDP from then on, whoever took his network's share"
+    )
+    func known() async throws {
+        var limits = ZoneServer.Limits()
+        limits.answers.perAddress = 1
+        try await serving(limits) { port in
+            let client = try DatagramClient(at: here, to: port)
+            var answers: [DNSMessage] = []
+            for id in 1...4 { answers.append(try DNSMessage(wire: client.ask(query(id)))) }
+            #expect(answers.contains { $0.isTruncated })
+            let asked = try query(5)
+            #expect(try Programs.converse(port, [0, UInt8(asked.count)] + asked + [0, 1, 0]).count == 74)
+            for id in 6...15 { #expect(try DNSMessage(wire: client.ask(query(id))).answers().count == 2) }
+        }
+    }
+
+    @Test("what is known is so for a minute, and one /64 has so many places that others keep theirs")
+    func knownSources() {
+        var known = KnownSources()
+        func source(_ text: String) -> DatagramSource { DatagramSource(IPAddress(text)!) }
+        func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
+        let (one, other) = (source("2001:db8:1:1::1"), source("10.0.0.1"))
+        known.note(one, at: at(0))
+        known.note(other, at: at(1))
+        #expect(known.contains(one, at: at(59)) && !known.contains(one, at: at(60)))
+        for number in 1...5000 {
+            known.note(source("2001:db8:2:2::\(String(number, radix: 16))"), at: at(2))
+        }
+        #expect(known.contains(one, at: at(3)) && known.contains(other, at: at(3)))
+        let held = (1...5000).count {
+            known.contains(source("2001:db8:2:2::\(String($0, radix: 16))"), at: at(3))
+        }
+        #expect(held == KnownSources.perNetwork)
+        for number in 0..<3000 { known.note(source("10.1.\(number / 250).\(number % 250)"), at: at(4)) }
+        let kept = (0..<3000).count {
+            known.contains(source("10.1.\($0 / 250).\($0 % 250)"), at: at(5))
+        }
+        #expect(kept <= KnownSources.limit && kept > KnownSources.limit - 30)
+    }
+
+    @Test(
+        "one host of a /64 that takes all of its answers leaves its neighbours some, and a known one its own")
+    func neighbours() {
+        var rates = AnswerBudget.Rates()
+        rates.seed = 1
+        (rates.perAddress, rates.perHost, rates.reserve) = (100, 5, 20)
+        (rates.perKnown, rates.known) = (7, 30)
+        var budget = AnswerBudget(rates)
+        let now = Instant(nanoseconds: 100_000_000_000)
+        func answered(_ count: Int, _ source: (Int) -> String) -> Int {
+            (0..<count).count {
+                budget.take(DatagramSource(IPAddress(source($0))!), at: now)
+            }
+        }
+        #expect(answered(1000) { _ in "2001:db8:1:1::bad" } == 100, "he has nothing of the reserve")
+        #expect(answered(1000) { _ in "2001:db8:1:1::1" } == 5)
+        #expect(answered(1000) { _ in "2001:db8:1:1::2" } == 5)
+        #expect(answered(1000) { "2001:db8:1:1::1:\($0)" } == 10, "many addresses take what is left")
+        #expect(answered(1000) { _ in "2001:db8:1:2::1" } == 100, "another /64 is none of it")
+        let known = DatagramSource(IPAddress("2001:db8:1:1::3")!)
+        #expect((0..<100).count { _ in budget.takeKnown(known, at: now) } == 7)
+        let others = (0..<100).count {
+            budget.takeKnown(DatagramSource(IPAddress("10.0.\($0).1")!), at: now)
+        }
+        #expect(others == 23)
+    }
+
     @Test("one address, its network and all together have a budget of answers, earned again in a second")
     func rates() {
         var rates = AnswerBudget.Rates()
         rates.seed = 1
         (rates.perAddress, rates.perNetwork, rates.together) = (10, 40, 100)
+        (rates.perHost, rates.reserve) = (1, 3)
         var budget = AnswerBudget(rates)
         /// How many of some requests in one moment are answered.
         func answered(_ count: Int, at second: Int64, _ source: (Int) -> String) -> Int {
@@ -182,7 +251,7 @@ struct ZoneFloodTests {
         #expect(answered(1000, at: 200) { "10.0.0.\($0 % 250)" } == 40)
         #expect(answered(1000, at: 300) { "10.0.\($0 % 250).1" } == 100)
         #expect(answered(1000, at: 301) { _ in "10.0.0.1" } == 10)
-        #expect(answered(1000, at: 400) { "2001:db8:1:1::\($0 + 1)" } == 10)
+        #expect(answered(1000, at: 400) { "2001:db8:1:1::\($0 + 1)" } == 13)
         #expect(answered(1000, at: 500) { "2001:db8:1:\($0 + 1)::1" } == 40)
     }
 }
