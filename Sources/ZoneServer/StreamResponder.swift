@@ -19,7 +19,7 @@ final class StreamResponder: ChannelDuplexHandler {
     private static let shortest = 12
 
     private let served: ServedZone
-    private let turns: TurnQueue
+    private let turns: ConnectionTurns
     private let patience: TimeAmount
     private var slot: UInt64?
     private var deadline: Scheduled<Void>?
@@ -35,7 +35,7 @@ final class StreamResponder: ChannelDuplexHandler {
     private var isClosing = false
 
     /// - Parameter turns: shared by all connections of the loop.
-    init(_ served: ServedZone, turns: TurnQueue, patience: TimeAmount) {
+    init(_ served: ServedZone, turns: ConnectionTurns, patience: TimeAmount) {
         self.served = served
         self.turns = turns
         self.patience = patience

@@ -120,7 +120,7 @@ package final class ZoneServer: Sendable {
         on group: MultiThreadedEventLoopGroup, _ family: IPAddress.Family
     ) -> ServerBootstrap {
         let (served, idle) = (served, TimeAmount(limits.idle))
-        let turns = NIOLoopBoundBox.makeEmptyBox(valueType: TurnQueue.self, eventLoop: group.next())
+        let turns = NIOLoopBoundBox.makeEmptyBox(valueType: ConnectionTurns.self, eventLoop: group.next())
         let bootstrap = ServerBootstrap(group: group)
         return (family == .v6 ? bootstrap.serverChannelOption(Self.v6Only, value: 1) : bootstrap)
             .serverChannelOption(.backlog, value: 512)
@@ -135,7 +135,7 @@ package final class ZoneServer: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let queue = turns.value ?? TurnQueue()
+                    let queue = turns.value ?? ConnectionTurns()
                     turns.value = queue
                     try channel.pipeline.syncOperations.addHandler(
                         StreamResponder(served, turns: queue, patience: idle))

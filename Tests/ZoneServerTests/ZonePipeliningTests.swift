@@ -89,7 +89,7 @@ import Testing
     @Test("no more than some turns happen before the loop looks at its sockets, however many wait")
     func pauses() {
         let loop = EmbeddedEventLoop()
-        let queue = TurnQueue()
+        let queue = ConnectionTurns()
         var turns = 0
         func again() {
             turns += 1

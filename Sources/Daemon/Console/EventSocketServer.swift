@@ -42,11 +42,10 @@ final class EventSocketServer {
         .init(
             strangers: EventSocketServer.strangerLimit, perSource: EventSocketServer.strangerLimit,
             proven: EventSocketServer.clientLimit))
-    /// Clients with more commands than one turn, the one that waits longest first.
-    private var queue: [EventSocketClient] = []
-    private var isQueueDue = false
-    /// What turns may take at once; then as long is left to all else on this loop, sockets and the switch's health among it.
-    private static let turns: Duration = .milliseconds(1)
+    /// Clients with more commands than one turn. What turns took at once is then left to all else on this loop, sockets and
+    /// the switch's health among it.
+    private var queue = TurnQueue<EventSocketClient>(
+        TurnQueue.Pace(time: .milliseconds(1), pause: .milliseconds(1)))
     /// The places of those who may only look.
     private var lookers: Set<UInt64> = []
     private var listener: (any Channel)?
@@ -245,31 +244,25 @@ final class EventSocketServer {
 
     /// What is left of many commands waits until everybody else was served.
     func enqueue(_ client: EventSocketClient) {
-        queue.append(client)
-        if !isQueueDue { goOn(in: Self.turns) }
+        if let pause = queue.add(client) { goOn(in: pause) }
     }
 
     private func goOn(in pause: Duration) {
-        isQueueDue = true
         loop.assumeIsolated().scheduleTask(in: .nanoseconds(pause.nanoseconds)) { [weak self] in
             self?.serveQueue()
         }
     }
 
     private func serveQueue() {
-        isQueueDue = false
         let start = Instant.now()
-        var used = Duration.zero
-        while !queue.isEmpty, used < Self.turns {
-            queue.removeFirst().goOn()
-            used = Instant.now() - start
-        }
-        if !queue.isEmpty, !isQueueDue { goOn(in: max(Self.turns, used)) }
+        queue.begin()
+        while let client = queue.next(after: Instant.now() - start) { client.goOn() }
+        if let pause = queue.end(after: Instant.now() - start) { goOn(in: pause) }
     }
 
     func gone(_ client: EventSocketClient) {
         clients.removeAll { $0 === client }
-        queue.removeAll { $0 === client }
+        queue.remove { $0 === client }
         slots.leave(client.slot)
         lookers.remove(client.slot)
     }
