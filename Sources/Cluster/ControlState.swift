@@ -149,7 +149,12 @@ extension ControlState {
 
     /// For a word that means none of them.
     func unknown(_ word: String) -> String {
-        "“\(word)” is no seat, service address or node; the seats are \(seats.map(\.name).joined(separator: ", ")), "
+        let names = seats.map(\.name).joined(separator: ", ")
+        if let member = member(word) {
+            return "\(word) is a node without a seat (\(role(of: member).rawValue)); the seats are \(names)"
+        }
+        if address(word) != nil { return "\(word) is the address of no seat now; the seats are \(names)" }
+        return "“\(word)” is no seat, service address or node; the seats are \(names), "
             + "the nodes are \(members.map(\.name).joined(separator: ", "))"
     }
 

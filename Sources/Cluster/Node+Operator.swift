@@ -27,6 +27,10 @@ extension Node {
         case .undrain(let node, _): undrain(node, from: asker, at: now)
         case .forget(let node, _): forget(node, from: asker, at: now)
         case .revoke(let node, _):
+            guard node.contains(where: { !$0.isWhitespace }) else {
+                answer(asker, .refused(["no node is named"]))
+                return
+            }
             propose(
                 .revokeCertificates(node: node), for: asker,
                 [
@@ -208,7 +212,9 @@ extension Node {
     ) {
         guard let state else { return }
         guard let seat = state.seat(meant: word) else {
-            answer(asker, .refused([state.unknown(word)]))
+            let hint =
+                state.member(word) == nil ? "" : "; to move one there: fsdns switchover SEAT --to \(word)"
+            answer(asker, .refused([state.unknown(word) + hint]))
             return
         }
         if let target, state.member(target) == nil {

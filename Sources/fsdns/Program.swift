@@ -10,7 +10,10 @@ enum Program {
 
     /// Parses and runs; `arguments` are without the program's name.
     static func status(of arguments: [String]) -> Int32 {
-        if let refusal = RepeatedOptions.refusal(of: arguments, by: FSDNS.self) {
+        let refusal =
+            RepeatedOptions.refusal(of: arguments, by: FSDNS.self)
+            ?? BlankWords.refusal(of: arguments, by: FSDNS.self)
+        if let refusal {
             Output.error("Error: \(refusal)")
             return 2
         }

@@ -43,6 +43,39 @@ import Testing
         }
     }
 
+    @Test("a node without a seat is told to be one, and how a seat comes there") func seatless() throws {
+        let (settled, leader, holder) = try settled()
+        var stage = settled
+        let other = try #require(["fs0", "fs1", "fs2"].first { $0 != holder })
+        #expect(
+            refusals(stage.ask(leader, .switchover(seat: other, to: nil, dryRun: true, who: "ops"))) == [
+                "\(other) is a node without a seat (slave); the seats are master1; to move one there: fsdns switchover "
+                    + "SEAT --to \(other)"
+            ])
+        let unknown = refusals(stage.ask(leader, .switchover(seat: "fs9", to: nil, dryRun: true, who: "ops")))
+        #expect(
+            unknown == [
+                "“fs9” is no seat, service address or node; the seats are master1, the nodes are fs0, fs1, fs2"
+            ])
+    }
+
+    @Test("what only another program than fsdns would ask is refused by the node as well") func senseless()
+        throws
+    {
+        let (settled, leader, _) = try settled()
+        var stage = settled
+        #expect(refusals(stage.ask(leader, .revoke(node: " ", who: "ops"))) == ["no node is named"])
+        #expect(stage.state(leader)?.revoked ?? [] == [])
+        var request = DrainRequest(
+            target: "master1", deadline: nil, onDeadline: .wait, reason: "", dryRun: false, who: "ops",
+            returnAfter: .zero)
+        let sentence = "a node comes back, and a deadline passes, only after a time above 0 s"
+        #expect(refusals(stage.ask(leader, .drain(request))) == [sentence])
+        request.returnAfter = nil
+        request.deadline = .seconds(-1)
+        #expect(refusals(stage.ask(leader, .drain(request))) == [sentence])
+    }
+
     @Test("a node whose link to the leader is cut shows what it sees itself, and says so") func ownView()
         throws
     {

@@ -26,6 +26,10 @@ package struct DrainPreflight: Hashable, Sendable {
 extension Node {
     mutating func take(_ request: DrainRequest, from asker: PendingRequests.Asker, at now: Instant) {
         guard let state else { return }
+        if request.returnAfter.map({ $0 <= .zero }) == true || request.deadline.map({ $0 < .zero }) == true {
+            answer(asker, .refused(["a node comes back, and a deadline passes, only after a time above 0 s"]))
+            return
+        }
         if state.seat(meant: request.target) == nil, let member = state.member(request.target),
             !state.grants.contains(where: { $0.holder == member.holder })
         {

@@ -30,6 +30,33 @@ struct OperatorDuration: Hashable, Sendable, ExpressibleByArgument {
         duration = .milliseconds(total)
     }
 
+    /// The same as an option's value.
+    ///
+    /// - Throws: a sentence that says what is right.
+    static func parse(_ text: String) throws -> OperatorDuration {
+        if let value = OperatorDuration(argument: text) { return value }
+        let isNegative = text.hasPrefix("-") && OperatorDuration(argument: String(text.dropFirst())) != nil
+        throw ValidationError(
+            (isNegative ? "it is negative; " : "")
+                + "a duration is numbers with units, such as 45m or 1h30m (units: "
+                + "d, h, m, s, ms), \(Self.text(.milliseconds(longest))) at most")
+    }
+
+    /// - Throws: a sentence that names the option when it is given and shorter or longer than makes sense.
+    static func check(
+        _ value: OperatorDuration?, of option: String, atLeast least: Duration = .milliseconds(1),
+        atMost most: Duration? = nil, otherwise: String
+    ) throws {
+        guard let duration = value?.duration else { return }
+        if duration < least {
+            let bound = least <= .milliseconds(1) ? "longer than 0s" : "at least \(text(least))"
+            throw ValidationError("\(option) must be \(bound): \(otherwise)")
+        }
+        if let most, duration > most {
+            throw ValidationError("\(option) must be at most \(text(most)): \(otherwise)")
+        }
+    }
+
     init(_ duration: Duration) { self.duration = duration }
 
     var defaultValueDescription: String { Self.text(duration) }

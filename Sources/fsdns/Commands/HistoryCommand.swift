@@ -26,6 +26,9 @@ struct HistoryCommand: ParsableCommand {
     private static let shown = 40
 
     mutating func validate() throws {
+        if last != nil, verify {
+            throw ValidationError("--last shows so many entries; --verify looks at all")
+        }
         if let last, last < 1 { throw ValidationError("--last must be at least 1") }
     }
 

@@ -20,7 +20,10 @@ struct DrainCommand: ParsableCommand {
     @Flag(help: "Do not wait for calls: recover them on the new node (--deadline 0s --on-deadline handover).")
     var handover = false
 
-    @Option(help: "How long calls are waited for, with units: 45m, 1h30m (default: for ever).")
+    @Option(
+        parsing: .unconditional,
+        help: "How long calls are waited for, with units: 45m, 1h30m (default: for ever).",
+        transform: OperatorDuration.parse)
     var deadline: OperatorDuration?
 
     @Option(help: "What happens to calls left then.")
@@ -35,7 +38,10 @@ struct DrainCommand: ParsableCommand {
     @Flag(help: "Go on in spite of what only you can weigh: a thin quorum, too small a slave.")
     var force = false
 
-    @Option(help: "How long the node stays in maintenance at most; then it comes back as a slave.")
+    @Option(
+        parsing: .unconditional,
+        help: "How long the node stays in maintenance at most; then it comes back as a slave.",
+        transform: OperatorDuration.parse)
     var returnAfter: OperatorDuration?
 
     mutating func validate() throws {
@@ -45,6 +51,14 @@ struct DrainCommand: ParsableCommand {
         if onDeadline != nil, onDeadline != .wait, deadline == nil {
             throw ValidationError("--on-deadline needs a --deadline, for example --deadline 45m")
         }
+        if let deadline, deadline.duration == .zero, onDeadline ?? .wait == .wait {
+            throw ValidationError(
+                "--deadline 0s waits for no call: say what becomes of them, with --handover or --on-deadline")
+        }
+        try OperatorDuration.check(
+            returnAfter, of: "--return-after", atLeast: .seconds(1),
+            otherwise:
+                "so long the node stays in maintenance; leave it out to bring it back with fsdns undrain")
         if dryRun, waiting.wait { throw ValidationError("--dry-run changes nothing to --wait for") }
     }
 

@@ -23,10 +23,12 @@ struct RecoverQuorumCommand: ParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    private var names: [String] { lost.split(separator: ",").map(String.init) }
+    private var names: [String] { NameList(lost)?.names ?? [] }
 
     mutating func validate() throws {
-        if names.isEmpty { throw ValidationError("--lost names no machine") }
+        if names.isEmpty {
+            throw ValidationError("--lost must be a list of different machines, such as fs1,fs2")
+        }
     }
 
     mutating func run() throws {

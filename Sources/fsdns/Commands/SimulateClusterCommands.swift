@@ -108,7 +108,10 @@ struct SimulateDrainCommand: ParsableCommand {
     @Argument(help: "A seat (master2), or the node that holds it.")
     var target: String
 
-    @Option(help: "How long calls are waited for, with units: 45m, 1h30m (at most an hour is followed).")
+    @Option(
+        parsing: .unconditional,
+        help: "How long calls are waited for, with units: 45m, 1h30m (at most an hour is followed).",
+        transform: OperatorDuration.parse)
     var deadline: OperatorDuration?
 
     @Option(help: "What happens to calls left then.")
@@ -125,6 +128,10 @@ struct SimulateDrainCommand: ParsableCommand {
         }
         if onDeadline != nil, onDeadline != .wait, deadline == nil {
             throw ValidationError("--on-deadline needs a --deadline, for example --deadline 45m")
+        }
+        if let deadline, deadline.duration == .zero, onDeadline ?? .wait == .wait {
+            throw ValidationError(
+                "--deadline 0s waits for no call: say what becomes of them, with --handover or --on-deadline")
         }
     }
 
@@ -153,12 +160,14 @@ struct SimulateFailCommand: ParsableCommand {
 
     @OptionGroup var cluster: SimulatedCluster
 
-    mutating func run() throws {
-        let names = nodes.split(separator: ",").map(String.init)
-        guard !names.isEmpty, Set(names).count == names.count else {
-            throw ValidationError("\(nodes) is no list of different nodes, such as fs1,fs2")
+    mutating func validate() throws {
+        guard NameList(nodes) != nil else {
+            throw ValidationError("<node[,node]> must be a list of different nodes, such as fs1,fs2")
         }
-        try cluster.run(.fail(names))
+    }
+
+    mutating func run() throws {
+        try cluster.run(.fail(NameList(nodes)?.names ?? []))
     }
 }
 

@@ -12,16 +12,19 @@ struct StatusCommand: ParsableCommand {
     @Flag(help: "Redraw in place until interrupted.")
     var watch = false
 
-    @Option(help: "Between two pictures of --watch.")
-    var interval = OperatorDuration(.seconds(1))
+    @Option(
+        parsing: .unconditional, help: "Between two pictures of --watch (default: 1s).",
+        transform: OperatorDuration.parse)
+    var interval: OperatorDuration?
 
     @Option(help: "table for people, json for programs.")
     var format = TableFormat.table
 
     mutating func validate() throws {
-        if interval.duration < .milliseconds(100) {
-            throw ValidationError("--interval must be at least 100ms")
-        }
+        if interval != nil, !watch { throw ValidationError("--interval belongs to --watch") }
+        try OperatorDuration.check(
+            interval, of: "--interval", atLeast: .milliseconds(100), atMost: .seconds(3600),
+            otherwise: "a picture is drawn so often")
     }
 
     mutating func run() throws {
@@ -35,7 +38,7 @@ struct StatusCommand: ParsableCommand {
         var trouble: String?
         // A picture that is seconds old is to be called so soon.
         client.patience = .seconds(2)
-        try Screen.watch(every: interval.duration) { [client] first, width in
+        try Screen.watch(every: interval?.duration ?? .seconds(1)) { [client] first, width in
             if !first {
                 do throws(CommandFailure) {
                     last = try client.status()

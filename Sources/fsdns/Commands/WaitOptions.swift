@@ -10,11 +10,15 @@ struct WaitOptions: ParsableArguments {
     @Flag(help: "Stay until it is done, with a line for each change.")
     var wait = false
 
-    @Option(help: "Longest --wait; the work itself goes on (exit code 4).")
+    @Option(
+        parsing: .unconditional, help: "Longest --wait; the work itself goes on (exit code 4).",
+        transform: OperatorDuration.parse)
     var timeout: OperatorDuration?
 
     mutating func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout belongs to --wait") }
+        try OperatorDuration.check(
+            timeout, of: "--timeout", otherwise: "leave out --wait to wait for nothing")
     }
 
     /// Polls until the move ended: returns when finished, throws when aborted or when time is over.

@@ -71,8 +71,16 @@ struct ZoneApplyCommand: ParsableCommand {
     @Flag(help: "Take over a zone that another life of this cluster wrote last.")
     var adopt = false
 
-    @Option(help: "How long the result is waited for at most (default: 10s).")
+    @Option(
+        parsing: .unconditional, help: "How long the result is waited for at most (default: 10s).",
+        transform: OperatorDuration.parse)
     var timeout: OperatorDuration?
+
+    mutating func validate() throws {
+        try OperatorDuration.check(
+            timeout, of: "--timeout", atMost: .seconds(3600),
+            otherwise: "the servers need a moment to answer; leave it out for 10s")
+    }
 
     mutating func run() throws {
         let client = control.client

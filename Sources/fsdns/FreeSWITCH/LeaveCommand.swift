@@ -24,10 +24,18 @@ struct FreeSWITCHLeaveCommand: ParsableCommand {
     @Option(help: "Which node of the file this is (default: FSDNS_NODE, else the host name).")
     var name: String?
 
-    @Option(help: "Longest wait for the calls to be elsewhere (default: 20s).")
+    @Option(
+        parsing: .unconditional, help: "Longest wait for the calls to be elsewhere (default: 20s).",
+        transform: OperatorDuration.parse)
     var timeout: OperatorDuration?
 
     @OptionGroup var control: ControlOptions
+
+    mutating func validate() throws {
+        try OperatorDuration.check(
+            timeout, of: "--timeout", atMost: .seconds(86_400),
+            otherwise: "calls need a moment to move; leave it out for 20s")
+    }
 
     mutating func run() throws {
         let file = try ConfigCommand.load(config)
