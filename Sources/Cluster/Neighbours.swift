@@ -57,7 +57,11 @@ struct Neighbours: Hashable, Sendable {
         if sender.incarnation == known.sender.incarnation, heartbeat.sequence <= known.sequence {
             return .stale
         }
-        if heartbeat.acknowledgements.contains(where: { $0.holder == me }) { all[at].provenAt = now }
+        if let word = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
+            // Whom it acknowledges it goes on naming for a while when it hears it no more; without a sequence it hears it now.
+            let age = word.sequence > 0 ? max(.zero, min(word.age, .seconds(60))) : .zero
+            all[at].provenAt = max(all[at].provenAt, now - age)
+        }
         guard now - all[at].provenAt < patience else {
             all[at].unproven = Neighbour.Unproven(
                 holder: sender, arrived: now, acknowledgements: heartbeat.acknowledgements)

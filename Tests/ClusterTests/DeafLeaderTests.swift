@@ -31,6 +31,31 @@ import Testing
         #expect(stage.violations.isEmpty)
     }
 
+    /// Who leads next never learns that the holder has no lease, and has only the others' word for its silence. They must not
+    /// take for a sign of being heard that the holder goes on naming them.
+    @Test(
+        "a leader that holds a seat and becomes deaf, and is not heard by one that leads next, loses the seat soon",
+        arguments: [3, 4], [true, false])
+    func deafHolderUnheardByHeir(_ count: Int, areLinksCut: Bool) throws {
+        for seed in UInt64(1)...12 {
+            var formed = Stage(count, prefer: 2, seed: seed)
+            guard formed.run(.seconds(4), until: { $0.holders == [2] && $0.leader == 2 }) else { continue }
+            formed.run(.seconds(3))
+            guard formed.leader == 2 else { continue }
+            for follower in 0..<count where follower != 2 {
+                var stage = formed
+                deafen(2, to: Array(0..<count), in: &stage)
+                stage.cutHeartbeats.insert(.init(from: 2, to: follower))
+                if areLinksCut { stage.cut([(2, follower)]) }
+                let isMoved = stage.run(.milliseconds(1400)) {
+                    !$0.holders.isEmpty && !$0.holders.contains(2)
+                }
+                #expect(isMoved, "seed \(seed), cut from fs\(follower)")
+                #expect(stage.violations.isEmpty)
+            }
+        }
+    }
+
     @Test("a leader that becomes deaf fences nobody: whoever holds a seat goes on, and somebody else leads")
     func deafLeader() throws {
         var stage = stage { $0.leader != 2 }
