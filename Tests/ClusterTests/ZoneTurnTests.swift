@@ -108,6 +108,26 @@ import Testing
         checkRate(stage)
     }
 
+    /// Ten seconds from the first look that fails; a zone that is well is looked at every five. Here servers answer, or do
+    /// not, at once; what an attempt takes really (`ZoneUpdater.Patience`) comes on top, as docs/operations.md says.
+    @Test(
+        "a leader cut from the name server leads for 10 to 15 s more, and 10 s each one after it that is cut as well",
+        arguments: [0, 1, 2, 3, 4])
+    func boundOfShutOut(offset: Int64) throws {
+        var stage = formed(seed: 8)
+        stage.run(.seconds(5) + .milliseconds(offset * 1100))
+        let former = try #require(stage.leader)
+        stage.zoneFailures = [former]
+        let cut = stage.now
+        check(stage.run(.seconds(16)) { $0.leader.map { $0 != former } ?? false })
+        #expect(stage.now - cut >= .seconds(10) && stage.now - cut <= .milliseconds(15_200))
+        let second = try #require(stage.leader)
+        stage.zoneFailures.insert(second)
+        let again = stage.now
+        check(stage.run(.seconds(16)) { $0.leader.map { ![former, second].contains($0) } ?? false })
+        #expect(stage.now - again <= .milliseconds(15_200))
+    }
+
     private func checkRate(_ stage: Stage) {
         for moment in stage.updates.map(\.at) {
             let within = stage.updates.count { $0.at >= moment && $0.at - moment < .seconds(1) }
