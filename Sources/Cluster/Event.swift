@@ -28,6 +28,8 @@ package enum Event: Hashable, Sendable {
     case networkSeen([NetworkSight])
     /// Ways to other nodes that carry nothing while others do.
     case pathsSeen([PathTrouble])
+    /// Members with whom a link stands; all of them, whenever that changed.
+    case linksSeen([MemberID])
     /// What is wrong with the disk that decisions are written to, else with what starts keepers; nil when nothing is.
     case diskSeen(Blocker?)
     case zoneRead(id: UInt64, [ServerReading])

@@ -99,6 +99,10 @@ extension Node {
             } else if !names.contains(voter.name), !isHere {
                 obstacles.append(
                     "\(voter.name) is not heard either: bring it back, or name it as lost as well")
+            } else if !isHere, !running([voter], at: now).isEmpty {
+                obstacles.append(
+                    "\(voter.name) is not lost: it is not heard here, and runs; mend the way to it, or switch it off"
+                )
             } else if !isHere, let heard = neighbours[voter]?.received, now - heard < Self.silenceOfTheLost {
                 obstacles.append(
                     "\(voter.name) was heard \((now - heard).milliseconds / 1000) s ago: wait 10 s")
@@ -144,19 +148,24 @@ extension Node {
         guard here < raft.membership.majority else { return [] }
         let names = missing.map(\.name)
         let running = running(missing, at: now)
+        let silent = names.filter { !running.contains($0) }
+        let those = Set(raft.membership.voters.map(\.name) + [name]).subtracting(names).sorted()
         var text =
-            "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided; start "
-            + "\(names.joined(separator: ", ")) where down, else look at the rings"
-        if running == names {
-            text =
-                "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided "
-                + "here; \(names.joined(separator: ", ")) \(names.count == 1 ? "runs" : "run") all the same: look at "
-                + "the rings"
-        } else if !running.isEmpty {
-            text += "; \(running.joined(separator: ", ")) \(running.count == 1 ? "runs" : "run") all the same"
+            "no majority is heard: \(here) of \(raft.membership.voters.count) votes, nothing can be decided"
+        if !running.isEmpty { text += " here" }
+        if !silent.isEmpty {
+            text += "; start \(silent.joined(separator: ", ")) where down, else look at the rings"
         }
-        if running.isEmpty, here > 1 {
-            let those = raft.membership.voters.map(\.name).filter { !names.contains($0) }
+        if !running.isEmpty {
+            let isLinked = missing.allSatisfy { !running.contains($0.name) || hasLink(with: $0, at: now) }
+            let links =
+                isLinked ? ", and \(running.count == 1 ? "its link stands" : "their links stand") (TCP)" : ""
+            text +=
+                "; \(PathTrouble.list(running)) \(running.count == 1 ? "runs" : "run") all the same\(links): let "
+                + "UDP pass between \(PathTrouble.list(those)) on one side, "
+                + "\(PathTrouble.list(running)) on the other; look at packet filters, cables and switch ports, and "
+                + "fsdns rings on both sides"
+        } else if here > 1 {
             text += "; \(PathTrouble.list(those)) hear each other and nothing of \(PathTrouble.list(names))"
         }
         let anew = names.filter { name in

@@ -200,6 +200,7 @@ package struct Node: Sendable, Equatable {
         case .switchReported(let report): switchReported(report, at: now)
         case .networkSeen(let sights): networkSeen(sights, at: now)
         case .pathsSeen(let troubles): pathsSeen(troubles)
+        case .linksSeen(let members): linkWords.standing = members
         case .diskSeen(let trouble): diskSeen(trouble, at: now)
         case .zoneRead(let id, let readings): zoneRead(id, readings, at: now)
         case .zoneUpdated(let id, let outcome): zoneUpdated(id, outcome, at: now)

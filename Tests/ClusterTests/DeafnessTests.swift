@@ -1,3 +1,4 @@
+import Consensus
 import Testing
 
 @testable import Cluster
@@ -120,6 +121,73 @@ import Testing
             let told = stage.machines[node].node?.statusReport(at: stage.now).warnings ?? []
             #expect(
                 told.contains { $0.hasPrefix("no majority is heard: ") && $0.hasSuffix(halves) }, "\(told)")
+        }
+    }
+
+    private func majority(_ stage: Stage, _ node: Int) -> String? {
+        let told = stage.machines[node].node?.statusReport(at: stage.now).warnings ?? []
+        return told.first { $0.hasPrefix("no majority is heard: ") }
+    }
+
+    /// The ends of all links of a machine, as its service tells them.
+    private func linked(_ stage: inout Stage, _ node: Int, to others: [Int]) {
+        let members = others.map { MemberID(name: "fs\($0)", birth: UInt64($0) + 1) }
+        stage.happen(.linksSeen(members), at: node)
+    }
+
+    @Test("halves whose links stand are told to run, and nobody is sent to start them")
+    func halvesWithLinks() {
+        var stage = Stage(4, prefer: 0, seed: 51)
+        stage.run(.seconds(5)) { $0.leader != nil }
+        stage.run(.seconds(4))
+        for node in 0..<4 { linked(&stage, node, to: (0..<4).filter { $0 != node }) }
+        halve(&stage)
+        stage.run(.seconds(8))
+        #expect(
+            majority(stage, 0)
+                == "no majority is heard: 2 of 4 votes, nothing can be decided here; fs2 and fs3 run all the same, and "
+                + "their links stand (TCP): let UDP pass between fs0 and fs1 on one side, fs2 and fs3 on the other; "
+                + "look at packet filters, cables and switch ports, and fsdns rings on both sides")
+        #expect(
+            warnings(stage, 3).contains {
+                $0.hasPrefix(
+                    "heartbeats do not pass between parts of the cluster: fs2 and fs3 do not hear fs0 and fs1"
+                )
+            }, "\(warnings(stage, 3))")
+        let lost = OperatorRequest.recoverQuorum(lost: ["fs2", "fs3"], dryRun: true, who: "ops")
+        stage.run(.seconds(4))
+        guard case .refused(let reasons)? = stage.ask(0, lost) else {
+            Issue.record("who runs is given up")
+            return
+        }
+        #expect(reasons.contains { $0.hasPrefix("fs2 is not lost: it is not heard here, and runs") })
+    }
+
+    @Test(
+        "of those that a deaf node hears no more, only those without a link may be down", arguments: [1, 2])
+    func deafWithLinks(_ standing: Int) {
+        var stage = formed(3, seed: 61)
+        for other in 0..<2 { stage.cutHeartbeats.insert(.init(from: other, to: 2)) }
+        linked(&stage, 2, to: Array(0..<standing))
+        // What still came by links when it began is no sign any more.
+        for other in 0..<2 { stage.cutMessages.insert(.init(from: other, to: 2)) }
+        stage.run(.seconds(8))
+        let told = majority(stage, 2)
+        #expect(told?.contains("start fs1 where down") == (standing == 1), "\(told ?? "")")
+        #expect(
+            told?.contains(standing == 1 ? "fs0 runs all the same, and its link stands" : "fs0 and fs1 run")
+                == true,
+            "\(told ?? "")")
+    }
+
+    @Test("the link of a machine that lost its power says nothing until TCP must have noticed")
+    func staleLink() {
+        var stage = formed(3, seed: 71)
+        for other in 0..<2 { stage.crash(other) }
+        linked(&stage, 2, to: [0, 1])
+        for _ in 0..<16 {
+            stage.run(.milliseconds(250))
+            #expect(majority(stage, 2)?.contains("all the same") != true)
         }
     }
 

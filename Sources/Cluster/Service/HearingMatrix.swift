@@ -24,10 +24,13 @@ struct HearingMatrix: Hashable, Sendable {
             let others = living.filter { $0 != row.node }
             return others.count > 1 && others.allSatisfy(row.unheard.contains)
         }.map(\.node)
-        let mute = living.filter { node in
+        var mute = living.filter { node in
             let others = rows.filter { $0.node != node && !deaf.contains($0.node) }
             return others.count > 1 && others.allSatisfy { $0.unheard.contains(node) }
         }
+        // Several of whom nothing is known may well hear each other: that is a part of its own.
+        let unknown = mute.filter { node in !rows.contains { $0.node == node } }
+        if unknown.count > 1 { mute.removeAll(where: unknown.contains) }
         let rest = rows.filter { !deaf.contains($0.node) }.map { row in
             Row(node: row.node, unheard: row.unheard.filter { !mute.contains($0) })
         }.filter { !$0.unheard.isEmpty }

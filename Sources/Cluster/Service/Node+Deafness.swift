@@ -63,6 +63,7 @@ extension Node {
             else { return false }
             let last = neighbours[holder.member]?.received ?? neighbours.floor
             return linkWords.isSpoken(by: holder.member, since: last + Self.silence, at: now)
+                || hasLink(with: holder.member, at: now)
                 || neighbours.all.contains { neighbour in
                     neighbour.unproven == nil && now - neighbour.received < Self.freshness
                         && neighbour.heartbeat.acknowledgements.contains {
@@ -70,6 +71,12 @@ extension Node {
                         }
                 }
         }
+    }
+
+    /// Whether the link with a node that is not heard stands, and not only because TCP has not noticed yet.
+    func hasLink(with member: MemberID, at now: Instant) -> Bool {
+        let last = neighbours[member]?.received ?? neighbours.floor
+        return linkWords.standing.contains(member) && now - last >= LinkWords.notice
     }
 
     /// Whether a node may hear another: of one that it names without acknowledging anything it does not say when.
@@ -90,7 +97,11 @@ struct LinkWords: Hashable, Sendable {
     }
     /// Longer than links of slow clusters are quiet.
     private static let pause = Duration.seconds(2)
+    /// After so long a link to a machine that is gone stands no more, and that was told (`LinkOptions.probes`).
+    static let notice = Duration.seconds(5)
     private var words: [Word] = []
+    /// With whom a link stands, though nothing may be said there: without a leader hardly anything is.
+    var standing: [MemberID] = []
 
     mutating func note(_ member: MemberID, at now: Instant) {
         guard let at = words.firstIndex(where: { $0.member == member }) else {

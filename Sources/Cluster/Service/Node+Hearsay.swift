@@ -109,12 +109,13 @@ extension Node {
             if let unproven = neighbours[member]?.unproven, now - unproven.arrived < timing.deadAfter {
                 return true
             }
-            return neighbours.all.contains { neighbour in
-                isHeard(neighbour.holder, at: now)
-                    && neighbour.heartbeat.acknowledgements.contains {
-                        $0.holder.member == member && $0.sequence > 0 && $0.age < timing.deadAfter
-                    }
-            }
+            return hasLink(with: member, at: now)
+                || neighbours.all.contains { neighbour in
+                    isHeard(neighbour.holder, at: now)
+                        && neighbour.heartbeat.acknowledgements.contains {
+                            $0.holder.member == member && $0.sequence > 0 && $0.age < timing.deadAfter
+                        }
+                }
                 || linkWords.isSpoken(
                     by: member, since: (neighbours[member]?.received ?? neighbours.floor) + .seconds(1),
                     at: now)

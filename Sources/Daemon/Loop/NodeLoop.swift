@@ -141,6 +141,7 @@ final class NodeLoop {
         }
         heartbeats.tend(at: now)
         tellPaths(at: now)
+        doers.links.standing { [inbox] in inbox.put(.linksSeen($0)) }
         tellDisk(at: now)
         let locals = heartbeats.ports.compactMap(\.local)
         if locals != listening {

@@ -64,6 +64,8 @@ final class PeerLinks: Sendable {
         var dropped: UInt64 = 0
         var isStopped = false
         var attempts: UInt64 = 0
+        /// With whom links stood when that was told last.
+        var standing: [MemberID] = []
     }
 
     static let firstBackOff: TimeAmount = .milliseconds(20)
@@ -151,6 +153,19 @@ final class PeerLinks: Sendable {
 
     /// Listens at exactly these, from now on.
     func listen(at endpoints: [Endpoint]) { loop.execute { self.reconcile(endpoints) } }
+
+    /// Tells with whom a link stands, whoever made it, when that is not what was told last.
+    func standing(_ tell: @escaping @Sendable ([MemberID]) -> Void) {
+        loop.execute {
+            var members = Set(self.state.value.incoming.map(\.member))
+            for peer in self.state.value.peers {
+                if case .ready = peer.link { members.insert(peer.member) }
+            }
+            guard members.sorted() != self.state.value.standing else { return }
+            self.state.value.standing = members.sorted()
+            tell(members.sorted())
+        }
+    }
 
     /// Messages dropped because a link did not take them.
     func dropped() -> UInt64 { (try? loop.submit { self.state.value.dropped }.wait()) ?? 0 }
