@@ -128,6 +128,36 @@ struct HoldGuardTests {
     }
 
     @Test(
+        "when the keeper and its starter, which guards it, are killed together, the kernel's lifetime is the bound"
+    )
+    func bothKilled() throws {
+        let lan = try NetworkNamespaces("both")
+        let starter = try Self.startSpawning(in: lan)
+        let spawner = KeeperSpawner(process: starter, path: "fsdns-keeper")
+        let addresses = ["10.99.0.7/24", "2001:db8:99::7/64"].compactMap { KeeperAddress($0) }
+        let keeper = KeeperUnderTest(try spawner.start(patience: .seconds(10)))
+        _ = try keeper.configure(.kernel, addresses)
+        for address in addresses {
+            try keeper.hold(address, for: 30_000, token: 1)
+            guard case .held = try keeper.report() else { Issue.record("not held"); return }
+        }
+        kill(starter.pid, SIGKILL)
+        keeper.signal(SIGKILL)
+        let killed = KeeperUnderTest.now()
+        func isThere() throws -> Bool {
+            let text = try NetworkNamespaces.ip("-n \(lan.near) -o addr show")
+            return text.contains(" 10.99.0.7/") || text.contains(" 2001:db8:99::7/")
+        }
+        while try isThere() { try #require(KeeperUnderTest.now() < killed + .nanoseconds(10_000_000_000)) }
+        let after = (KeeperUnderTest.now().nanoseconds - killed.nanoseconds) / 1_000_000
+        print("lifetime: the addresses were gone \(after) ms after their keeper and its guard")
+        #expect(
+            after < 2_300,
+            "less than the node waits for before it says that it holds nothing (Holdings.afterlife)")
+        _ = try? starter.wait()
+    }
+
+    @Test(
         "when node service and keeper are killed together, the starter of keepers removes everything at once")
     func orphaned() throws {
         let lan = try NetworkNamespaces("orphaned")
