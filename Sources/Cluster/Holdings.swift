@@ -57,10 +57,23 @@ struct Holdings: Hashable, Sendable {
     /// Whether the last keeper was lost and none has been ready since, for longer than another one takes to start.
     func isKeeperMissing(at now: Instant) -> Bool { lostAt.map { now - $0 >= .seconds(1) } ?? false }
 
+    /// This process was not run for so long, and perhaps the whole machine was not: kernel lifetimes count while it runs.
+    mutating func excuse(_ asleep: Duration) { lostAt = lostAt.map { $0 + asleep } }
+
+    /// Whether nothing is on the machine any more that a lost keeper put there, were it only for the kernel.
+    private func isOutlived(at now: Instant) -> Bool {
+        guard let lostAt, endsByItself else { return false }
+        return now - lostAt >= Self.afterlife
+    }
+
     /// What a lost keeper can hold no more, even if it stood still and goes on now.
     func outlived(at now: Instant) -> [Holding] {
-        guard let lostAt, endsByItself, now - lostAt >= Self.afterlife else { return [] }
-        return all.filter { $0.until < now }
+        isOutlived(at: now) ? all.filter { $0.until < now } : []
+    }
+
+    /// Whether an address is certainly not on the machine: the keeper says so, or there has been none for so long that it cannot be.
+    func isGone(_ address: String, at now: Instant) -> Bool {
+        self[address] == nil && (keeper == .ready || isOutlived(at: now))
     }
 
     /// Whether the keeper must be told: a new hold, or one that runs noticeably longer.

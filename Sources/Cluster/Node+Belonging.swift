@@ -107,7 +107,7 @@ extension Node {
         guard insist || now >= nextPlea else { return }
         let due = now >= nextPlea
         if due { nextPlea = now + max(.milliseconds(100), timing.interval * 4) }
-        sendReleaseNotices(again: due)
+        sendReleaseNotices(again: due, at: now)
         guard due || effectsTouchLeader else { return }
         if needsAdmission {
             tellLeader(
@@ -164,11 +164,11 @@ extension Node {
         return neighbours.all.filter { $0.heartbeat.clusterID != 0 }.compactMap(\.heartbeat.leader).first
     }
 
-    /// Addresses others wait for us to release, as soon as our keeper does not hold them.
-    private var owedReleases: [(ReleaseNotice, next: MemberID?)] {
+    /// Addresses others wait for us to release, as soon as our keeper does not hold them, or is gone for so long.
+    private func owedReleases(at now: Instant) -> [(ReleaseNotice, next: MemberID?)] {
         guard let state else { return [] }
         var owed: [(ReleaseNotice, next: MemberID?)] = []
-        for grant in state.grants where holdings[grant.address] == nil && holdings.keeper == .ready {
+        for grant in state.grants where holdings.isGone(grant.address, at: now) {
             if grant.revoked, grant.holder == me {
                 owed.append(
                     (ReleaseNotice(address: grant.address, holder: me, epoch: grant.epoch), next: nil))
@@ -184,8 +184,8 @@ extension Node {
         return owed
     }
 
-    private mutating func sendReleaseNotices(again: Bool) {
-        for (notice, next) in owedReleases where again || !requests.hasToldRelease(notice) {
+    private mutating func sendReleaseNotices(again: Bool, at now: Instant) {
+        for (notice, next) in owedReleases(at: now) where again || !requests.hasToldRelease(notice) {
             requests.toldRelease(notice)
             if let next, next != me.member { effects.append(.send(.released(notice), to: next)) }
             if next == me.member || isLeader { noteRelease(notice) }
@@ -209,7 +209,7 @@ extension Node {
     mutating func leave(at now: Instant) {
         guard let leaving else { return }
         let holdsNothing = holdings.all.isEmpty
-        let owed = !owedReleases.isEmpty
+        let owed = !owedReleases(at: now).isEmpty
         let known = state?.member(name).map { $0.holder == me && $0.isActive } ?? false
         if isLeader, holdsNothing, !owed {
             let heir = agreedHeirs(at: now).first ?? heirs(at: now).first

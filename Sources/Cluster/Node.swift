@@ -269,6 +269,7 @@ package struct Node: Sendable, Equatable {
         lastHandled = now
         guard asleep > timing.interval * 2 + .milliseconds(5) else { return }
         neighbours.excuse(asleep, at: now)
+        holdings.excuse(asleep)
         if asleep > timing.deadAfter / 2 {
             report(.asleep, name, "was not run for \(asleep.nanoseconds / 1_000_000) ms")
         }

@@ -36,6 +36,14 @@ import Testing
         holdings.keeperLost(endsByItself: true, at: at(90))
         check(holdings.outlived(at: at(2589)).isEmpty)
         check(holdings.outlived(at: at(2590)).map(\.address.name) == ["alpha"])
+        check(!holdings.isGone("alpha", at: at(2590)))
+        check(holdings.released("alpha", epoch: newer))
+        check(!holdings.isGone("alpha", at: at(2589)) && holdings.isGone("alpha", at: at(2590)))
+
+        var slept = holding(newer)
+        slept.keeperLost(endsByItself: true, at: at(90))
+        slept.excuse(.milliseconds(400))
+        check(slept.outlived(at: at(2989)).isEmpty && !slept.outlived(at: at(2990)).isEmpty)
 
         var long = Holdings()
         long.keeperReady()
@@ -52,7 +60,30 @@ import Testing
         var holdings = holding(newer)
         holdings.keeperLost(endsByItself: false, at: at(90))
         check(holdings.outlived(at: at(60_000)).isEmpty)
+        check(holdings.released("alpha", epoch: newer))
+        check(!holdings.isGone("alpha", at: at(60_000)))
         holdings.keeperReady()
+        check(holdings.isGone("alpha", at: at(60_000)))
         #expect(holdings.lostAt == nil)
+    }
+
+    /// The node service lives and says when it is over; nobody waits until it ends too.
+    @Test(
+        "where the keeper is lost and none can follow, the seat moves as soon as the kernel must have dropped the address"
+    )
+    func withoutKeeper() throws {
+        var seed: UInt64 = 3
+        var stage = Stage(3, prefer: 0, seed: seed)
+        while !stage.run(.seconds(4), until: { $0.holders == [0] && $0.leader != nil }) {
+            seed += 1
+            stage = Stage(3, prefer: 0, seed: seed)
+        }
+        stage.run(.seconds(1))
+        stage.loseKeeper(0)
+        let lost = stage.now
+        check(stage.run(.seconds(4)) { !$0.holders.isEmpty && !$0.holders.contains(0) })
+        let after = stage.now - lost
+        #expect(after >= Holdings.afterlife && after < Holdings.afterlife + .milliseconds(200), "\(after)")
+        #expect(stage.violations.isEmpty)
     }
 }

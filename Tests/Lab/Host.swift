@@ -79,6 +79,22 @@ package final class Host {
         }
     }
 
+    /// What starts keepers and guards them.
+    package var spawnerPid: pid_t? {
+        guard let service else { return nil }
+        return ProcessTable.children(of: service).first {
+            ProcessTable.name(of: $0).hasPrefix("fsdns-spawner")
+        }
+    }
+
+    /// SIGKILL to the keeper and to what starts and guards it, in this order, in the same moment.
+    package func killKeeperAndSpawner() throws -> BootTime {
+        guard let keeper = keeperPid, let spawner = spawnerPid else {
+            throw LabFailure("no keeper or no spawner runs on \(name)")
+        }
+        return try send(SIGKILL, [spawner, keeper])
+    }
+
     /// The exit status of the node service once it has ended; nil while it runs.
     package func exitStatus() -> Int32? {
         guard let service, let status = machine.exitStatusIfEnded(service) else { return nil }

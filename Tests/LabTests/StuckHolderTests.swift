@@ -98,6 +98,33 @@ extension LabSuites {
             #expect(changes.isEmpty == (holder == victim.name) || victim.keeperPid != nil)
         }
 
+        @Test(
+            "when the keeper and what starts and guards it are killed together, the kernel drops the address, and then the seat moves"
+        )
+        func keeperAndSpawner() throws {
+            let lab = try Lab()
+            defer { lab.close() }
+            let cluster = try RunningCluster(lab)
+            let victim = try cluster.holder(of: "master2")
+            let address = try cluster.address(of: "master2")
+            let moment = try victim.killKeeperAndSpawner()
+            let others = lab.hosts.filter { $0 !== victim }
+            try wait(for: "\(address) elsewhere", atMost: 20, every: 20) {
+                try lab.addressHistory().firstAdd(of: address, after: moment) != nil
+            }
+            let history = try lab.addressHistory()
+            let removed = history.firstRemoval(of: address, from: victim.name, after: moment)
+            let added = history.firstAdd(of: address, after: moment)
+            let (gone, back) = (
+                removed.map { $0.at.milliseconds(since: moment) }, added?.at.milliseconds(since: moment)
+            )
+            print("keeper and spawner killed: gone after \(gone ?? -1) ms, elsewhere after \(back ?? -1) ms")
+            #expect(gone.map { $0 < 2000 } ?? false)
+            #expect(added?.machine != victim.name && back.map { $0 < 4000 } ?? false)
+            try lab.waitUntilSettled(missing: 1, from: others)
+            try cluster.checkNoOverlap()
+        }
+
         @Test("a keeper that stands still alone is killed, and its successor has the address back at once")
         func frozenKeeper() throws {
             let lab = try Lab()

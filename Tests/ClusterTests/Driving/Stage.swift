@@ -110,6 +110,16 @@ struct Stage {
         return machines.count - 1
     }
 
+    /// The keeper is gone and none can follow: the kernel drops what it held after its lifetime, and nobody is told.
+    mutating func loseKeeper(_ i: Int) {
+        machines[i].isKeeperless = true
+        for name in machines[i].held.keys {
+            machines[i].held[name]?.until = now + .milliseconds(1500)
+            schedule(.expiry, to: i, after: .milliseconds(1500))
+        }
+        happen(.keeperLost(endsByItself: true), at: i)
+    }
+
     mutating func cut(_ ways: [(Int, Int)]) {
         for (a, b) in ways {
             for way in [Way(from: a, to: b), Way(from: b, to: a)] {
@@ -244,6 +254,7 @@ struct Stage {
             schedule(.written, to: i, after: machines[i].diskDelay, life: machines[i].life)
         case .hold(let address, let until, let epoch): hold(address.name, until, epoch, i)
         case .release(let address, let epoch):
+            guard !machines[i].isKeeperless else { return }
             machines[i].held[address.name] = nil
             answer(.keeperReleased(address: address.name, epoch: epoch, cause: "asked"), i)
         case .readZone(let id, _):
@@ -285,7 +296,7 @@ struct Stage {
     // MARK: - Keepers
 
     private mutating func hold(_ address: String, _ until: Instant, _ epoch: Epoch, _ i: Int) {
-        guard until > now else { return }
+        guard until > now, !machines[i].isKeeperless else { return }
         for other in machines.indices where other != i {
             guard let held = machines[other].held[address], machines[i].held[address] == nil else { continue }
             violations.append(
@@ -301,6 +312,7 @@ struct Stage {
     private mutating func expire(_ i: Int) {
         for (address, held) in machines[i].held.sorted(by: { $0.key < $1.key }) where held.until <= now {
             machines[i].held[address] = nil
+            if machines[i].isKeeperless { continue }
             answer(.keeperReleased(address: address, epoch: held.epoch, cause: "its time ended"), i)
         }
     }
@@ -334,6 +346,7 @@ struct StageMachine {
     /// Under way, oldest first.
     var writes: [Write] = []
     var held: [String: (until: Instant, epoch: Epoch)] = [:]
+    var isKeeperless = false
 
     init(name: String, birth: UInt64, host: UInt64) {
         self.name = name
