@@ -89,7 +89,7 @@ extension Node {
     }
 
     /// Phones that had moved to the new address are told to come back before it is let go; as long as a drain would wait for that.
-    private func returnObstacle(_ drain: Drain, _ holder: Holder, at now: Instant) -> String? {
+    func returnObstacle(_ drain: Drain, _ holder: Holder, at now: Instant) -> String? {
         guard holder == drain.to, holder != drain.from, let report = load(of: holder),
             report.health != .none, !report.arePhonesTold,
             let count = report.load(of: drain.newAddress)?.registrations, count > 0,
