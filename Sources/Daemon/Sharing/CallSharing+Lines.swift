@@ -9,23 +9,38 @@ import Switch
 extension CallSharing {
     /// Each call of an address with the verdict on it; of the switch here with what only it knows.
     func lines(_ placement: Placement) -> [CallLine] {
-        let address = placement.address
-        let isHere = held[address.name] != nil
-        let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
-        var known: [String: CallLeg] = [:]
-        for leg in legs { known[leg.uuid] = leg }
         let now = Instant.now()
-        return legs.compactMap { leg in
-            let partner = leg.partner.flatMap { known[$0] }
-            // The leg that began the call stands for both.
-            if let partner, partner.isOriginator, !leg.isOriginator { return nil }
-            if let partner, partner.isOriginator == leg.isOriginator, partner.uuid < leg.uuid { return nil }
-            let verdict =
-                (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)") : nil)
-                ?? Recoverability(of: leg, partner: partner, serviceAddress: "\(address.ip)")
+        return judged(placement).map { leg, partner, verdict in
             let times = tracker.times(of: leg.uuid)
             let began = times.map { now - ($0.answered ?? $0.started) } ?? leg.age
             return CallLine(leg, partner: partner, placement: placement, verdict: verdict, lasting: began)
+        }
+    }
+
+    /// How many calls of an address another switch could revive now: those that `lines` says it of.
+    func recoverableCount(on placement: Placement) -> Int {
+        guard placement.uncovered == nil else { return 0 }
+        return judged(placement).count { if case .impossible = $0.verdict { false } else { true } }
+    }
+
+    /// The leg that stands for each call, and its partner at the same address.
+    private func judged(
+        _ placement: Placement
+    ) -> [(leg: CallLeg, partner: CallLeg?, verdict: Recoverability)] {
+        let address = placement.address
+        let isHere = held[address.name] != nil
+        let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
+        let pairs = isHere ? tracker.pairs : CallPairs(legs)
+        return legs.compactMap { leg in
+            let other = pairs.partner(of: leg)
+            let partner = other?.profile == leg.profile ? other : nil
+            if partner != nil, !pairs.isFirst(leg) { return nil }
+            let whole = pairs.whole(leg)
+            let verdict =
+                (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)", in: pairs) : nil)
+                ?? Recoverability(
+                    of: whole, partner: whole.partner.flatMap(pairs.leg), serviceAddress: "\(address.ip)")
+            return (whole, partner, verdict)
         }
     }
 }

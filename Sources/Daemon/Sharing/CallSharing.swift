@@ -91,8 +91,6 @@ final class CallSharing {
         let revives = held[address].map { $0.run != nil && !$0.isTelling } ?? false
         return max(here, revives ? 1 : 0)
     }
-    /// How many calls of an address another switch could revive now.
-    func recoverableCount(on placement: Placement) -> Int { lines(placement).count(where: \.isRecoverable) }
     var isReviving: Bool { held.values.contains { $0.run != nil && !$0.isTelling } }
     /// What the switch says of itself; it may say otherwise later.
     func admit(sessions: UInt32) { tracker.admit(sessions: sessions) }

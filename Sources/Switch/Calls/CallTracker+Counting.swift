@@ -48,8 +48,9 @@ extension CallTracker {
     package var counts: CallCounts {
         var counts = CallCounts()
         var profiles: [String: (legs: Int, calls: Int)] = [:]
+        let pairs = pairs
         counts.legs = entries.count
-        for (uuid, entry) in entries {
+        for entry in entries.values {
             switch entry.leg.phase {
             case .ringing: counts.ringing += 1
             case .answered: counts.answered += 1
@@ -57,11 +58,11 @@ extension CallTracker {
             }
             let profile = entry.leg.profile
             profiles[profile, default: (0, 0)].legs += 1
-            let partner = partner(of: entry.leg)
-            // The leg with the smaller uuid stands for both.
-            let isFirst = partner.map { uuid < $0.uuid } ?? true
+            let isFirst = pairs.isFirst(entry.leg)
             if isFirst { counts.calls += 1 }
-            if isFirst || partner?.profile != profile { profiles[profile, default: (0, 0)].calls += 1 }
+            if isFirst || pairs.partner(of: entry.leg)?.profile != profile {
+                profiles[profile, default: (0, 0)].calls += 1
+            }
         }
         counts.profiles = profiles.sorted { $0.key < $1.key }.map {
             .init(profile: $0.key, legs: $0.value.legs, calls: $0.value.calls)
@@ -79,19 +80,19 @@ extension CallTracker {
         entries[uuid].map { ($0.started, $0.answered) }
     }
 
-    /// The other leg, whichever of the two knows of it.
-    func partner(of leg: CallLeg) -> CallLeg? {
-        guard let uuid = leg.partner, let other = entries[uuid]?.leg,
-            other.partner == nil || other.partner == leg.uuid
-        else { return nil }
-        return other
+    package var pairs: CallPairs {
+        CallPairs(entries.values.lazy.map(\.leg)) { [entries] in entries[$0]?.leg }
     }
 
     /// Whether another node could revive the leg, with what only this node knows.
     ///
-    /// - Parameter serviceAddress: of the leg's profile; nil when it is not to be compared.
+    /// - Parameters:
+    ///   - serviceAddress: of the leg's profile; nil when it is not to be compared.
+    ///   - pairs: of this tracker as it is now, where many are asked for.
     /// - Returns: nil when there is no such leg.
-    package func verdict(on uuid: String, serviceAddress: String?) -> Recoverability? {
+    package func verdict(
+        on uuid: String, serviceAddress: String?, in pairs: CallPairs? = nil
+    ) -> Recoverability? {
         guard let entry = entries[uuid] else { return nil }
         if !entry.isKnown { return .impossible(.notKnownYet) }
         if entry.isTooLarge { return .impossible(.tooLarge) }
@@ -100,7 +101,9 @@ extension CallTracker {
         {
             return .impossible(.notTracked)
         }
-        let partner = entry.leg.partner.flatMap { entries[$0]?.leg }
-        return Recoverability(of: entry.leg, partner: partner, serviceAddress: serviceAddress)
+        let pairs = pairs ?? self.pairs
+        let leg = pairs.whole(entry.leg)
+        let partner = leg.partner.flatMap(pairs.leg)
+        return Recoverability(of: leg, partner: partner, serviceAddress: serviceAddress)
     }
 }

@@ -8,15 +8,11 @@ extension CallTracker {
     ///
     /// - Parameter serviceAddress: of the profile; nil when it is not to be compared.
     package func hopeless(on profile: String, serviceAddress: String?) -> [String] {
-        var known: [String: CallLeg] = [:]
-        for (uuid, entry) in entries { known[uuid] = entry.leg }
-        // A calling leg that was heard of before its bridge does not know its partner: the partner does.
-        for (uuid, entry) in entries.sorted(by: { $0.key < $1.key }) {
-            if let other = entry.leg.partner, known[other]?.partner == nil { known[other]?.partner = uuid }
-        }
-        return entries.filter { uuid, entry in
-            guard entry.leg.profile == profile, let leg = known[uuid] else { return false }
-            let partner = leg.partner.flatMap { known[$0] }
+        let pairs = pairs
+        return entries.filter { _, entry in
+            guard entry.leg.profile == profile else { return false }
+            let leg = pairs.whole(entry.leg)
+            let partner = leg.partner.flatMap(pairs.leg)
             let isWhole =
                 entry.isKnown && !entry.isTooLarge
                 && leg.partner.flatMap { entries[$0] }.map { $0.isKnown && !$0.isTooLarge } ?? true

@@ -1,0 +1,47 @@
+import Replication
+
+/// Which legs are one call, and which of them stands for it: decided here for everything that counts, lists or judges calls.
+///
+/// A calling leg that was heard of before its bridge does not know its partner for a moment; the partner does.
+package struct CallPairs {
+    private let find: (String) -> CallLeg?
+    /// Who names a leg that names nobody.
+    private var claims: [String: String] = [:]
+
+    package init(_ legs: some Sequence<CallLeg>, find: @escaping (String) -> CallLeg?) {
+        self.find = find
+        for leg in legs {
+            guard let other = leg.partner, let found = find(other), found.partner == nil else { continue }
+            claims[other] = min(claims[other] ?? leg.uuid, leg.uuid)
+        }
+    }
+
+    package init(_ legs: [CallLeg]) {
+        var known: [String: CallLeg] = [:]
+        for leg in legs { known[leg.uuid] = leg }
+        self.init(legs) { [known] in known[$0] }
+    }
+
+    /// The leg with the name of its partner, whichever of the two knows of it.
+    package func whole(_ leg: CallLeg) -> CallLeg {
+        guard leg.partner == nil, let other = claims[leg.uuid] else { return leg }
+        var leg = leg
+        leg.partner = other
+        return leg
+    }
+
+    /// The leg of that name, in the same way; nil when it is not known.
+    package func leg(_ uuid: String) -> CallLeg? { find(uuid).map(whole) }
+
+    /// The other leg of the call; nil where the two do not name each other.
+    package func partner(of leg: CallLeg) -> CallLeg? {
+        guard let other = whole(leg).partner.flatMap(self.leg), other.partner == leg.uuid else { return nil }
+        return other
+    }
+
+    /// Whether the leg stands for its call: the one that began it.
+    package func isFirst(_ leg: CallLeg) -> Bool {
+        guard let partner = partner(of: leg) else { return true }
+        return leg.isOriginator == partner.isOriginator ? leg.uuid < partner.uuid : leg.isOriginator
+    }
+}

@@ -1,0 +1,51 @@
+import Primitives
+import Replication
+import Testing
+
+@testable import Switch
+
+/// Plans, `calls` and what is hung up before a move count calls by one rule.
+@Suite("Which legs are one call") struct CallPairsTests {
+    private func leg(_ uuid: String, _ partner: String? = nil, begins: Bool = false) -> CallLeg {
+        var leg = RecoveryPlanTests.leg(uuid)
+        leg.partner = partner
+        leg.isOriginator = begins
+        return leg
+    }
+
+    private func firsts(_ legs: [CallLeg]) -> [String] {
+        let pairs = CallPairs(legs)
+        return legs.filter(pairs.isFirst).map(\.uuid)
+    }
+
+    @Test("a young call, of which only one leg knows the other, is one", arguments: [("a", "b"), ("b", "a")])
+    func young(_ caller: String, _ callee: String) {
+        let legs = [leg(caller), leg(callee, caller)]
+        #expect(firsts(legs).count == 1)
+        #expect(CallPairs(legs).whole(legs[0]).partner == callee)
+        #expect(CallPairs(legs).partner(of: legs[0])?.uuid == callee)
+        #expect(CallPairs(legs).partner(of: legs[1])?.partner == callee)
+    }
+
+    @Test("the leg that began the call stands for it, else the smaller uuid") func first() {
+        #expect(firsts([leg("a", "b"), leg("b", "a", begins: true)]) == ["b"])
+        #expect(firsts([leg("a", "b"), leg("b", "a")]) == ["a"])
+        #expect(firsts([leg("a"), leg("b")]) == ["a", "b"])
+    }
+
+    @Test("legs that do not name each other are calls of their own, and one leg is claimed by one only")
+    func torn() {
+        #expect(firsts([leg("a", "b"), leg("b", "c"), leg("c", "b")]) == ["a", "b"])
+        #expect(firsts([leg("a", "x"), leg("b", "x"), leg("x")]) == ["a", "b"])
+        #expect(firsts([leg("a", "gone")]) == ["a"])
+    }
+
+    @Test("at every moment of a recording the tracker counts as many calls as it lists") func counted() throws
+    {
+        var tracker = CallTracker()
+        for event in try Recordings.events("events_call_bridge_plain.raw") {
+            tracker.handle(event, at: .zero)
+            #expect(tracker.counts.calls == firsts(tracker.legs).count)
+        }
+    }
+}
