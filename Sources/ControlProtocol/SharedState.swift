@@ -133,6 +133,8 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
     package var legs: Int
     package var recovered: Int
     package var lost: [Loss]
+    /// Legs that were up here all the time; nil from a node of an earlier release.
+    package var stayed: Int?
     /// From the address being up to the last leg confirmed.
     package var milliseconds: Int
 
@@ -148,7 +150,7 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
 
     package init(
         time: String, address: String, node: String, epoch: String, legs: Int, recovered: Int,
-        lost: [Loss], milliseconds: Int
+        lost: [Loss], stayed: Int? = nil, milliseconds: Int
     ) {
         self.time = time
         self.address = address
@@ -157,6 +159,7 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
         self.legs = legs
         self.recovered = recovered
         self.lost = lost
+        self.stayed = stayed
         self.milliseconds = milliseconds
     }
 }

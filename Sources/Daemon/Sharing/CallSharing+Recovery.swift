@@ -197,9 +197,10 @@ extension CallSharing {
             .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
         history.add(summary, entry.placement)
         log.notice("recovery", address, "\(summary)")
+        let time = summary.isOfNothing ? "" : " in \(summary.duration.nanoseconds / 1_000_000) ms"
         told?(
             ClusterEvent(
-                .recovered, address, "\(summary) in \(summary.duration.nanoseconds / 1_000_000) ms",
+                .recovered, address, "\(summary)\(time)",
                 epoch: entry.placement.epoch))
         tell(untold, of: address)
     }

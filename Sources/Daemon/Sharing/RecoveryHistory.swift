@@ -44,7 +44,7 @@ final class RecoveryHistory {
             legs: summary.recovered.count + summary.lost.count, recovered: summary.recovered.count,
             lost: summary.lost.prefix(Self.lossLimit).map {
                 RecoveryLine.Loss(uuid: $0.uuid, reason: $0.reason.description)
-            },
+            }, stayed: summary.existed.count,
             milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
         own.append(line)
         if own.count > Self.limit { own.removeFirst() }

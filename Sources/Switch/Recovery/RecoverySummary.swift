@@ -54,10 +54,18 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
         return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, $0.value) }
     }
 
+    /// Whether there was anything to bring back.
+    package var isOfNothing: Bool { recovered.isEmpty && lost.isEmpty }
+
     package var description: String {
+        if isOfNothing {
+            return existed.isEmpty
+                ? "nothing to recover for \(profile): no call was left"
+                : "nothing to recover for \(profile): \(existed.count) \(existed.count == 1 ? "leg" : "legs") stayed up"
+        }
         let all = recovered.count + lost.count
         var text = "\(recovered.count) of \(all) legs of \(profile) recovered (\(calls) calls)"
-        if !existed.isEmpty { text += ", \(existed.count) were there already" }
+        if !existed.isEmpty { text += ", \(existed.count) stayed up" }
         for (reason, legs) in reasons { text += "; lost \(legs): \(reason)" }
         return text
     }

@@ -88,13 +88,23 @@ struct HistoryText {
     /// More losses than this are counted, not listed.
     private static let listed = 20
 
+    private static func outcome(_ line: RecoveryLine) -> String {
+        let stayed = line.stayed ?? 0
+        let up = "\(stayed) \(stayed == 1 ? "leg" : "legs") stayed up"
+        if line.legs == 0 {
+            return line.stayed == nil
+                ? "nothing to recover" : "nothing to recover: \(stayed == 0 ? "no call was left" : up)"
+        }
+        return "\(line.recovered) of \(line.legs) legs recovered in \(line.milliseconds) ms"
+            + (stayed == 0 ? "" : ", \(up)")
+    }
+
     func lines(_ recoveries: [RecoveryLine]) -> [String] {
         guard !recoveries.isEmpty else { return ["No address with calls has come to another machine yet."] }
         return recoveries.flatMap { line -> [String] in
             let all = line.recovered == line.legs
             let head =
-                "\(line.time)  \(line.address) on \(line.node) at epoch \(line.epoch): "
-                + "\(line.recovered) of \(line.legs) legs recovered in \(line.milliseconds) ms"
+                "\(line.time)  \(line.address) on \(line.node) at epoch \(line.epoch): " + Self.outcome(line)
             let losses = line.lost.prefix(Self.listed).map {
                 cut("    lost \($0.uuid): \($0.reason)", to: width)
             }

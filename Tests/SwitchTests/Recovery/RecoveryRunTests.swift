@@ -86,6 +86,16 @@ import Testing
         let summary = try pretend.carry(&run)
         #expect(pretend.log.first == "stage park")
         #expect(summary.existed == ["x-a", "x-b"] && summary.recovered == ["park"])
+        #expect(summary.description.hasSuffix("(1 calls), 2 stayed up") && !summary.isOfNothing)
+    }
+
+    @Test("where every leg stayed up, that is said, and no recovery of nothing") func allExist() throws {
+        var run = run(call("x"))
+        var pretend = PretendSwitch()
+        pretend.channels = ["x-a": "CS_EXECUTE", "x-b": "CS_EXCHANGE_MEDIA"]
+        let summary = try pretend.carry(&run)
+        #expect(summary.isOfNothing)
+        #expect(summary.description == "nothing to recover for svcA: 2 legs stayed up")
     }
 
     @Test("a refusal is waited out, and told when it does not end") func refusal() throws {
@@ -164,7 +174,7 @@ import Testing
     @Test("no legs, no work") func empty() throws {
         var run = run([])
         var pretend = PretendSwitch()
-        #expect(try pretend.carry(&run).description == "0 of 0 legs of svcA recovered (0 calls)")
+        #expect(try pretend.carry(&run).description == "nothing to recover for svcA: no call was left")
         #expect(pretend.log == [])
     }
 
