@@ -196,7 +196,13 @@ extension Node {
         let old = text(drain.oldAddress)
         let new = text(drain.newAddress)
         let load = load(of: drain.from)?.load(of: drain.oldAddress)
-        let calls = load?.calls ?? 0
+        // What a switch said before it was lost is no figure to plan with.
+        let health = self.load(of: drain.from)?.health
+        let isKnown = health == .healthy || health == SwitchReport.Health.none
+        let calls =
+            isKnown
+            ? "\(load?.calls ?? 0) calls" : "all calls (FreeSWITCH on \(drain.from.name) tells none now)"
+        let recoverable = isKnown ? "\(load?.recoverable ?? 0)" : "an unknown number"
         var lines = [
             "\(drain.to.name) takes \(new) and answers SIP OPTIONS there: it is the first ready slave",
             "DNS adds \(new) on every server: callers must find \(drain.seat) there first",
@@ -205,7 +211,7 @@ extension Node {
         let ttl = drain.ttl.wholeSeconds
         if drain.onDeadline == .handover, drain.deadline.map({ $0 <= drain.began }) == true {
             lines.append(
-                "\(old) moves to \(drain.to.name) with \(calls) calls, \(load?.recoverable ?? 0) of which can be "
+                "\(old) moves to \(drain.to.name) with \(calls), \(recoverable) of which can be "
                     + "recovered now: the others are hung up before, the address is silent for some milliseconds, "
                     + "callers hear a gap")
             lines.append(
@@ -221,7 +227,7 @@ extension Node {
                     + drain.onDeadline.rawValue
             }
             lines.append(
-                "wait for \(calls) calls on \(old), \(load?.recoverable ?? 0) of which could be recovered "
+                "wait for \(calls) on \(old), \(recoverable) of which could be recovered "
                     + "elsewhere now: \(limit ?? "as long as they last")")
             lines.append("\(drain.from.name) lets go of \(old): it becomes the maintenance address")
         }

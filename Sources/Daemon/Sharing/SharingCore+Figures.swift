@@ -19,7 +19,7 @@ extension SharingCore {
         report.capacity = capacity
         report.isRefusing = drains?.isRefusing ?? false
         report.arePhonesTold = drains?.arePhonesTold ?? false
-        countRecoverable(calls)
+        countRecoverable(calls, of: counts)
         report.blockers = blockers(calls)
         report.sights = outside.sights
         report.parted = calls.parted
@@ -37,7 +37,7 @@ extension SharingCore {
     /// What keeps this switch from serving callers at an address that is here or may come here, or from bringing their
     /// calls back.
     private func blockers(_ calls: CallSharing) -> [Blocker] {
-        guard runtime != nil, areProfilesKnown else { return [] }
+        guard runtime != nil else { return [] }
         var blockers: [Blocker] = []
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
@@ -46,7 +46,9 @@ extension SharingCore {
         let now = Instant.now()
         for placement in survey.placements {
             let name = placement.address.name
-            if !profiles.contains(where: { $0.name == name && $0.isRunning }) {
+            if !areProfilesKnown {
+                // The switch is not reached: that is said alone, not what its profiles were before.
+            } else if !profiles.contains(where: { $0.name == name && $0.isRunning }) {
                 blockers.append(Blocker(.profile, name, "FreeSWITCH does not run profile \(name)"))
             } else if placement.isHere, let trouble = service?.trouble(name) {
                 blockers.append(Blocker(.unanswered, name, trouble))
@@ -83,6 +85,7 @@ extension SharingCore {
         return outOfStep[name]
     }
 
+    private static let fewCalls = 200
     private static let stepPatience: Duration = .seconds(4)
 
     /// Writes what a recovery would write and takes it back; opens the table when it could not be opened before.
@@ -119,10 +122,10 @@ extension SharingCore {
         }
     }
 
-    /// Looking at every call is not for every report.
-    private func countRecoverable(_ calls: CallSharing) {
+    /// Looking at every one of many calls is not for every report; of few the figure is as new as that of the calls.
+    private func countRecoverable(_ calls: CallSharing, of counts: CallCounts) {
         let now = Instant.now()
-        guard now - recoverable.at >= .seconds(2) else { return }
+        guard counts.calls <= Self.fewCalls || now - recoverable.at >= .seconds(2) else { return }
         recoverable = ([:], now)
         for placement in survey.placements where placement.isHere {
             recoverable.counts[placement.address.name] = calls.recoverableCount(on: placement)

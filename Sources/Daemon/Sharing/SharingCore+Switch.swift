@@ -251,9 +251,13 @@ extension SharingCore {
         parts.log.event(event)
     }
 
+    /// What only the switch can tell is not known any more.
     func down(_ why: String) {
         pauseTrouble = nil
         limitTrouble = nil
+        mediaProblems = []
+        areProfilesKnown = false
+        capacity = 0
         watch?.down(why)
         calls?.down()
         registrations?.down()

@@ -36,7 +36,7 @@ final class SharingCore {
     let settings: SettingsWatch?
     /// How many channels the switch takes at most; 0 while it is not known.
     var capacity: UInt32 = 0
-    /// Whether the switch has listed them since this node started.
+    /// Whether the switch has listed them since it was reached.
     var areProfilesKnown = false
     /// As the switch last listed them.
     var profiles: [SofiaProfile] = []

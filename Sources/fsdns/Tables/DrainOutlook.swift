@@ -1,6 +1,24 @@
 import Cluster
 
 extension StatusReport.DrainLine {
+    /// What the deadline does, or did; nil without one, and while the drain is undone, when it counts no more.
+    var deadlineText: String? {
+        guard let seconds = deadlineSeconds, !phase.isUndoing else { return nil }
+        switch phase {
+        case .handingOver, .lingering: return "handed over: those left end by themselves at \(to)"
+        case .hangingUp: return "the deadline has passed: they are hung up"
+        case .rotating: return nil
+        default: break
+        }
+        if seconds > 0 {
+            return "\(OperatorDuration.text(.seconds(seconds))) to the deadline (then \(onDeadline.rawValue))"
+        }
+        let ago = seconds < 0 ? " \(OperatorDuration.text(.seconds(-seconds))) ago" : ""
+        return onDeadline == .wait
+            ? "the deadline passed\(ago): calls are waited for all the same"
+            : "the deadline passed\(ago): \(onDeadline.rawValue) comes as soon as DNS and the phones are done"
+    }
+
     /// How long the calls will take, or that they will not end; nil while nothing is counted.
     var outlook: String? {
         guard callsLeft > 0, [.waitingForCalls, .lingering, .emptying].contains(phase) else { return nil }

@@ -10,7 +10,7 @@ struct StatusText {
         var lines = header(report)
         lines += [""] + nodes(report).lines(paint: paint, width: width)
         if !report.seats.isEmpty { lines += [""] + seats(report).lines(paint: paint, width: width) }
-        lines += [""] + maintenance(report.maintenance)
+        lines += [""] + maintenance(report.maintenance, report.nodes)
         if let run = report.playbook { lines += playbook(run) }
         if let dns = report.dns { lines += zone(dns) }
         for warning in report.warnings { lines.append(paint(cut("! \(warning)", to: width), .warn)) }
@@ -74,8 +74,11 @@ struct StatusText {
     /// What a switch that is not well said before may be no longer true, and of a node that only others hear nothing is known.
     private func figure(_ number: Int, of node: StatusReport.NodeLine) -> Table.Cell {
         if number == 0, node.lease == "unknown" { return .init("?", .warn) }
-        let isOld = node.freeswitch == .unhealthy || node.freeswitch == .unknown
-        return number > 0 && isOld ? .init("\(number)?", .warn) : .init(number)
+        return number > 0 && Self.isOld(node) ? .init("\(number)?", .warn) : .init(number)
+    }
+
+    private static func isOld(_ node: StatusReport.NodeLine) -> Bool {
+        node.freeswitch == .unhealthy || node.freeswitch == .unknown
     }
 
     private func style(_ role: Role) -> Paint.Style {
@@ -159,16 +162,17 @@ struct StatusText {
             lines.allSatisfy { $0.verdict == .served } ? .plain : .warn)
     }
 
-    private func maintenance(_ line: StatusReport.MaintenanceLine) -> [String] {
+    private func maintenance(
+        _ line: StatusReport.MaintenanceLine, _ nodes: [StatusReport.NodeLine]
+    ) -> [String] {
         let addresses = line.addresses.isEmpty ? "none" : line.addresses.joined(separator: ", ")
         let lines = ["Maintenance address: \(addresses)"]
         guard let drain = line.drain else { return lines }
-        var left = "\(drain.callsLeft) calls and \(drain.registrationsLeft) registrations left"
-        if let seconds = drain.deadlineSeconds {
-            left +=
-                seconds > 0 ? ", \(OperatorDuration.text(.seconds(seconds))) to the deadline" : ", overdue"
-            left += " (then \(drain.onDeadline.rawValue))"
-        }
+        let emptied = drain.phase == .lingering || drain.phase.isUndoing ? drain.to : drain.from
+        let isOld = nodes.first { $0.name == emptied }.map(Self.isOld) ?? false
+        var left =
+            "\(drain.callsLeft)\(isOld ? "?" : "") calls and \(drain.registrationsLeft) registrations left"
+        if let deadline = drain.deadlineText { left += ", \(deadline)" }
         var texts = [
             "Drain of \(drain.seat): \(drain.from) → \(drain.to), \(drain.oldAddress) → \(drain.newAddress), "
                 + drain.phase.rawValue,

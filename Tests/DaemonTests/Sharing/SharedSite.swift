@@ -265,6 +265,9 @@ final class SharedSite {
         }
     }
 
+    /// The switch is gone, and stays away.
+    func stopSwitch() { phone.stop() }
+
     /// The switch is gone without a word and comes back as another process with the same files.
     func crashSwitch() throws {
         ask("simulator crash") { _ in }

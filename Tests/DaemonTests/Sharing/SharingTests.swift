@@ -143,6 +143,20 @@ struct SharingTests {
         #expect(two.reports.next { $0.blockers.isEmpty } != nil)
     }
 
+    @Test("of a switch that is gone nothing is said that only it could tell") func gone() throws {
+        let (one, _) = try pair()
+        // As without mod_sofia: no profile runs.
+        #expect(try one.api("simulator commands refuse").contains("+OK"))
+        let missing = "FreeSWITCH does not run profile alpha"
+        #expect(one.reports.next { $0.blockers.contains { $0.text == missing } } != nil)
+        one.stopSwitch()
+        let report = try #require(
+            one.reports.next { $0.blockers.first?.text.contains("is not reached") == true })
+        #expect(report.health == .unhealthy)
+        #expect(report.blockers.map(\.text).allSatisfy { $0.hasPrefix("FreeSWITCH is not reached: ") })
+        #expect(report.blockers.count == 1 && report.capacity == 0)
+    }
+
     @Test("a switch that is paused is told to the node") func paused() throws {
         let (one, _) = try pair()
         let clock = ContinuousClock()
