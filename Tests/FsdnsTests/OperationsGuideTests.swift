@@ -29,7 +29,10 @@ import Testing
         ("Cluster/Zone/Node+ZoneReport.swift", ["serverProblem", "zoneObstacle"]),
         (
             "Cluster/Drain/Node+Drain.swift",
-            ["drainObstacle", "memoryObstacle", "refusalObstacle", "callObstacle"]
+            [
+                "drainObstacle", "memoryObstacle", "withdrawalObstacle", "refusalObstacle", "returnObstacle",
+                "callObstacle",
+            ]
         ),
         ("Config/FileKeeping.swift", ["findings", "folderFindings"]),
         ("Config/SecretStrength.swift", ["key", "password"]), ("DNSMessages/TSIGKey.swift", ["text"]),

@@ -39,6 +39,60 @@ import Testing
                 """)
     }
 
+    @Test("what the deadline of a drain does, or did, is said in plain words") func deadlines() throws {
+        func text(_ phase: Drain.Phase, _ seconds: Int?, _ then: Drain.OnDeadline) throws -> String? {
+            var report = try StatusFixture.report()
+            report.maintenance.drain?.phase = phase
+            report.maintenance.drain?.deadlineSeconds = seconds
+            report.maintenance.drain?.onDeadline = then
+            return report.maintenance.drain?.deadlineText
+        }
+        #expect(try text(.waitingForCalls, nil, .wait) == nil)
+        #expect(try text(.waitingForCalls, 90, .hangup) == "1m30s to the deadline (then hangup)")
+        #expect(
+            try text(.waitingForCalls, -90, .wait)
+                == "the deadline passed 1m30s ago: calls are waited for all the same")
+        #expect(
+            try text(.publishing, 0, .handover)
+                == "the deadline passed: handover comes as soon as DNS and the phones are done")
+        #expect(try text(.lingering, -90, .handover) == "handed over: those left end by themselves at fs4")
+        #expect(try text(.hangingUp, -1, .hangup) == "the deadline has passed: they are hung up")
+        for phase in [Drain.Phase.rotating, .restoring, .retreating, .emptying, .aborting] {
+            #expect(try text(phase, -90, .abort) == nil)
+        }
+    }
+
+    @Test("calls of a switch that is not reached are marked as old in the drain's line too") func oldFigures()
+        throws
+    {
+        var report = try StatusFixture.report()
+        let at = try #require(report.nodes.firstIndex { $0.name == "fs2" })
+        report.nodes[at].freeswitch = .unhealthy
+        let text = StatusText(paint: .off, width: nil).lines(report)
+        #expect(text.contains { $0.hasPrefix("  371? calls and 12 registrations left") }, "\(text)")
+        #expect(text.contains { $0.hasPrefix("fs2") && $0.contains("371?") })
+    }
+
+    @Test("a move that left nothing to bring back is told as that") func nothingRecovered() {
+        var line = RecoveryLine(
+            time: "2026-11-21T10:00:00Z", address: "alpha", node: "fs1", epoch: "3.9", legs: 0, recovered: 0,
+            lost: [],
+            stayed: 8, milliseconds: 12)
+        func text(_ line: RecoveryLine) -> String? {
+            HistoryText(paint: .off, width: nil).lines([line]).first?.split(separator: ": ", maxSplits: 1)
+                .last.map(String.init)
+        }
+        #expect(text(line) == "nothing to recover: 8 legs stayed up")
+        line.stayed = 0
+        #expect(text(line) == "nothing to recover: no call was left")
+        line.stayed = nil
+        #expect(text(line) == "nothing to recover", "of an earlier release")
+        line.legs = 4
+        line.recovered = 4
+        line.stayed = 1
+        #expect(text(line) == "4 of 4 legs recovered in 12 ms, 1 leg stayed up")
+    }
+
     @Test("status shows who stands ready, who does not and why, and who reaches whom") func readiness() throws
     {
         var report = try StatusFixture.report()
