@@ -255,7 +255,6 @@ extension SharingCore {
     func down(_ why: String) {
         pauseTrouble = nil
         limitTrouble = nil
-        mediaProblems = []
         areProfilesKnown = false
         capacity = 0
         watch?.down(why)

@@ -42,8 +42,9 @@ final class SettingsWatch {
     private var isAskingDomain = false
     /// What our stream says of us.
     private var written: [String: ProfileSettings] = [:]
-    /// What keeps this switch from serving callers as others do.
-    private(set) var blockers: [Blocker] = []
+    /// What keeps this switch from serving callers as others do; nothing while it is not reached, which is said alone.
+    var blockers: [Blocker] { isUp ? judged : [] }
+    private var judged: [Blocker] = []
     private var others: [String: [String: ProfileSettings]] = [:]
     private var holders: [String: String] = [:]
     private var addresses: [String] = []
@@ -253,12 +254,12 @@ final class SettingsWatch {
 
     /// Looked at when something changed, as it is told with each event of a call.
     private func judge() {
-        let former = blockers
-        blockers = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+        let former = judged
+        judged = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
         let unknown = Set(known.filter { !$0.value }.keys)
         for name in addresses {
             if let parameters = profiles?[name], !SwitchParameters.isTrue(parameters["track-calls"]) {
-                blockers.append(
+                judged.append(
                     Blocker(
                         .settings, name,
                         "profile \(name) has no track-calls: none of its calls could be brought back"))
@@ -267,12 +268,12 @@ final class SettingsWatch {
                 let own = written[name]
             else { continue }
             for difference in own.differences(from: other, unknown: unknown) {
-                blockers.append(
+                judged.append(
                     Blocker(
                         difference.isHarmful ? .settings : .difference, name,
                         difference.text(profile: name, node: holder)))
             }
         }
-        if blockers != former { changed?() }
+        if judged != former { changed?() }
     }
 }

@@ -67,4 +67,14 @@ struct SettingsWatchTests {
         try one.registered(1000..<1001)
         #expect(try !eventually(within: 1) { two.reports.next(within: 0) { !$0.blockers.isEmpty } != nil })
     }
+
+    @Test("of a switch that is gone only that is said, not how it was configured") func gone() throws {
+        let (one, two) = try pair { $0.profiles[0].told["sip-port"] = "5064" }
+        #expect(blocker(two, .settings) != nil)
+        two.stopSwitch()
+        let report = try #require(
+            two.reports.next { $0.blockers.first?.text.contains("is not reached") == true })
+        #expect(!report.blockers.contains { $0.kind == .settings })
+        withExtendedLifetime(one) {}
+    }
 }
