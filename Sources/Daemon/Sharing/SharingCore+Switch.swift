@@ -257,11 +257,11 @@ extension SharingCore {
         limitTrouble = nil
         areProfilesKnown = false
         capacity = 0
+        settings?.down()
         watch?.down(why)
         calls?.down()
         registrations?.down()
         drains?.down()
-        settings?.down()
     }
 
     func handle(_ event: SwitchEvent) {
