@@ -317,9 +317,9 @@ final class CallSharing {
         for change in tracker.takeChanges() {
             switch change {
             case .put(let leg):
-                guard held[leg.profile] != nil, !forgotten.isLeaving(leg.uuid, of: leg.profile) else {
-                    continue
-                }
+                guard held[leg.profile] != nil, !forgotten.isLeaving(leg.uuid, of: leg.profile),
+                    !isWaiting(leg.uuid, of: leg.profile)
+                else { continue }
                 do throws(RecordFailure) {
                     writes[leg.profile, default: []].append(.put(try Record(leg)))
                 } catch {

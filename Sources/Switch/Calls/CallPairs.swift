@@ -2,7 +2,8 @@ import Replication
 
 /// Which legs are one call, and which of them stands for it: decided here for everything that counts, lists or judges calls.
 ///
-/// A calling leg that was heard of before its bridge does not know its partner for a moment; the partner does.
+/// A calling leg that was heard of before its bridge does not know its partner for a moment; the partner does. As long as that
+/// one rings, the two are one call for whoever counts, and the calling leg is judged alone: it comes back without the other.
 package struct CallPairs {
     private let find: (String) -> CallLeg?
     /// Who names a leg that names nobody.
@@ -22,9 +23,11 @@ package struct CallPairs {
         self.init(legs) { [known] in known[$0] }
     }
 
-    /// The leg with the name of its partner, whichever of the two knows of it.
+    /// The leg with the name of its partner, whichever of the two knows of it: what is revived together.
     package func whole(_ leg: CallLeg) -> CallLeg {
-        guard leg.partner == nil, let other = claims[leg.uuid] else { return leg }
+        guard leg.partner == nil, let other = claims[leg.uuid],
+            leg.phase == .ringing || find(other)?.phase != .ringing
+        else { return leg }
         var leg = leg
         leg.partner = other
         return leg
@@ -35,13 +38,21 @@ package struct CallPairs {
 
     /// The other leg of the call; nil where the two do not name each other.
     package func partner(of leg: CallLeg) -> CallLeg? {
-        guard let other = whole(leg).partner.flatMap(self.leg), other.partner == leg.uuid else { return nil }
-        return other
+        guard let name = leg.partner ?? claims[leg.uuid], var other = find(name) else { return nil }
+        if other.partner == nil { other.partner = claims[name] }
+        return other.partner == leg.uuid ? other : nil
     }
 
     /// Whether the leg stands for its call: the one that began it.
     package func isFirst(_ leg: CallLeg) -> Bool {
-        guard let partner = partner(of: leg) else { return true }
+        guard let partner = partner(of: leg) else { return !isOneOfMany(leg) }
+        if (leg.phase == .ringing) != (partner.phase == .ringing) { return partner.phase == .ringing }
         return leg.isOriginator == partner.isOriginator ? leg.uuid < partner.uuid : leg.isOriginator
+    }
+
+    /// Rings beside others for a calling leg, which stands for the call.
+    private func isOneOfMany(_ leg: CallLeg) -> Bool {
+        guard leg.phase == .ringing, let name = leg.partner else { return false }
+        return claims[name] != nil
     }
 }

@@ -59,6 +59,9 @@ extension CallTracker {
         }
         if let age = event.age(of: "Channel-Created-Time") { entry.started = now - age }
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
+        if event["Other-Type"] == "originator", let caller = event["Other-Leg-Unique-ID"] {
+            entry.caller = caller
+        }
         if let attempt = entry.noteLimit(event) { attempts.note(attempt, at: now) }
         entry.noteApplication(event)
         if event.variables.isEmpty { return }

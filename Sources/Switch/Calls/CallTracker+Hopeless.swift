@@ -25,4 +25,30 @@ extension CallTracker {
             }
         }.map(\.key).sorted()
     }
+
+    /// Whom legs that ring on a profile are called for: callers on it who were answered, by an announcement or a menu, and whose
+    /// calls another switch could revive. It calls anew for them.
+    ///
+    /// Were the legs hung up, the callers' extensions would go on, and mostly end there.
+    ///
+    /// - Parameter ringing: legs, of which those that do not ring, or ring for nobody, are of no account.
+    /// - Returns: by the caller's uuid, what rings for him.
+    package func callers(of ringing: [String], on profile: String, serviceAddress: String?) -> [String:
+        [String]]
+    {
+        let pairs = pairs
+        var callers: [String: [String]] = [:]
+        for uuid in ringing {
+            guard let leg = entries[uuid], leg.leg.phase == .ringing, let name = leg.caller,
+                let caller = entries[name], caller.isKnown, !caller.isTooLarge, caller.leg.profile == profile,
+                caller.leg.phase != .ringing, pairs.whole(caller.leg).partner == nil
+            else { continue }
+            if case .impossible = Recoverability(of: caller.leg, partner: nil, serviceAddress: serviceAddress)
+            {
+                continue
+            }
+            if SIPTag.repaired(caller.leg) != nil { callers[name, default: []].append(uuid) }
+        }
+        return callers
+    }
 }

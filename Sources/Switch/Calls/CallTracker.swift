@@ -44,6 +44,8 @@ package struct CallTracker: Sendable {
         var progress = ExtensionProgress()
         /// What the caller's profile was by the newest event with variables.
         var place: CallerPlace?
+        /// Who had it called.
+        var caller: String?
         var sequence: UInt64 = 0
         var heard: Instant
         var started: Instant

@@ -120,6 +120,29 @@ struct CallerPlace: Hashable, Sendable {
     }
 }
 
+extension CallLeg {
+    /// The words of `uuid_transfer` that enter the leg's extension anew; nil where what was dialled, which comes from phones, is
+    /// no word for a command.
+    package var entrance: String? {
+        let words = ["Destination-Number", "Dialplan", "Context"].map { name in
+            caller.first { $0.name == name }?.value ?? ""
+        }
+        let areWords = words.allSatisfy { word in
+            !word.isEmpty && word.first != "-" && word.utf8.count <= 255 && word.utf8.allSatisfy(Self.isPlain)
+        }
+        return areWords ? words.joined(separator: " ") : nil
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "+*#.-_@".utf8.contains(byte)
+        }
+    }
+}
+
 extension CallTracker.Entry {
     /// Follows the leg through its extension.
     mutating func noteApplication(_ event: ChannelEvent) {

@@ -10,6 +10,7 @@ struct Leg: Sendable {
         case softExecute = 103
         case execute = 4
         case exchangeMedia = 5
+        case park = 6
         case consumeMedia = 7
         case reset = 9
         case hangup = 10
@@ -22,6 +23,7 @@ struct Leg: Sendable {
             case .softExecute: "CS_SOFT_EXECUTE"
             case .execute: "CS_EXECUTE"
             case .exchangeMedia: "CS_EXCHANGE_MEDIA"
+            case .park: "CS_PARK"
             case .consumeMedia: "CS_CONSUME_MEDIA"
             case .reset: "CS_RESET"
             case .hangup: "CS_HANGUP"

@@ -31,9 +31,11 @@ extension SIPMessage {
     mutating func appendLength() { append("Content-Length", "\(body.count)") }
 
     /// A response to this request with the headers that every response copies (RFC 3261 §8.2.6).
+    ///
+    /// - Parameter sequence: another `CSeq` than this request's.
     func response(
         _ status: Int, _ reason: String, from source: SIPEndpoint, tag: String? = nil,
-        maxForwards: Bool = false
+        maxForwards: Bool = false, sequence: String? = nil
     ) -> SIPMessage {
         var response = SIPMessage(.response(status: status, reason: reason))
         for (index, value) in all("Via").enumerated() {
@@ -52,7 +54,7 @@ extension SIPMessage {
         if let tag, self.to?.tag == nil { to += ";tag=\(tag)" }
         response.append("To", to)
         response.append("Call-ID", callID)
-        response.append("CSeq", self["CSeq"] ?? "")
+        response.append("CSeq", sequence ?? self["CSeq"] ?? "")
         return response
     }
 }

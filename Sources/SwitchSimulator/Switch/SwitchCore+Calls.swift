@@ -92,7 +92,8 @@ extension SwitchCore {
             kind: kind, ip: profiles[index].settings.ip, port: port, session: now.seconds - Int64(port))
     }
 
-    /// The dialplan: limits by prefix, then `park…` is parked and everything else bridged.
+    /// The dialplan: limits by prefix, then `park…` is parked and everything else bridged, to a phone that
+    /// never answers once the caller was answered himself.
     mutating func dial(_ uuid: String) {
         guard var channel = channels[uuid] else { return }
         let dialled = channel.caller.destination
@@ -103,6 +104,9 @@ extension SwitchCore {
         if isParked(dialled) || (!rules.isEmpty && targets(of: channel).isEmpty) {
             channel.plan += [Application(name: "answer", data: ""), Application(name: "park", data: "")]
         } else {
+            if dialled.hasPrefix(CallLoad.silentPrefix) {
+                channel.plan.append(Application(name: "answer", data: ""))
+            }
             channel.plan.append(Application(name: "bridge", data: bridgeTemplate(for: channel)))
         }
         channels[uuid] = channel

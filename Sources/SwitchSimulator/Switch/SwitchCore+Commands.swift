@@ -53,7 +53,8 @@ extension SwitchCore {
         case "fsctl": return control(call)
         case "global_getvar": return getGlobal(call.arguments)
         case "global_setvar": return setGlobal(call.arguments)
-        case "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_exists", "hupall": return channelCommand(call)
+        case "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_park", "uuid_transfer", "uuid_exists", "hupall":
+            return channelCommand(call)
         case "limit_usage", "limit_hash_usage", "hash_dump", "hash", "hash_remote": return limitCommand(call)
         case "hiredis_raw" where settings.limitService != nil && call.words.first == "default":
             emit(.limit(LimitQuery(purpose: .raw(call.ticket), command: Array(call.words.dropFirst()))))
@@ -146,9 +147,32 @@ extension SwitchCore {
             let cause = call.words.count > 1 ? HangupCause(named: call.words[1]) : nil
             hangUp(uuid, cause ?? .managed, how: .sent)
             return "+OK\n"
+        case "uuid_park", "uuid_transfer":
+            guard call.words.count >= (call.name == "uuid_park" ? 1 : 2) else { return "-USAGE: <uuid>\n" }
+            guard channels[uuid] != nil else {
+                return call.name == "uuid_park"
+                    ? "-ERR No such channel!\n" : "-ERR No such channel \(uuid)!\n"
+            }
+            takeOut(uuid)
+            if call.name == "uuid_transfer" {
+                channels[uuid]?.caller.destination = call.words[1]
+                dial(uuid)
+            }
+            return "+OK\n"
         default:
             return hangUpAll(call.words)
         }
+    }
+
+    /// A caller leaves its extension: what rings for it is cancelled (switch_ivr_originate.c), its partner ends.
+    private mutating func takeOut(_ uuid: String) {
+        let partner = channels[uuid]?.partner
+        channels[uuid]?.partner = nil
+        if let partner {
+            channels[partner]?.partner = nil
+            hangUp(partner, .cancelled, how: .sent)
+        }
+        channels[uuid]?.state = .park
     }
 
     /// `hupall [CAUSE [VARIABLE VALUE]]`
@@ -244,6 +268,7 @@ extension SwitchCore {
         ["show", "channels"], ["show", "registrations"], ["sofia", "global", "standby"],
         ["sofia", "profile"], ["sofia", "recover"], ["sofia", "status"], ["sofia", "status", "profile"],
         ["sofia", "xmlstatus"], ["status"],
-        ["switchname"], ["system"], ["uptime"], ["uuid_dump"], ["uuid_exists"], ["uuid_kill"], ["version"],
+        ["switchname"], ["system"], ["uptime"], ["uuid_dump"], ["uuid_exists"], ["uuid_kill"],
+        ["uuid_park"], ["uuid_transfer"], ["version"],
     ]
 }

@@ -131,7 +131,7 @@ extension SwitchCore {
                 -USAGE: simulator events stuck|flow
                        simulator commands refuse|accept
                        simulator options MILLISECONDS_UNTIL_ANSWERED
-                       simulator load bridged|parked COUNT [PROFILE]
+                       simulator load bridged|parked|waiting COUNT [PROFILE]
                        simulator load rate CALLS_PER_SECOND
                        simulator load stop
                        simulator freeze [SECONDS]
@@ -148,7 +148,7 @@ extension SwitchCore {
             return "+OK\n"
         }
         guard words.count >= 3, let number = Int(words[2]), (0...100_000).contains(number) else {
-            return "-ERR load needs bridged, parked or rate and a number up to 100000\n"
+            return "-ERR load needs bridged, parked, waiting or rate and a number up to 100000\n"
         }
         if words[1] == "rate" {
             load.rate = max(1, number)
@@ -156,11 +156,10 @@ extension SwitchCore {
         }
         let profile = words.count > 3 ? words[3] : profiles.first?.settings.name ?? ""
         guard profileIndex(profile) != nil else { return "-ERR no profile \(profile)\n" }
-        switch words[1] {
-        case "bridged": setLoad(bridged: number, parked: nil, on: profile)
-        case "parked": setLoad(bridged: nil, parked: number, on: profile)
-        default: return "-ERR load is bridged, parked or rate\n"
+        guard let kind = CallLoad.Kind(rawValue: words[1]) else {
+            return "-ERR load is bridged, parked, waiting or rate\n"
         }
+        setLoad(kind, number, on: profile)
         return "+OK\n"
     }
 
@@ -168,7 +167,8 @@ extension SwitchCore {
     package mutating func hold(bridged: Int, parked: Int, on profile: String, at now: Timestamp) {
         advance(to: now)
         guard profileIndex(profile) != nil else { return }
-        setLoad(bridged: bridged, parked: parked, on: profile)
+        setLoad(.bridged, bridged, on: profile)
+        setLoad(.parked, parked, on: profile)
     }
 
     /// A client's `sendevent`, on its way to all sessions; FreeSWITCH's own handlers see it too.

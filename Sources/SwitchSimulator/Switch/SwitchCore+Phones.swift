@@ -5,9 +5,18 @@ struct CallLoad: Sendable {
     static let latency = Duration.microseconds(200)
     static let tick = Duration.milliseconds(100)
 
+    /// Users of phones that ring and never answer.
+    static let silentPrefix = userPrefix + "silent_"
+
+    enum Kind: String, CaseIterable, Sendable {
+        case bridged
+        case parked
+        /// Answered, and bridged to a phone that rings and never answers.
+        case waiting
+    }
+
     struct Target: Hashable, Sendable {
-        var bridged = 0
-        var parked = 0
+        var counts: [Kind: Int] = [:]
         /// The profile they come in on.
         var profile: String
     }
@@ -16,15 +25,15 @@ struct CallLoad: Sendable {
     var rate = 50
     var isTicking = false
     var number = 0
-    /// Own calls by Call-ID: whether bridged, and the target they count for.
-    var calls: [String: (isParked: Bool, profile: String)] = [:]
+    /// Own calls by Call-ID, and the target they count for.
+    var calls: [String: (kind: Kind, profile: String)] = [:]
 
     mutating func ended(_ channel: Leg) {
         if channel.isInbound { calls[channel.dialog.callID] = nil }
     }
 
-    func count(parked: Bool, on profile: String) -> Int {
-        calls.values.count { $0.isParked == parked && $0.profile == profile }
+    func count(_ kind: Kind, on profile: String) -> Int {
+        calls.values.count { $0.kind == kind && $0.profile == profile }
     }
 }
 
@@ -37,22 +46,19 @@ enum PhoneStep: Sendable {
 
 extension SwitchCore {
     /// Holds so many calls on a profile from now on; fewer than there are ends the newest.
-    mutating func setLoad(bridged: Int?, parked: Int?, on profile: String) {
+    mutating func setLoad(_ kind: CallLoad.Kind, _ count: Int, on profile: String) {
         var target =
             load.targets.first { $0.profile == profile } ?? CallLoad.Target(profile: profile)
-        if let bridged { target.bridged = bridged }
-        if let parked { target.parked = parked }
+        target.counts[kind] = count
         load.targets.removeAll { $0.profile == profile }
         load.targets.append(target)
-        for isParked in [false, true] {
-            let wanted = isParked ? target.parked : target.bridged
-            let excess = load.count(parked: isParked, on: profile) - wanted
-            guard excess > 0 else { continue }
+        let excess = load.count(kind, on: profile) - count
+        if excess > 0 {
             let ids = order.reversed().filter { uuid in
                 guard let channel = channels[uuid], channel.isInbound,
                     let call = load.calls[channel.dialog.callID]
                 else { return false }
-                return call.isParked == isParked && call.profile == profile
+                return call.kind == kind && call.profile == profile
             }
             for uuid in ids.prefix(excess) { hangUp(uuid, .normal, how: .sent) }
         }
@@ -73,11 +79,10 @@ extension SwitchCore {
         var left = max(1, load.rate * Int(CallLoad.tick.wholeMicroseconds / 1000) / 1000)
         for target in load.targets {
             guard let index = profileIndex(target.profile), !profiles[index].isStandby else { continue }
-            for isParked in [false, true] {
-                let wanted = isParked ? target.parked : target.bridged
-                var missing = wanted - load.count(parked: isParked, on: target.profile)
+            for kind in CallLoad.Kind.allCases {
+                var missing = (target.counts[kind] ?? 0) - load.count(kind, on: target.profile)
                 while missing > 0, left > 0 {
-                    placeLoadCall(isParked: isParked, on: index)
+                    placeLoadCall(kind, on: index)
                     missing -= 1
                     left -= 1
                 }
@@ -86,10 +91,15 @@ extension SwitchCore {
         agenda.note(.phone(.tick), at: now + CallLoad.tick)
     }
 
-    private mutating func placeLoadCall(isParked: Bool, on index: Int) {
+    private mutating func placeLoadCall(_ kind: CallLoad.Kind, on index: Int) {
         load.number += 1
         let user = "\(CallLoad.userPrefix)\(1000 + load.number)"
-        let dialled = isParked ? "park" : "\(CallLoad.userPrefix)\(500_000 + load.number)"
+        let dialled =
+            switch kind {
+            case .parked: "park"
+            case .bridged: "\(CallLoad.userPrefix)\(500_000 + load.number)"
+            case .waiting: "\(CallLoad.silentPrefix)\(500_000 + load.number)"
+            }
         let phone = SIPEndpoint(ip: settings.phoneNetwork + "1", port: 5060)
         let place = profiles[index].place
         let callID = "\(load.number)-\(chance.tag())@\(phone.ip)"
@@ -104,7 +114,7 @@ extension SwitchCore {
         invite.append("Content-Type", "application/sdp")
         invite.body = phoneSession(callID, at: phone.ip)
         invite.appendLength()
-        load.calls[callID] = (isParked, profiles[index].settings.name)
+        load.calls[callID] = (kind, profiles[index].settings.name)
         receive(invite, from: phone, on: index)
     }
 
@@ -122,11 +132,22 @@ extension SwitchCore {
                 ringing.append("Contact", "<\(message.uri ?? "")>")
                 ringing.appendLength()
                 say(ringing, from: endpoint, after: CallLoad.latency, on: index)
+                if SIPURI(parsing: message.uri ?? "")?.user?.hasPrefix(CallLoad.silentPrefix) == true {
+                    return
+                }
             }
             response = message.response(200, "OK", from: source, tag: tag)
             response.append("Contact", "<\(message.uri ?? "")>")
             response.append("Content-Type", "application/sdp")
             response.body = phoneSession(message.callID, at: endpoint.ip)
+        case "CANCEL":
+            // In the transaction of the INVITE, whose headers the CANCEL has (RFC 3261 §9.1).
+            var end = message.response(
+                487, "Request Terminated", from: source, tag: tag,
+                sequence: "\(message.sequence?.number ?? 1) INVITE")
+            end.appendLength()
+            say(end, from: endpoint, after: CallLoad.latency + CallLoad.latency, on: index)
+            response = message.response(200, "OK", from: source, tag: tag)
         default: response = message.response(200, "OK", from: source, tag: tag)
         }
         response.appendLength()

@@ -64,6 +64,46 @@ struct SharingTests {
         #expect(try eventually { try two.calls().isEmpty })
     }
 
+    @Test(
+        "before an address goes by plan, what rings for a caller who was answered is cancelled, and he goes along"
+    )
+    func partingOfWaiting() throws {
+        let (one, two) = try pair()
+        let members = [one.me, two.me]
+        #expect(try one.api("simulator load waiting 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 3 })
+        #expect(try one.api("show channels count").contains("6 total"))
+        #expect(try one.api("simulator load stop").contains("+OK"))
+        try one.told(one.me, epoch: 1, members: members, isParting: true)
+        let address = HeldAddress(address: SharedSite.profile, epoch: Epoch(term: 1, index: 1))
+        #expect(one.reports.next { $0.parted == [address] } != nil)
+        #expect(try one.api("show channels").components(separatedBy: "CS_PARK").count == 4)
+        #expect(try one.api("show channels count").contains("3 total"))
+        #expect(
+            one.journal.lines(after: 0).filter { $0.event.kind == .callsEnded }.map(\.event.text) == [
+                "3 callers wait for an answer: what rings for them is cancelled and rings anew where alpha goes"
+            ])
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: members) }
+        // They were in `bridge`, and are again.
+        #expect(try eventually { try two.api("show channels count").contains("6 total") })
+        #expect(try eventually { try one.api("show channels count").contains("0 total") })
+    }
+
+    @Test("callers who were parked for a move that is called off enter their extensions anew")
+    func partingCalledOff() throws {
+        let (one, two) = try pair()
+        let members = [one.me, two.me]
+        #expect(try one.api("simulator load waiting 2 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 2 })
+        #expect(try one.api("simulator load stop").contains("+OK"))
+        try one.told(one.me, epoch: 1, members: members, isParting: true)
+        #expect(one.reports.next { !$0.parted.isEmpty } != nil)
+        try one.told(one.me, epoch: 1, members: members)
+        #expect(try eventually { try one.api("show channels count").contains("4 total") })
+        #expect(try !one.api("show channels").contains("CS_PARK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 2 })
+    }
+
     @Test("a call that ends is forgotten everywhere") func hangup() throws {
         let (one, two) = try pair()
         #expect(try one.api("simulator load bridged 3 alpha").contains("+OK"))

@@ -48,4 +48,14 @@ import Testing
             #expect(tracker.counts.calls == firsts(tracker.legs).count)
         }
     }
+
+    @Test("a caller and all that rings for him are one call, which he stands for, and he is judged alone")
+    func ringing() {
+        var callees = [leg("a", "m"), leg("z", "m")]
+        for index in callees.indices { callees[index].phase = .ringing }
+        let legs = callees + [leg("m")]
+        #expect(firsts(legs) == ["m"])
+        #expect(CallPairs(legs).whole(legs[2]).partner == nil)
+        #expect(CallPairs(legs).partner(of: legs[2])?.uuid == "a")
+    }
 }
