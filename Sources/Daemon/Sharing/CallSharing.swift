@@ -218,10 +218,20 @@ final class CallSharing {
         tracker.handle(event, at: now)
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
         if event.name == "CHANNEL_DESTROY", let uuid = event.channel { destroyed(uuid) }
+        restoreMusic(HoldMusic.restoring(after: event))
         for name in held.keys.sorted() where held[name]?.run != nil {
             step(name, .event(event))
         }
         flushSoon()
+    }
+
+    private func restoreMusic(_ commands: [String]) {
+        if commands.isEmpty { return }
+        let runtime = runtime
+        loop.assumeIsolated().scheduleTask(in: .nanoseconds(HoldMusic.patience.nanoseconds)) { [weak self] in
+            guard let self, self.runtime == runtime else { return }
+            for command in commands { link.api(command) { _ in } }
+        }
     }
 
     private func destroyed(_ uuid: String) {

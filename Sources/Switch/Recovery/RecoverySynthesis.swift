@@ -125,6 +125,7 @@ struct RecoverySynthesis {
             case RecoveryRun.sequence: continue
             // An earlier revival's, or a dialplan's: used up.
             case let name where RequestSequence.isVariable(name): continue
+            case HoldMusic.variable: continue
             // Sent as our Via, it would tell the peer to answer over the connection that is gone.
             case "sip_recover_via" where hasConnection: continue
             case "sip_transport" where hasConnection: continue
@@ -139,6 +140,7 @@ struct RecoverySynthesis {
         // Without it our Contact would name no transport, and the peer's BYE would go out by UDP.
         if hasConnection { fields.append(.init("sip_transport", leg.transport.lowercased())) }
         if let media { fields += media.fields }
+        if partner != nil { fields.append(.init(HoldMusic.variable, HoldMusic.silence)) }
         fields.append(.init(RequestSequence.variable, "\(sequence)"))
         return fields
     }

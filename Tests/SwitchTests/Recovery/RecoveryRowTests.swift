@@ -22,13 +22,16 @@ import Testing
         }
     }
 
-    /// Rows that were seen to revive their legs, but for the variable that is left out, which FreeSWITCH never reads, and the
-    /// re-INVITE's number.
+    /// Rows that were seen to revive their legs, but for the variable that is left out, which FreeSWITCH never reads, the
+    /// re-INVITE's number, and the music of two legs.
     private static func revivingRows() throws -> [RecoveryRow] {
         try Recordings.rows("recovery_rows_from_events.json").map { row in
             var row = row
             row.metadata = row.metadata.replacing(/<sip_cseq>[0-9]+<\/sip_cseq>/, with: "")
-                .replacing("</variables>", with: "<sip_invite_cseq>150994944</sip_invite_cseq></variables>")
+                .replacing(
+                    "</variables>",
+                    with: (row.uuid == Recordings.parked ? "" : "<temp_hold_music>silence</temp_hold_music>")
+                        + "<sip_invite_cseq>150994944</sip_invite_cseq></variables>")
             return row
         }
     }
@@ -166,5 +169,28 @@ import Testing
         let rows = try Recordings.rows("recovery_rows.json")
         #expect(RecoveryRow.stale(in: rows, runtime: "new-life") == rows)
         #expect(RecoveryRow.stale(in: rows, runtime: Recordings.runtime) == [])
+    }
+
+    @Test(
+        "two legs have no hold music until the event of their bridge, and what was left of an earlier revival is gone"
+    )
+    func music() throws {
+        var legs = Self.legs(of: try Recordings.dumps())
+        for index in legs.indices { legs[index].variables.append(.init("temp_hold_music", "left over")) }
+        for row in try rows(legs) {
+            let metadata = try RecoveryMetadata(reading: row)
+            let wanted = row.uuid == Recordings.parked ? nil : "silence"
+            #expect(metadata.leg.variable("temp_hold_music") == wanted)
+        }
+        let bridge = try #require(
+            try Recordings.events("events_call_bridge_plain.raw").first { $0.name == "CHANNEL_BRIDGE" })
+        #expect(HoldMusic.restoring(after: bridge).isEmpty)
+        var headers = bridge.headers
+        headers.append("variable_temp_hold_music", "silence")
+        #expect(
+            HoldMusic.restoring(after: SwitchEvent(headers: headers)) == [
+                "uuid_setvar \(bridge["Bridge-A-Unique-ID"] ?? "") temp_hold_music",
+                "uuid_setvar \(bridge["Bridge-B-Unique-ID"] ?? "") temp_hold_music",
+            ])
     }
 }
