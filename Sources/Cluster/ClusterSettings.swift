@@ -35,7 +35,7 @@ package struct ClusterSettings: Hashable, Sendable, Codable {
     }
 }
 
-/// The four durations everything else follows from (design §5).
+/// The four durations everything else follows from (docs/architecture.md).
 package struct Timing: Hashable, Sendable, Codable {
     /// Between two heartbeats of one node.
     package var interval: Duration

@@ -22,7 +22,7 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var drain: Drain?
     /// Automatic takeovers within the last hour, oldest first.
     package var takeovers: [ClusterTime]
-    /// Of the newest fence or configuration change applied; what acknowledgements are compared by (design §5).
+    /// Of the newest fence or configuration change applied; what acknowledgements are compared by.
     package var fenceEpoch: Epoch
     /// Another TTL than the cluster file's, for a while.
     package var ttl: TTLOverride?

@@ -15,7 +15,7 @@ package struct Heartbeat: Hashable, Sendable {
     package var term: Term
     package var commit: Index
     package var leader: MemberID?
-    /// Of the newest fence or membership change in the sender's log: what its acknowledgements are worth (design §5).
+    /// Of the newest fence or membership change in the sender's log: what its acknowledgements are worth.
     package var fenceEpoch: Epoch
     /// Addresses the sender's keeper holds now, sorted by name.
     package var holding: [HeldAddress]

@@ -18,7 +18,7 @@ struct LogView: Hashable, Sendable {
     func covers(_ other: LogView) -> Bool { other.term <= term && other.fence <= fence }
 }
 
-/// A node's right to hold addresses: alive as long as a majority keeps hearing it (design §5).
+/// A node's right to hold addresses: alive as long as a majority keeps hearing it (docs/architecture.md).
 ///
 /// The node knows when it sent each heartbeat; an acknowledgement of heartbeat n by a peer proves that the peer
 /// heard something sent no earlier than that. The lease runs from the newest instant a majority vouches for.

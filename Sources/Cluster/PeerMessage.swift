@@ -19,7 +19,7 @@ package enum PeerMessage: Hashable, Sendable {
     case stepNoticed(StepNotice)
 }
 
-/// What leases need and consensus does not: carried by consensus messages in both directions (design §5, Takeover).
+/// What leases need and consensus does not: carried by consensus messages in both directions.
 package struct Rider: Hashable, Sendable {
     /// From the leader: grants up to this index are in effect. Zero says nothing.
     package var effectiveThrough: Index

@@ -1,7 +1,7 @@
 import Consensus
 import Primitives
 
-/// What a node is in the cluster (design §2).
+/// What a node is in the cluster.
 package enum Role: String, Hashable, Sendable, Codable, CaseIterable {
     case starting, master, slave, maintenance, failed, witness
 }

@@ -10,7 +10,7 @@ enum KeeperRequest: Hashable, Sendable {
 /// Pretends one machine's keeper process and the kernel's address list below it.
 ///
 /// An awake keeper lets go of ended holds at once and before all else. When it sleeps or is dead, the kernel
-/// removes an address two seconds after its lifetime was last renewed (design §5, layer 3).
+/// removes an address two seconds after its lifetime was last renewed.
 struct PretendKeeper: Hashable, Sendable {
     struct Held: Hashable, Sendable {
         var address: ServiceAddress

@@ -36,7 +36,7 @@ package struct DesiredZone: Hashable, Sendable {
         self.seats = seats
     }
 
-    /// Owner of the epoch record (design §6).
+    /// Owner of the epoch record.
     package var epochName: String { "_fsdns.\(serviceName(settings.services.first ?? ""))" }
 
     package func serviceName(_ label: String) -> String {
