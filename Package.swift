@@ -121,6 +121,7 @@ let package = Package(
                 "EventSocket", "Keeper", "KeeperProtocol", "Kernel", "Limits", "PeerProtocol", "Primitives",
                 "Replication", "Switch",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -1,7 +1,8 @@
 /// What playbooks may run on this machine: a file of root's, so that neither the cluster key nor the service's own user
 /// is enough to run anything else.
 ///
-/// One absolute path a line; empty lines and those that begin with `#` say nothing.
+/// One absolute path a line; below it lines `environment NAME…` with the variables that playbooks may set for it, as by some
+/// (LD_PRELOAD, BASH_ENV) any program becomes another. Empty lines and those that begin with `#` say nothing.
 package struct ProgramList: Hashable, Sendable {
     /// Why a program is not run, as a sentence.
     package struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
@@ -20,14 +21,22 @@ package struct ProgramList: Hashable, Sendable {
     }
 
     /// Looks into the file as it is now.
-    package func check(_ program: String) throws(Refusal) {
+    ///
+    /// - Parameter variables: of the environment, which the playbook sets.
+    package func check(_ program: String, variables: [String] = []) throws(Refusal) {
         guard let path else {
             throw Refusal(
                 description:
                     "playbooks run no programs here: the cluster file has no <playbooks programs=\"…\"/>")
         }
-        guard try programs(in: path).contains(program) else {
+        guard let allowed = try programs(in: path)[program] else {
             throw Refusal(description: "\(program) is not among the programs in \(path)")
+        }
+        if let other = variables.first(where: { !allowed.contains($0) }) {
+            throw Refusal(
+                description:
+                    "\(path) does not let playbooks set \(other) for \(program): that needs a line \"environment \(other)\" below it"
+            )
         }
     }
 
@@ -42,7 +51,8 @@ package struct ProgramList: Hashable, Sendable {
         }
     }
 
-    private func programs(in path: String) throws(Refusal) -> [String] {
+    /// Each program with the variables that may be set for it.
+    private func programs(in path: String) throws(Refusal) -> [String: Set<String>] {
         do throws(LocalFile.Refusal) {
             let folder = LocalFile.directory(of: path)
             try refuseForeign(try LocalFile.facts(ofDirectory: folder), "its folder \(folder)")
@@ -51,10 +61,26 @@ package struct ProgramList: Hashable, Sendable {
                 try refuseForeign(facts, "it")
             }
             let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-            return lines.map(String.init).filter { $0.hasPrefix("/") }
+            return Self.read(lines)
         } catch {
             throw Refusal(description: "the list of programs \(path) \(error.reason)")
         }
+    }
+
+    private static func read(_ lines: [Substring]) -> [String: Set<String>] {
+        var programs: [String: Set<String>] = [:]
+        var program: String?
+        for line in lines {
+            if line.hasPrefix("/") {
+                program = String(line)
+                if programs[String(line)] == nil { programs[String(line)] = [] }
+                continue
+            }
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.first == "environment", let program else { continue }
+            programs[program]?.formUnion(words.dropFirst().map(String.init))
+        }
+        return programs
     }
 
     /// Who may write the list, or replace it, says what runs.

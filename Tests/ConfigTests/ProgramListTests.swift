@@ -36,6 +36,29 @@ import Testing
         }
     }
 
+    @Test("a playbook sets only those variables of a program that the list names below it") func variables() {
+        let list = list(
+            "environment LOST\n/bin/true\n# of apt\n/usr/bin/apt-get\nenvironment DEBIAN_FRONTEND  LANG\n\tenvironment APT\n"
+        )
+        func refusal(_ program: String, _ variables: [String]) -> String? {
+            do throws(ProgramList.Refusal) {
+                try list.check(program, variables: variables)
+                return nil
+            } catch {
+                return error.description.replacing(scratch.path, with: "")
+            }
+        }
+        #expect(refusal("/usr/bin/apt-get", ["DEBIAN_FRONTEND", "LANG", "APT"]) == nil)
+        #expect(
+            refusal("/usr/bin/apt-get", ["LANG", "LD_PRELOAD"])
+                == "/programs does not let playbooks set LD_PRELOAD for /usr/bin/apt-get: that needs a line \"environment LD_PRELOAD\" below it"
+        )
+        for name in ["LOST", "LANG", "BASH_ENV", "PATH", ""] {
+            #expect(refusal("/bin/true", [name]) != nil)
+        }
+        #expect(refusal("environment LOST", []) != nil)
+    }
+
     @Test("a list that others may write or replace, or that is somebody else's, is not believed")
     func foreign() {
         #expect(

@@ -1,5 +1,7 @@
 import GRDB
 import Glibc
+import NIOCore
+import NIOPosix
 import Testing
 
 @testable import Daemon
@@ -47,6 +49,67 @@ struct CoreDatabaseTests {
         #expect(CoreDatabase.problem(path: trigger)?.contains("has the trigger evil") == true)
         let missing = try file("CREATE TABLE other (a)")
         #expect(refusal(missing)?.contains("has no table `recovery`") == true)
+    }
+
+    /// As FreeSWITCH makes it (switch_core_sqldb.c: create_recovery_sql).
+    private static let own = """
+        CREATE TABLE recovery (
+           runtime_uuid    VARCHAR(255),
+           technology      VARCHAR(255),
+           profile_name    VARCHAR(255),
+           hostname        VARCHAR(255),
+           uuid            VARCHAR(255),
+           metadata        text
+        );
+        """
+
+    @Test("FreeSWITCH's own declarations are used, also with a column that was added")
+    func declared() throws {
+        #expect(refusal(try file(Self.own, "create index recovery1 on recovery(technology)")) == nil)
+        #expect(refusal(try file(Self.own, "ALTER TABLE recovery ADD COLUMN more VARCHAR(1)")) == nil)
+        #expect(
+            refusal(try file("CREATE TABLE r (\(Self.columns))", "ALTER TABLE r RENAME TO recovery")) == nil)
+    }
+
+    @Test(
+        "what SQLite would compute when a row is written is not carried out",
+        arguments: [
+            ["CREATE TABLE recovery (\(columns), CHECK (length(hex(zeroblob(300000000))) > 0))"],
+            ["CREATE TABLE recovery (\(columns), z text DEFAULT (hex(zeroblob(300000000))))"],
+            ["CREATE TABLE recovery (\(columns), z text AS (hex(zeroblob(300000000))) STORED)"],
+            ["CREATE TABLE recovery (\(columns), z text COLLATE nocase)"],
+            ["CREATE TABLE recovery (\(columns), PRIMARY KEY (uuid))"],
+            [
+                "CREATE TABLE recovery (\(columns))",
+                "CREATE INDEX x ON recovery (length(hex(zeroblob(300000000))))",
+            ],
+            [
+                "CREATE TABLE recovery (\(columns))",
+                "CREATE INDEX x ON recovery (uuid) WHERE length(uuid) > 1",
+            ],
+        ])
+    func computed(_ statements: [String]) throws {
+        let path = "\(directory.path)/computed.db"
+        unlink(path)
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { database in for statement in statements { try database.execute(sql: statement) } }
+        try queue.close()
+        #expect(refusal(path)?.contains("declared otherwise than FreeSWITCH") == true)
+        #expect(CoreDatabase.problem(path: path)?.contains("declared otherwise than FreeSWITCH") == true)
+    }
+
+    @Test("a table that is changed while it is used is looked at again before anything is written")
+    func changed() throws {
+        let path = try file(Self.own)
+        let table = try RecoveryTable(path: path)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { try? group.syncShutdownGracefully() }
+        try table.rehearse(on: group.next()).wait()
+        let other = try DatabaseQueue(path: path)
+        try other.write { try $0.execute(sql: "CREATE INDEX x ON recovery (length(metadata))") }
+        #expect(throws: RecoveryTable.Failure.self) { try table.rehearse(on: group.next()).wait() }
+        try other.write { try $0.execute(sql: "DROP INDEX x") }
+        try table.rehearse(on: group.next()).wait()
     }
 
     @Test("a table of another version says what it lacks")

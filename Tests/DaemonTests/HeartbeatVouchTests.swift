@@ -283,6 +283,42 @@ struct HeartbeatProofTests {
         #expect(other.hears().map(\.counts) == [true])
     }
 
+    @Test(
+        "a machine with the same name and certificate, started over and over, does not silence the one that is heard"
+    )
+    func clone() throws {
+        let (one, other) = (try Site(1, places), try Site(2, places))
+        let start = Instant.now()
+        other.heartbeats.learn(try one.vouch(), at: start)
+        for life in 1...12 {
+            one.say(UInt64(life))
+            #expect(other.hears().map(\.counts) == [true])
+            // The original was heard just now; of the clone's starts each ends before the next.
+            var vouch = try one.vouch()
+            vouch.voucher = HeartbeatSigner().voucher
+            other.heartbeats.learn(vouch, at: Instant.now() + .milliseconds(10 * Int64(life)))
+        }
+        one.say(100)
+        #expect(other.hears().map(\.counts) == [true])
+        #expect(other.heartbeats.keys.told.count == HeartbeatKeys.perName)
+    }
+
+    @Test("a key that finds no room counts as soon as one of its name is silent") func room() throws {
+        let (one, other) = (try Site(1, places), try Site(2, places))
+        let start = Instant.now()
+        var vouch = try one.vouch()
+        for _ in 0..<HeartbeatKeys.perName {
+            vouch.voucher = HeartbeatSigner().voucher
+            other.heartbeats.learn(vouch, at: start)
+        }
+        other.heartbeats.learn(try one.vouch(), at: start)
+        one.say(1)
+        #expect(other.hears().map(\.counts) == [false])
+        other.heartbeats.forgetExpired(at: start + HeartbeatKeys.voice)
+        one.say(2)
+        #expect(other.hears().map(\.counts) == [true])
+    }
+
     @Test("a certificate that ends takes no key with it, until its node is forgotten")
     func ended() throws {
         let clock = Mutex(CertifiedEnd.now)

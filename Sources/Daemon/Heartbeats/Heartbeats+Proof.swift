@@ -9,29 +9,64 @@ struct HeartbeatKeys {
         var vouch: HeartbeatVouch
         /// When it counts no more unless it is told again; nil when that is not to be expected.
         var end: Instant?
+        /// When it was told, or the newest heartbeat it signed came.
+        var alive: Instant
     }
 
     /// So long links may take to be made anew after an authority was removed; they take some milliseconds.
     static let grace: Duration = .seconds(30)
+    /// Of one node: of its start, and of some before.
+    static let perName = 4
+    /// A start that is heard has its say: no newer one of that name takes its place. Otherwise a clone of a machine, which is refused
+    /// and started again a few times, would silence the original.
+    static let voice: Duration = .seconds(2)
     var told: [Told] = []
+    /// The newest of each name that found no room.
+    var waiting: [String: HeartbeatVouch] = [:]
     var watch = UnprovenWatch()
+
+    /// A heartbeat that this session's key signed.
+    mutating func hear(_ session: HeartbeatSession, at now: Instant) {
+        for place in told.indices where told[place].vouch.voucher.session == session {
+            told[place].alive = now
+        }
+    }
+
+    /// Whether a newer key of that name may count, and which one makes room for it.
+    func oldest(of name: String, at now: Instant) -> (hasRoom: Bool, leaving: HeartbeatVouch?) {
+        let own = told.filter { $0.vouch.name == name }
+        guard own.count >= Self.perName else { return (true, nil) }
+        guard let silent = own.min(by: { $0.alive < $1.alive }), now - silent.alive >= Self.voice else {
+            return (false, nil)
+        }
+        return (true, silent.vouch)
+    }
 }
 
 extension Heartbeats {
     /// A node told the key of its heartbeats over a link; they count from now on. They do also while its links are gone: what
     /// stops TCP makes nobody look dead.
-    func learn(_ vouch: HeartbeatVouch) {
+    func learn(_ vouch: HeartbeatVouch, at now: Instant = Instant.now()) {
         guard let trust, trust.requiresCertificates else { return }
+        keys.waiting[vouch.name] = nil
         // It may have been forgotten since.
         guard trust.fault(of: LinkProven(certificate: vouch.certificate), as: vouch.name) == nil else {
             return
+        }
+        if !opener.isVouched(vouch.voucher, for: vouch.name) {
+            let oldest = keys.oldest(of: vouch.name, at: now)
+            guard oldest.hasRoom else {
+                keys.waiting[vouch.name] = vouch
+                return
+            }
+            if let leaving = oldest.leaving { opener.withdraw(leaving.voucher, of: leaving.name) }
         }
         opener.vouch(vouch.voucher, for: vouch.name)
         keys.told.removeAll {
             ($0.vouch.name == vouch.name && $0.vouch.voucher == vouch.voucher)
                 || !opener.isVouched($0.vouch.voucher, for: $0.vouch.name)
         }
-        keys.told.append(HeartbeatKeys.Told(vouch: vouch))
+        keys.told.append(HeartbeatKeys.Told(vouch: vouch, alive: now))
         keys.watch.prove(vouch.name)
     }
 
@@ -45,7 +80,12 @@ extension Heartbeats {
         for place in keys.told.indices { keys.told[place].end = now + HeartbeatKeys.grace }
     }
 
-    func forgetExpired(at now: Instant) { withdraw { one in one.end.map { now >= $0 } ?? false } }
+    func forgetExpired(at now: Instant) {
+        withdraw { one in one.end.map { now >= $0 } ?? false }
+        for name in keys.waiting.keys.sorted() where keys.oldest(of: name, at: now).hasRoom {
+            if let vouch = keys.waiting[name] { learn(vouch, at: now) }
+        }
+    }
 
     private func withdraw(where isMeant: (HeartbeatKeys.Told) -> Bool) {
         for one in keys.told where isMeant(one) { opener.withdraw(one.vouch.voucher, of: one.vouch.name) }

@@ -213,7 +213,8 @@ final class Heartbeats {
                 let opened = try opener.open(batch[place], network: network)
                 guard let from = batch.sender(place) else { return }
                 switch opened.proof {
-                case .notAsked, .proven: break
+                case .notAsked: break
+                case .proven: keys.hear(opened.session, at: now)
                 case .stale: return
                 case .missing, .wrong:
                     noteUnproven(opened, from: from.ip, at: now)

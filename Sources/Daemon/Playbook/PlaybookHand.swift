@@ -37,7 +37,7 @@ final class PlaybookHand: Sendable {
         // Noted before it runs, so that an end that comes at once finds it.
         let ticket = runner.ticket()
         tickets.withLock { $0[id] = ticket }
-        runner.run(self.order(order, context), as: ticket, unless: refusal(of: order.program)) {
+        runner.run(self.order(order, context), as: ticket, unless: refusal(of: order)) {
             [self] outcome in
             tickets.withLock { $0[id] = nil }
             answer(.commandEnded(id, CommandResult(outcome)))
@@ -55,7 +55,7 @@ final class PlaybookHand: Sendable {
         case .tcp(let endpoint): looks.tcp(endpoint, tell)
         case .http(let url, let status): looks.http(url, status: status, tell)
         case .command(let order):
-            runner.run(self.order(order, context), unless: refusal(of: order.program)) { outcome in
+            runner.run(self.order(order, context), unless: refusal(of: order)) { outcome in
                 let result = CommandResult(outcome)
                 tell(CheckResult(holds: outcome.ending == .exited(0), text: result.text))
             }
@@ -76,11 +76,11 @@ final class PlaybookHand: Sendable {
     func stop() { runner.stop() }
 
     /// Looked at when the program is to begin: the list is this machine's administrator's, and may change.
-    private func refusal(of program: String) -> @Sendable () -> String? {
+    private func refusal(of order: CommandOrder) -> @Sendable () -> String? {
         let programs = programs
         return {
             do throws(ProgramList.Refusal) {
-                try programs.check(program)
+                try programs.check(order.program, variables: order.environment.map(\.name))
                 return nil
             } catch {
                 return error.description
@@ -95,7 +95,10 @@ final class PlaybookHand: Sendable {
             "FSDNS_TITLE": context.title, "FSDNS_WHO": OperatorName.withoutClaim(context.who),
             "FSDNS_UNDOING": context.isUndoing ? "1" : "0",
         ]
-        for variable in order.environment { environment[variable.name] = variable.value }
+        // What the run itself tells is believed by programs.
+        for variable in order.environment where environment[variable.name] == nil || variable.name == "PATH" {
+            environment[variable.name] = variable.value
+        }
         return CommandRunner.Order(
             program: order.program, arguments: order.arguments, environment: environment,
             deadline: order.timeout, outputLimit: Self.outputLimit)

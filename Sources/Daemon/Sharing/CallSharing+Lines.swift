@@ -32,9 +32,9 @@ extension CallSharing {
         let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
         let pairs = isHere ? tracker.pairs : CallPairs(legs)
         return legs.compactMap { leg in
+            guard pairs.isFirstOfProfile(leg) else { return nil }
             let other = pairs.partner(of: leg)
             let partner = other?.profile == leg.profile ? other : nil
-            if partner != nil, !pairs.isFirst(leg) { return nil }
             let whole = pairs.whole(leg)
             let verdict =
                 (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)", in: pairs) : nil)

@@ -39,7 +39,7 @@ final class CallSharing {
     /// Since when nobody has an address, or nobody who is heard.
     var forsaken: [String: Instant] = [:]
     /// Whether the switch told of all its channels since it was reached.
-    private var isListed = false
+    private(set) var isListed = false
     private var isListing = false
     let me: String
     /// How long it is tried to bring calls back.
@@ -59,6 +59,8 @@ final class CallSharing {
     var ended: ((String) -> Void)?
     /// Addresses that are here and go elsewhere by plan.
     var partings: [String: Parting] = [:]
+    /// Callers who were parked for a move, by uuid.
+    var waiting: [String: WaitingCaller] = [:]
     /// One of them may go.
     var partingDone: (() -> Void)?
     /// The switch was found unable to bring calls back now: whoever tells the node should look at it.
@@ -129,6 +131,7 @@ final class CallSharing {
             }
         }
         part(survey)
+        settleWaiting()
         flush()
         if isListed { for name in held.keys.sorted() { dropEnded(name) } }
     }
@@ -196,7 +199,10 @@ final class CallSharing {
     func up(runtime: String, switchname: String, table: RecoveryTable?) {
         self.table = table
         self.runtime = runtime
-        if tracker.runtime != runtime { forgotten.restarted() }
+        if tracker.runtime != runtime {
+            forgotten.restarted()
+            waiting = [:]
+        }
         tracker.began(runtime: runtime, switchname: switchname, at: Instant.now())
         // Calls of a process that ended are not over: they are to be revived, by whoever holds their address.
         _ = tracker.takeChanges()
@@ -206,6 +212,7 @@ final class CallSharing {
 
     func down() {
         runtime = nil
+        forgetWaitingAnswers()
         isListed = false
         isListing = false
         timer?.task.cancel()
@@ -218,6 +225,7 @@ final class CallSharing {
         tracker.handle(event, at: now)
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
         if event.name == "CHANNEL_DESTROY", let uuid = event.channel { destroyed(uuid) }
+        renameWaiting(event)
         restoreMusic(HoldMusic.restoring(after: event))
         for name in held.keys.sorted() where held[name]?.run != nil {
             step(name, .event(event))
@@ -258,6 +266,7 @@ final class CallSharing {
     /// Asks the switch for what no event told: the tag of a caller whose ACK came late, and the extension of a leg alone.
     func lookCloser() {
         guard let runtime, isListed else { return }
+        settleWaiting()
         let wanted = tracker.wanted(limit: Self.lookLimit, at: Instant.now())
         dump(wanted.dumps)
         // The table is locked as long as the switch revives.
@@ -299,6 +308,7 @@ final class CallSharing {
                 do throws(SwitchFailure) {
                     if let event = try ChannelDump.read(answer.body) {
                         tracker.handle(event, at: now)
+                        noteWaiting(event)
                     } else {
                         tracker.gone(uuid, at: now)
                     }

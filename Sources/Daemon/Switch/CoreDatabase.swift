@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 @preconcurrency import Glibc
 import Primitives
 
@@ -8,6 +9,8 @@ package enum CoreDatabase {
         "runtime_uuid", "technology", "profile_name", "hostname", "uuid", "metadata",
     ]
     private static let patience = 2.0
+    /// The longest value that is read or written: a row with metadata that are read, and some room.
+    private static let valueLimit: Int32 = 4 << 20
 
     /// What keeps this user from recovering calls through it, in a sentence; nil when nothing does.
     ///
@@ -35,6 +38,9 @@ package enum CoreDatabase {
     static func distrust(_ database: Database) throws {
         try database.execute(sql: "PRAGMA trusted_schema = OFF")
         try database.execute(sql: "PRAGMA cell_size_check = ON")
+        if let connection = database.sqliteConnection {
+            sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, valueLimit)
+        }
     }
 
     /// What keeps calls from being recovered through the table, in a sentence; nil when nothing does.
@@ -59,9 +65,31 @@ package enum CoreDatabase {
             sql:
                 "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'recovery' COLLATE NOCASE"
         )
-        return trigger.map {
-            "the table `recovery` of \(path) has the trigger \(VisibleText.of($0, longest: 64)): "
+        if let trigger {
+            return "the table `recovery` of \(path) has the trigger \(VisibleText.of(trigger, longest: 64)): "
                 + "FreeSWITCH made none, so it is not written to"
         }
+        return try odd(in: database, path)
+    }
+
+    /// What is declared for the table that FreeSWITCH did not declare.
+    private static func odd(in database: Database, _ path: String) throws -> String? {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT type, CAST(name AS TEXT), CAST(substr(sql, 1, 8192) AS TEXT) FROM sqlite_master
+                WHERE tbl_name = 'recovery' COLLATE NOCASE AND type IN ('table', 'index')
+                """)
+        for row in rows {
+            let isTable = (row[0] as String?) == "table"
+            let sql: String = row[2] ?? ""
+            if isTable ? PlainDeclaration.isTable(sql) : PlainDeclaration.isIndex(sql) { continue }
+            let name = VisibleText.of(row[1] ?? "", longest: 64)
+            return isTable
+                ? "the table `recovery` of \(path) is declared otherwise than FreeSWITCH declares it, so it is not written to"
+                : "the table `recovery` of \(path) has the index \(name), declared otherwise than FreeSWITCH's, "
+                    + "so it is not written to"
+        }
+        return nil
     }
 }

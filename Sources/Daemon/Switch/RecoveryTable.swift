@@ -2,6 +2,7 @@ import GRDB
 @preconcurrency import Glibc
 import NIOCore
 import Switch
+import Synchronization
 
 /// The `recovery` table of the local switch's core database, read and written beside the running switch.
 ///
@@ -23,6 +24,8 @@ final class RecoveryTable: Sendable {
     let path: String
     private let queue = WorkQueue("recovery-table")
     private let database: DatabaseQueue
+    /// Of the schema that was looked at last: the switch, or whoever has it, may change it at any time.
+    private let schema = Mutex<Int?>(nil)
 
     /// - Parameter path: of `core.db`, in the directory the switch calls `db_dir`.
     /// - Throws: `Failure` when there is no such file, when it is no database, or when it is one of another version.
@@ -175,17 +178,27 @@ final class RecoveryTable: Sendable {
                 // IMMEDIATE: a reader that turns writer could meet the switch halfway.
                 var value: Value?
                 try database.writeWithoutTransaction { database in
-                    try database.inTransaction(kind) {
+                    try database.inTransaction(kind) { [self] in
+                        try check(database)
                         value = try work(database)
                         return keepsChanges ? .commit : .rollback
                     }
                 }
                 guard let value else { preconditionFailure("a finished transaction has a result") }
                 promise.succeed(value)
+            } catch let failure as Failure {
+                promise.fail(failure)
             } catch {
                 promise.fail(Self.explain(error, path))
             }
         }
         return promise.futureResult
+    }
+
+    private func check(_ database: Database) throws {
+        let version = try Int.fetchOne(database, sql: "PRAGMA schema_version")
+        if let version, schema.withLock({ $0 == version }) { return }
+        if let problem = try CoreDatabase.problem(in: database, path) { throw Failure(description: problem) }
+        schema.withLock { $0 = version }
     }
 }

@@ -8,12 +8,16 @@ package struct CallPairs {
     private let find: (String) -> CallLeg?
     /// Who names a leg that names nobody.
     private var claims: [String: String] = [:]
+    /// The same for each profile of those who name it.
+    private var claimsOfProfile: [String: [String: String]] = [:]
 
     package init(_ legs: some Sequence<CallLeg>, find: @escaping (String) -> CallLeg?) {
         self.find = find
         for leg in legs {
             guard let other = leg.partner, let found = find(other), found.partner == nil else { continue }
             claims[other] = min(claims[other] ?? leg.uuid, leg.uuid)
+            let least = claimsOfProfile[other]?[leg.profile] ?? leg.uuid
+            claimsOfProfile[other, default: [:]][leg.profile] = min(least, leg.uuid)
         }
     }
 
@@ -48,6 +52,14 @@ package struct CallPairs {
         guard let partner = partner(of: leg) else { return !isOneOfMany(leg) }
         if (leg.phase == .ringing) != (partner.phase == .ringing) { return partner.phase == .ringing }
         return leg.isOriginator == partner.isOriginator ? leg.uuid < partner.uuid : leg.isOriginator
+    }
+
+    /// Whether the leg stands for its call among those of its profile.
+    package func isFirstOfProfile(_ leg: CallLeg) -> Bool {
+        if isFirst(leg) { return true }
+        if let partner = partner(of: leg) { return partner.profile != leg.profile }
+        guard let name = leg.partner, find(name)?.profile != leg.profile else { return false }
+        return claimsOfProfile[name]?[leg.profile] == leg.uuid
     }
 
     /// Rings beside others for a calling leg, which stands for the call.

@@ -58,11 +58,8 @@ extension CallTracker {
             }
             let profile = entry.leg.profile
             profiles[profile, default: (0, 0)].legs += 1
-            let isFirst = pairs.isFirst(entry.leg)
-            if isFirst { counts.calls += 1 }
-            if isFirst || pairs.partner(of: entry.leg)?.profile != profile {
-                profiles[profile, default: (0, 0)].calls += 1
-            }
+            if pairs.isFirst(entry.leg) { counts.calls += 1 }
+            if pairs.isFirstOfProfile(entry.leg) { profiles[profile, default: (0, 0)].calls += 1 }
         }
         counts.profiles = profiles.sorted { $0.key < $1.key }.map {
             .init(profile: $0.key, legs: $0.value.legs, calls: $0.value.calls)

@@ -141,6 +141,7 @@ extension CallTracker {
             entries[partner]?.leg.partner = new
             touch(partner)
         }
+        for uuid in entries.keys where entries[uuid]?.caller == old { entries[uuid]?.caller = new }
         entries[old] = nil
         departed[old] = (sequence, now)
         touch(old)

@@ -125,7 +125,7 @@ struct RecoverySynthesis {
             case RecoveryRun.sequence: continue
             // An earlier revival's, or a dialplan's: used up.
             case let name where RequestSequence.isVariable(name): continue
-            case HoldMusic.variable: continue
+            case HoldMusic.variable, WaitingMark.variable: continue
             // Sent as our Via, it would tell the peer to answer over the connection that is gone.
             case "sip_recover_via" where hasConnection: continue
             case "sip_transport" where hasConnection: continue

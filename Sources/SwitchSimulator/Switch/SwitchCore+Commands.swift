@@ -53,7 +53,8 @@ extension SwitchCore {
         case "fsctl": return control(call)
         case "global_getvar": return getGlobal(call.arguments)
         case "global_setvar": return setGlobal(call.arguments)
-        case "uuid_dump", "uuid_getvar", "uuid_kill", "uuid_park", "uuid_transfer", "uuid_exists", "hupall":
+        case "uuid_dump", "uuid_getvar", "uuid_setvar", "uuid_kill", "uuid_park", "uuid_transfer",
+            "uuid_exists", "hupall":
             return channelCommand(call)
         case "limit_usage", "limit_hash_usage", "hash_dump", "hash", "hash_remote": return limitCommand(call)
         case "hiredis_raw" where settings.limitService != nil && call.words.first == "default":
@@ -141,6 +142,13 @@ extension SwitchCore {
             guard call.words.count > 1 else { return "-USAGE: <uuid> <var>\n" }
             guard let channel = channels[uuid] else { return "-ERR No such channel!\n" }
             return channel.variables[call.words[1]] ?? "_undef_"
+        case "uuid_setvar":
+            guard call.words.count == 2 || call.words.count == 3 else {
+                return "-USAGE: <uuid> <var> [value]\n"
+            }
+            guard channels[uuid] != nil else { return "-ERR No such channel!\n" }
+            channels[uuid]?.variables[call.words[1]] = call.words.count == 3 ? call.words[2] : nil
+            return "+OK\n"
         case "uuid_kill":
             guard !uuid.isEmpty else { return "-USAGE: <uuid> [cause]\n" }
             guard channels[uuid] != nil else { return "-ERR No such channel!\n" }
@@ -269,6 +277,6 @@ extension SwitchCore {
         ["sofia", "profile"], ["sofia", "recover"], ["sofia", "status"], ["sofia", "status", "profile"],
         ["sofia", "xmlstatus"], ["status"],
         ["switchname"], ["system"], ["uptime"], ["uuid_dump"], ["uuid_exists"], ["uuid_kill"],
-        ["uuid_park"], ["uuid_transfer"], ["version"],
+        ["uuid_park"], ["uuid_setvar"], ["uuid_transfer"], ["version"],
     ]
 }

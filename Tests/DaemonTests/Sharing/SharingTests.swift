@@ -98,7 +98,10 @@ struct SharingTests {
         #expect(try one.api("simulator load stop").contains("+OK"))
         try one.told(one.me, epoch: 1, members: members, isParting: true)
         #expect(one.reports.next { !$0.parted.isEmpty } != nil)
-        try one.told(one.me, epoch: 1, members: members)
+        #expect(try one.api("show channels").contains("CS_PARK"))
+        // Who was to have it is lost: nobody has it for a moment, and then this node again.
+        try one.told(nil, epoch: 1, members: members)
+        try one.told(one.me, epoch: 2, members: members)
         #expect(try eventually { try one.api("show channels count").contains("4 total") })
         #expect(try !one.api("show channels").contains("CS_PARK"))
         #expect(try eventually { try two.calls().count { $0.isRecoverable } == 2 })

@@ -58,4 +58,17 @@ import Testing
         #expect(CallPairs(legs).whole(legs[2]).partner == nil)
         #expect(CallPairs(legs).partner(of: legs[2])?.uuid == "a")
     }
+
+    @Test("on each profile a caller and what rings for him are one call") func profiles() {
+        var callees = ["a", "b", "y", "z"].map { leg($0, "m") }
+        for index in callees.indices { callees[index].phase = .ringing }
+        var legs = callees + [leg("m")]
+        func firsts() -> [String] {
+            let pairs = CallPairs(legs)
+            return legs.filter(pairs.isFirstOfProfile).map(\.uuid)
+        }
+        #expect(firsts() == ["m"])
+        for index in [1, 2] { legs[index].profile = "other" }
+        #expect(firsts() == ["b", "m"])
+    }
 }

@@ -43,8 +43,11 @@ import Testing
     }
 
     @Test("a caller whose media stay elsewhere waits for nothing: he cannot be revived") func lost() throws {
-        let tracker = try tracker(until: "CHANNEL_HANGUP")
+        var tracker = try tracker(until: "CHANNEL_HANGUP")
         let ringing = try #require(tracker.legs.first { $0.phase == .ringing }).uuid
+        let caller = try #require(tracker.legs.first { $0.phase == .answered }).uuid
+        tracker.entries[caller]?.leg.variables.append(.init("sip_full_to", "<sip:svc0@10.77.0.11>;tag=a"))
+        #expect(tracker.callers(of: [ringing], on: Self.profile, serviceAddress: nil).count == 1)
         #expect(
             tracker.callers(of: [ringing], on: Self.profile, serviceAddress: "192.0.2.1").isEmpty)
     }
