@@ -1,3 +1,5 @@
+import Primitives
+
 /// Whether what stands in a secret file could be guessed.
 package enum SecretStrength {
     /// The rest of a sentence that starts with the file's name.
@@ -42,7 +44,9 @@ package enum SecretStrength {
 
     private static func password(_ bytes: [UInt8], isOurs: Bool) -> Finding? {
         // A line break in it would begin another command.
-        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
+            String(validating: bytes, as: UTF8.self).map(VisibleText.isPlain) ?? true
+        else {
             return Finding(isFault: true, "must hold one line of text without control characters")
         }
         let isHopeless = bytes.count < hopelessPassword || Set(bytes).count == 1

@@ -40,7 +40,7 @@ package struct AnswerBudget: Sendable {
         }
 
         mutating func charge(_ place: Int, at now: Instant) {
-            earned[place] = max(earned[place], now.nanoseconds) + price
+            earned[place] = min(max(earned[place], now.nanoseconds) + price, now.nanoseconds + Self.second)
         }
     }
 

@@ -219,6 +219,11 @@ struct ZoneFloodTests {
                 budget.take(DatagramSource(IPAddress(source($0))!), at: now)
             }
         }
+        let victim = DatagramSource(IPAddress("2001:db8:1:1::2")!)
+        for tenth in 0..<100 {
+            let then = now - .seconds(20) + .milliseconds(100 * Int64(tenth))
+            for _ in 0..<20 { _ = budget.take(victim, at: then) }
+        }
         #expect(answered(1000) { _ in "2001:db8:1:1::bad" } == 100, "he has nothing of the reserve")
         #expect(answered(1000) { _ in "2001:db8:1:1::1" } == 5)
         #expect(answered(1000) { _ in "2001:db8:1:1::2" } == 5)

@@ -1,5 +1,6 @@
 import Calendar
 import Cluster
+import Primitives
 import XML
 
 /// The rules between elements of a playbook, and between it and the cluster.
@@ -114,8 +115,9 @@ extension PlaybookReader {
             refuse(element, attribute, "is empty")
         } else if text.utf8.count > limit {
             refuse(element, attribute, "is longer than \(limit) bytes")
-        } else if text.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) {
-            refuse(element, attribute, "holds a control character")
+        } else if !VisibleText.isPlain(text) {
+            // A node takes no other in a request.
+            refuse(element, attribute, "holds a control character, or one that nobody sees")
         }
     }
 
