@@ -129,10 +129,12 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
     package var node: String
     /// The decision that gave the address, written `3.117`.
     package var epoch: String
-    /// Legs that were known, came back, and did not.
+    /// Legs that were known, and those that came back, were lost, or were left.
     package var legs: Int
     package var recovered: Int
     package var lost: [Loss]
+    /// What the next holder is to bring back, as the address went on meanwhile; nil when the recovery ended.
+    package var left: Left?
     /// Legs that were up here all the time; nil from a node of an earlier release.
     package var stayed: Int?
     /// From the address being up to the last leg confirmed.
@@ -148,9 +150,23 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
         }
     }
 
+    package struct Left: Hashable, Sendable, Codable {
+        /// `alpha went to fs3`.
+        package var why: String
+        package var legs: Int
+        /// How far each of the first of them was.
+        package var open: [Loss]
+
+        package init(why: String, legs: Int, open: [Loss]) {
+            self.why = why
+            self.legs = legs
+            self.open = open
+        }
+    }
+
     package init(
         time: String, address: String, node: String, epoch: String, legs: Int, recovered: Int,
-        lost: [Loss], stayed: Int? = nil, milliseconds: Int
+        lost: [Loss], left: Left? = nil, stayed: Int? = nil, milliseconds: Int
     ) {
         self.time = time
         self.address = address
@@ -159,6 +175,7 @@ package struct RecoveryLine: Hashable, Sendable, Codable {
         self.legs = legs
         self.recovered = recovered
         self.lost = lost
+        self.left = left
         self.stayed = stayed
         self.milliseconds = milliseconds
     }

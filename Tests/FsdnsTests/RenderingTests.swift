@@ -93,6 +93,27 @@ import Testing
         #expect(text(line) == "4 of 4 legs recovered in 12 ms, 1 leg stayed up")
     }
 
+    @Test("a recovery that ended as the address went on tells what is left, and calls nothing of it lost")
+    func cutShort() throws {
+        let line = RecoveryLine(
+            time: "2026-11-21T10:00:00Z", address: "alpha", node: "fs2", epoch: "3.9", legs: 3, recovered: 1,
+            lost: [],
+            left: .init(
+                why: "alpha went to fs3", legs: 2,
+                open: ["a", "b"].map { .init(uuid: $0, reason: "it was not back yet") }),
+            stayed: 0, milliseconds: 12)
+        #expect(
+            HistoryText(paint: .off, width: nil).lines([line]) == [
+                "2026-11-21T10:00:00Z  alpha on fs2 at epoch 3.9: 1 of 3 legs recovered "
+                    + "before alpha went to fs3, 2 left to the next holder",
+                "    left a: it was not back yet", "    left b: it was not back yet",
+            ])
+        let json = JSONText.pretty(line)
+        #expect(json.contains("\"why\" : \"alpha went to fs3\"") && json.contains("\"lost\" : ["))
+        let former = json.replacing("\"left\"", with: "\"unknown\"")
+        #expect(try JSONDecoder().decode(RecoveryLine.self, from: Data(former.utf8)).left == nil)
+    }
+
     @Test("status shows who stands ready, who does not and why, and who reaches whom") func readiness() throws
     {
         var report = try StatusFixture.report()

@@ -45,11 +45,18 @@ extension CallSharing {
             plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
         settings.patience = patience
         let now = Instant.now()
-        entry.run = RecoveryRun(
-            legs: legs, profile: address, settings: settings,
-            silence: forsaken[address].map { now - $0 } ?? .zero, sequence: sequence(of: entry.placement),
-            at: now)
         held[address] = entry
+        begin(
+            RecoveryRun(
+                legs: legs, profile: address, settings: settings,
+                silence: forsaken[address].map { now - $0 } ?? .zero, sequence: sequence(of: entry.placement),
+                at: now), address)
+    }
+
+    private func begin(_ run: RecoveryRun, _ address: String) {
+        runs += 1
+        held[address]?.number = runs
+        held[address]?.run = run
         gather(address)
         // The run asks again as long as it waits.
         wake()
@@ -135,21 +142,27 @@ extension CallSharing {
     }
 
     func step(_ address: String, _ input: RecoveryRun.Input) {
-        guard let effects = held[address]?.run?.handle(input, at: Instant.now()) else { return }
-        for effect in effects { perform(effect, address) }
+        guard let number = held[address]?.number,
+            let effects = held[address]?.run?.handle(input, at: Instant.now())
+        else { return }
+        for effect in effects { perform(effect, address, of: number) }
         wake()
     }
 
-    func perform(_ effect: RecoveryRun.Effect, _ address: String) {
+    private func answer(_ input: RecoveryRun.Input, to number: Int, _ address: String) {
+        if held[address]?.number == number { step(address, input) }
+    }
+
+    private func perform(_ effect: RecoveryRun.Effect, _ address: String, of run: Int) {
         switch effect {
         case .inspect: gather(address)
-        case .stage(let stage): self.stage(stage, address)
+        case .stage(let stage): self.stage(stage, address, of: run)
         case .command(let number, let text, let isBackground):
             if isBackground { recovering[address, default: 0] += 1 }
             let answer: SwitchLink.Answer = { [weak self] result in
                 if isBackground { self?.recoverEnded(address) }
                 let output = try? result.get().body
-                self?.step(address, .answered(number, output))
+                self?.answer(.answered(number, output), to: run, address)
             }
             if isBackground { link.bgapi(text, answer) } else { link.api(text, answer) }
         case .report(let report): log.notice("recovery", address, "\(report)")
@@ -163,16 +176,17 @@ extension CallSharing {
         if rest <= 0, held[address] == nil, elsewhere[address] != nil { forget(address) }
     }
 
-    private func stage(_ stage: RecoveryRun.Stage, _ address: String) {
+    private func stage(_ stage: RecoveryRun.Stage, _ address: String, of run: Int) {
         guard let table else {
-            step(address, .staged(stage.number, failure: "the switch's core database cannot be used"))
+            answer(
+                .staged(stage.number, failure: "the switch's core database cannot be used"), to: run, address)
             return
         }
         table.stage(stage.rows, profile: stage.profile, runtime: stage.runtime, on: loop).assumeIsolated()
             .whenComplete { [weak self] result in
                 var reason: String?
                 if case .failure(let failure) = result { reason = "\(failure)" }
-                self?.step(address, .staged(stage.number, failure: reason))
+                self?.answer(.staged(stage.number, failure: reason), to: run, address)
             }
     }
 
@@ -181,12 +195,14 @@ extension CallSharing {
         held[address]?.run = nil
         if entry.isTelling {
             held[address]?.isTelling = false
+            let what = summary.cutShort.map { "\($0) before all peers of calls that were given up were told" }
             log.notice(
-                "recovery", address, "peers of calls that were given up were told, as far as they listen")
+                "recovery", address,
+                what ?? "peers of calls that were given up were told, as far as they listen")
             return
         }
         let refused = givenUp(entry, summary)
-        let waiting = summary.lost.filter { $0.reason == .unanswered }.map(\.uuid)
+        let waiting = (summary.lost + summary.left).filter(\.isThere).map(\.uuid)
         for uuid in summary.recovered + waiting {
             if let leg = tracker.leg(uuid) { revived?(leg) }
         }
@@ -197,11 +213,15 @@ extension CallSharing {
             .address(address), gone.map { .remove(.callLeg, key: Record.key(uuid: $0.uuid)) })
         history.add(summary, entry.placement)
         log.notice("recovery", address, "\(summary)")
-        let time = summary.isOfNothing ? "" : " in \(summary.duration.nanoseconds / 1_000_000) ms"
+        let time =
+            summary.isOfNothing || !summary.left.isEmpty
+            ? "" : " in \(summary.duration.nanoseconds / 1_000_000) ms"
         told?(
             ClusterEvent(
                 .recovered, address, "\(summary)\(time)",
                 epoch: entry.placement.epoch))
+        // Of what is left to the next holder the usage of limits still counts where it did.
+        if summary.left.isEmpty { settled?(address) }
         tell(untold, of: address)
     }
 
@@ -215,15 +235,14 @@ extension CallSharing {
     /// Should the switch be able to speak soon, their peers hear BYE.
     private func tell(_ legs: [CallLeg], of address: String) {
         guard !legs.isEmpty, let entry = held[address] else { return }
+        held[address]?.isTelling = true
         var settings = RecoveryRun.Settings(
             plan: RecoveryPlan.Settings(serviceAddress: "\(entry.placement.address.ip)"))
         settings.patience = patience
-        held[address]?.run = RecoveryRun(
-            legs: legs, profile: address, settings: settings, silence: patience,
-            sequence: sequence(of: entry.placement), at: Instant.now())
-        held[address]?.isTelling = true
-        gather(address)
-        wake()
+        begin(
+            RecoveryRun(
+                legs: legs, profile: address, settings: settings, silence: patience,
+                sequence: sequence(of: entry.placement), at: Instant.now()), address)
     }
 
     private func sequence(of placement: Placement) -> RequestSequence {

@@ -14,6 +14,8 @@ final class CallSharing {
         var since: Instant
         /// Nil once its calls are revived, or there was nothing to revive.
         var run: RecoveryRun?
+        /// Which of all runs it is: answers to an earlier one are none to this.
+        var number = 0
         /// The run only tells peers that their calls were given up.
         var isTelling = false
         var isGathering = false
@@ -52,8 +54,11 @@ final class CallSharing {
     var forgotten = ForgottenCalls()
     /// Addresses whose `recover` runs in the switch, and how many of them.
     var recovering: [String: Int] = [:]
+    var runs = 0
     /// What a finished recovery says to operators.
     var told: ((ClusterEvent) -> Void)?
+    /// The calls of an address are in the switch here, or over.
+    var settled: ((String) -> Void)?
     /// A revived leg holds these limits until it ends.
     var revived: ((CallLeg) -> Void)?
     var ended: ((String) -> Void)?
@@ -117,13 +122,14 @@ final class CallSharing {
             let name = placement.address.name
             defer { noteHolder(placement, heard: survey.heard) }
             if !placement.isHere {
-                withdraw(name, "the address went to another node")
+                withdraw(name, placement)
                 if let holder = placement.holder, holder.name != me {
                     elsewhere[name] = holder.name
                     forget(name)
                 }
             } else if held[name]?.placement.epoch != placement.epoch {
                 let runtime = held[name]?.runtime
+                step(name, .withdrawn("\(name) was given to this node anew"))
                 elsewhere[name] = nil
                 held[name] = Held(placement: placement, since: Instant.now(), runtime: runtime)
                 recover(name)
@@ -187,9 +193,12 @@ final class CallSharing {
         }
     }
 
-    private func withdraw(_ address: String, _ why: String) {
+    private func withdraw(_ address: String, _ placement: Placement) {
         guard held[address] != nil else { return }
-        step(address, .withdrawn(why))
+        let next = placement.holder.flatMap { $0.name == me ? nil : $0.name }
+        step(
+            address,
+            .withdrawn(next.map { "\(address) went to \($0)" } ?? "this node had to let \(address) go"))
         held[address] = nil
     }
 
@@ -356,15 +365,5 @@ final class CallSharing {
     func stop() {
         timer?.task.cancel()
         for parting in partings.values { parting.timer?.cancel() }
-    }
-}
-
-extension RecoveryLoss {
-    /// Whether no other switch could revive the leg either.
-    var isFinal: Bool {
-        switch self {
-        case .refused, .notStaged, .abandoned, .exists, .unanswered: false
-        case .impossible, .notRevived, .stuck, .ended, .vanished, .tooLate: true
-        }
     }
 }

@@ -41,17 +41,23 @@ final class RecoveryHistory {
     func add(_ summary: RecoverySummary, _ placement: Placement) {
         let line = RecoveryLine(
             time: WallClock.text(), address: summary.profile, node: node, epoch: "\(placement.epoch)",
-            legs: summary.recovered.count + summary.lost.count, recovered: summary.recovered.count,
-            lost: summary.lost.prefix(Self.lossLimit).map {
-                RecoveryLine.Loss(uuid: $0.uuid, reason: $0.reason.description)
-            }, stayed: summary.existed.count,
-            milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
+            legs: summary.recovered.count + summary.lost.count + summary.left.count,
+            recovered: summary.recovered.count, lost: Self.losses(summary.lost),
+            left: summary.left.isEmpty
+                ? nil
+                : RecoveryLine.Left(
+                    why: summary.cutShort ?? "", legs: summary.left.count, open: Self.losses(summary.left)),
+            stayed: summary.existed.count, milliseconds: Int(summary.duration.nanoseconds / 1_000_000))
         own.append(line)
         if own.count > Self.limit { own.removeFirst() }
         if let why = FileText.replace(path, with: own.flatMap { ControlJSON.encode($0) + [0x0A] }) {
             log.warning("history", path, "cannot be written: \(why)")
         }
         write?(writes)
+    }
+
+    private static func losses(_ legs: [RecoverySummary.Lost]) -> [RecoveryLine.Loss] {
+        legs.prefix(lossLimit).map { RecoveryLine.Loss(uuid: $0.uuid, reason: $0.reason.description) }
     }
 
     private func put(_ line: RecoveryLine, number: Int) -> Write {

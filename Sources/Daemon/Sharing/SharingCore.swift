@@ -186,8 +186,8 @@ final class SharingCore {
             parts.journal.add(event)
             parts.log.event(event)
             publish(event)
-            if event.kind == .recovered { limits.recovered(event.subject) }
         }
+        calls?.settled = { [weak self] in self?.limits.recovered($0) }
         settings?.changed = { [weak self] in self?.watch?.serviceChanged() }
         settings?.trouble = { [weak self] in self?.trouble($0) }
         registrations?.registered = { [weak self] in self?.settings?.registered(at: $0) }
@@ -281,7 +281,9 @@ final class SharingCore {
             settings?.changed(name, changes)
             for change in changes {
                 guard case .put(let record) = change else { continue }
-                if let line = RecoveryHistory.line(record) { limits.recovered(line.address) }
+                if let line = RecoveryHistory.line(record), line.left == nil {
+                    limits.recovered(line.address)
+                }
                 if let retired = RetiredRegistration(record) {
                     registrations?.superseded(retired, end: record.expires, by: name)
                 }

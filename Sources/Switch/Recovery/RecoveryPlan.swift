@@ -35,6 +35,12 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
     case vanished
     /// It is there, and its peer has not taken the re-INVITE so far.
     case unanswered
+    /// The address went on before anything was done about it.
+    case unbegun
+    /// The address went on while the switch was told to revive it.
+    case underWay
+    /// It was there, and nothing told of its peer's answer, when the address went on.
+    case unconfirmed
     /// The recovery was given up: why.
     case abandoned(String)
     /// Nobody had it for so long that whoever talked there has hung up.
@@ -48,11 +54,32 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
         case .notStaged(let reason): "its rows could not be written: \(reason)"
         case .notRevived: "the switch did not revive it"
         case .stuck: "its other leg did not come back"
+        case .ended("SYSTEM_SHUTDOWN"): "the switch was stopped and hung it up (SYSTEM_SHUTDOWN)"
+        case .ended("MANAGER_REQUEST"): "it was hung up by command (MANAGER_REQUEST)"
         case .ended(let cause): "the peer did not take it back (\(cause))"
         case .vanished: "it came back and was gone"
         case .unanswered: "its peer has not answered the new switch yet"
+        case .unbegun: "nothing had been done about it yet"
+        case .underWay: "it was not back yet"
+        case .unconfirmed: "it was back, and its peer was not known to have answered yet"
         case .abandoned(let reason): "the recovery was given up: \(reason)"
         case .tooLate: "no switch could revive it in time"
+        }
+    }
+
+    /// Whether no other switch could revive the leg either.
+    package var isFinal: Bool {
+        switch self {
+        case .refused, .notStaged, .abandoned, .exists, .unanswered, .unbegun, .underWay, .unconfirmed: false
+        case .impossible, .notRevived, .stuck, .ended, .vanished, .tooLate: true
+        }
+    }
+
+    /// Whether it says nothing of what the next holder of the address comes to, who has the leg's record still.
+    var isOfOneSwitch: Bool {
+        switch self {
+        case .notRevived, .stuck, .vanished: true
+        default: !isFinal
         }
     }
 }

@@ -43,7 +43,7 @@ package struct RecoveryRun: Sendable {
         case answered(Int, [UInt8]?)
         /// Any event of this switch.
         case event(SwitchEvent)
-        /// The address is not this node's any more, or the operator said stop.
+        /// The address is not this node's any more, in words: "alpha went to fs3".
         case withdrawn(String)
         case tick
     }
@@ -113,6 +113,8 @@ package struct RecoveryRun: Sendable {
     var phase: Phase = .waiting
     /// Until when facts are waited for.
     var patienceEnds: Instant
+    /// Why it ended although it was not over.
+    var cutShort: String?
     /// Nothing is revived: there was nobody for too long.
     let isTooLate: Bool
     /// What was staged has been read by the switch, which deletes it.
@@ -172,7 +174,10 @@ package struct RecoveryRun: Sendable {
         case .staged(let number, let failure): staged(number, failure, at: now, &effects)
         case .answered(let number, let output): answered(number, output, at: now, &effects)
         case .event(let event): take(event, at: now, &effects)
-        case .withdrawn(let reason): withdraw(reason, at: now, &effects)
+        case .withdrawn(let reason):
+            cutShort = reason
+            isTableClean = false
+            finish(at: now, &effects)
         case .tick:
             if let deadline, deadline <= now { overdue(at: now, &effects) }
         }
@@ -234,7 +239,7 @@ package struct RecoveryRun: Sendable {
         patienceEnds = now + settings.patience
         deadline = now + settings.inspectInterval
         if restarts > settings.restarts {
-            withdraw("the switch restarts again and again", at: now, &effects)
+            giveUp("the switch restarts again and again", at: now, &effects)
         } else {
             effects.append(.inspect)
         }
@@ -319,7 +324,7 @@ package struct RecoveryRun: Sendable {
 
     // MARK: - Ending
 
-    private mutating func withdraw(_ reason: String, at now: Instant, _ effects: inout [Effect]) {
+    private mutating func giveUp(_ reason: String, at now: Instant, _ effects: inout [Effect]) {
         for (uuid, fate) in fates where fate == .waiting || fate == .staged {
             fates[uuid] = .lost(.abandoned(reason))
         }

@@ -5,6 +5,8 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
     package struct Lost: Hashable, Sendable {
         package var uuid: String
         package var reason: RecoveryLoss
+        /// Its channel is in the switch.
+        package var isThere: Bool { reason == .unanswered || reason == .unconfirmed }
     }
 
     package var profile: String
@@ -14,6 +16,11 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
     package var existed: [String]
     /// Sorted by uuid.
     package var lost: [Lost]
+    /// Legs that the next holder of the address is to bring back, as they were neither back nor over when it went on: how far
+    /// each was; sorted by uuid.
+    package var left: [Lost]
+    /// Why the recovery ended although it was not over.
+    package var cutShort: String?
     /// Calls of which every leg is up.
     package var calls: Int
     /// From the beginning until the last leg was back; when none came, until the run was over.
@@ -24,18 +31,22 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
         recovered = []
         existed = []
         lost = []
+        left = []
+        cutShort = run.cutShort
         calls = 0
         duration = (run.lastRevival ?? now) - run.began
         let legs = run.legs.sorted { $0.uuid < $1.uuid }
         for leg in legs {
-            switch run.fates[leg.uuid] {
-            case .alive where !run.answered.contains(leg.uuid):
-                lost.append(Lost(uuid: leg.uuid, reason: .unanswered))
-            case .alive, .ended: recovered.append(leg.uuid)
+            guard let fate = run.fates[leg.uuid] else { continue }
+            switch fate {
+            case .alive where run.answered.contains(leg.uuid), .ended: recovered.append(leg.uuid)
             case .existed: existed.append(leg.uuid)
-            case .lost(let reason): lost.append(Lost(uuid: leg.uuid, reason: reason))
-            case .waiting, .staged: lost.append(Lost(uuid: leg.uuid, reason: .notRevived))
-            case nil: break
+            case .alive, .lost, .waiting, .staged:
+                if cutShort != nil, let reason = Self.stage(of: fate, run) {
+                    left.append(Lost(uuid: leg.uuid, reason: reason))
+                } else {
+                    lost.append(Lost(uuid: leg.uuid, reason: Self.loss(of: fate)))
+                }
             }
         }
         let back = Set(recovered)
@@ -47,15 +58,33 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    private static func loss(of fate: RecoveryRun.Fate) -> RecoveryLoss {
+        switch fate {
+        case .lost(let reason): reason
+        case .alive, .existed, .ended: .unanswered
+        case .waiting, .staged: .notRevived
+        }
+    }
+
+    /// How far a leg was that the next holder may bring back; nil when it is lost whoever tries.
+    private static func stage(of fate: RecoveryRun.Fate, _ run: RecoveryRun) -> RecoveryLoss? {
+        switch fate {
+        case .lost(let reason): reason.isOfOneSwitch ? reason : nil
+        case .alive, .existed, .ended: .unconfirmed
+        case .staged: .underWay
+        case .waiting: run.refusal.map { .refused($0) } ?? .unbegun
+        }
+    }
+
     /// How often each reason is there, the most frequent first.
-    package var reasons: [(reason: String, legs: Int)] {
+    private static func reasons(_ legs: [Lost]) -> [(reason: String, legs: Int)] {
         var counts: [String: Int] = [:]
-        for one in lost { counts[one.reason.description, default: 0] += 1 }
+        for one in legs { counts[one.reason.description, default: 0] += 1 }
         return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { ($0.key, $0.value) }
     }
 
     /// Whether there was anything to bring back.
-    package var isOfNothing: Bool { recovered.isEmpty && lost.isEmpty }
+    package var isOfNothing: Bool { recovered.isEmpty && lost.isEmpty && left.isEmpty }
 
     package var description: String {
         if isOfNothing {
@@ -63,10 +92,12 @@ package struct RecoverySummary: Hashable, Sendable, CustomStringConvertible {
                 ? "nothing to recover for \(profile): no call was left"
                 : "nothing to recover for \(profile): \(existed.count) \(existed.count == 1 ? "leg" : "legs") stayed up"
         }
-        let all = recovered.count + lost.count
+        let all = recovered.count + lost.count + left.count
         var text = "\(recovered.count) of \(all) legs of \(profile) recovered (\(calls) calls)"
         if !existed.isEmpty { text += ", \(existed.count) stayed up" }
-        for (reason, legs) in reasons { text += "; lost \(legs): \(reason)" }
+        if let cutShort, !left.isEmpty { text += " before \(cutShort)" }
+        for (reason, legs) in Self.reasons(lost) { text += "; lost \(legs): \(reason)" }
+        for (reason, legs) in Self.reasons(left) { text += "; left \(legs) to the next holder: \(reason)" }
         return text
     }
 }

@@ -95,21 +95,26 @@ struct HistoryText {
             return line.stayed == nil
                 ? "nothing to recover" : "nothing to recover: \(stayed == 0 ? "no call was left" : up)"
         }
-        return "\(line.recovered) of \(line.legs) legs recovered in \(line.milliseconds) ms"
-            + (stayed == 0 ? "" : ", \(up)")
+        let done = "\(line.recovered) of \(line.legs) legs recovered"
+        // No time is told of what was not over.
+        let end = line.left.map {
+            " before \($0.why), \($0.legs) left to the next holder"
+        }
+        return done + (end ?? " in \(line.milliseconds) ms") + (stayed == 0 ? "" : ", \(up)")
     }
 
     func lines(_ recoveries: [RecoveryLine]) -> [String] {
         guard !recoveries.isEmpty else { return ["No address with calls has come to another machine yet."] }
         return recoveries.flatMap { line -> [String] in
-            let all = line.recovered == line.legs
+            let isWhole = line.recovered == line.legs
             let head =
                 "\(line.time)  \(line.address) on \(line.node) at epoch \(line.epoch): " + Self.outcome(line)
-            let losses = line.lost.prefix(Self.listed).map {
-                cut("    lost \($0.uuid): \($0.reason)", to: width)
+            let all = line.lost.map { ("lost", $0) } + (line.left?.open ?? []).map { ("left", $0) }
+            let losses = all.prefix(Self.listed).map { word, leg in
+                cut("    \(word) \(leg.uuid): \(leg.reason)", to: width)
             }
-            let more = line.lost.count - losses.count
-            return [paint(head, all ? .plain : .warn)] + losses
+            let more = all.count - losses.count
+            return [paint(head, isWhole ? .plain : .warn)] + losses
                 + (more > 0 ? ["    and \(more) more; --format json lists all"] : [])
         }
     }

@@ -35,6 +35,44 @@ struct GivenUpTests {
         #expect(try eventually { try two.recoveries().first?.recovered == 3 })
     }
 
+    @Test("what a switch had not revived when the address went on is left to the next, and no loss")
+    func cutShort() throws {
+        let (one, two) = try pair(.seconds(60))
+        #expect(try two.api("fsctl pause").contains("+OK"))
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(
+            two.reports.next { report in
+                report.reviving.isEmpty && report.addresses.contains { $0.address == SharedSite.profile }
+            } != nil)
+        for site in [two, one] { try site.told(one.me, epoch: 3, members: [one.me, two.me]) }
+        #expect(try eventually { try one.recoveries().count == 2 })
+        let lines = try one.recoveries()
+        let first = try #require(lines.first { $0.node == "fs2" })
+        #expect(first.recovered == 0 && first.legs == 3 && first.lost == [])
+        #expect(first.left?.why == "alpha went to fs1" && first.left?.legs == 3)
+        #expect(Set(first.left?.open.map(\.reason) ?? []) == ["the switch is paused"])
+        #expect(lines.first { $0.node == "fs1" }?.recovered == 3)
+        let texts = two.journal.lines(after: 0).map(\.event).filter { $0.kind == .recovered }.map(\.text)
+        #expect(
+            texts == [
+                "0 of 3 legs of alpha recovered (0 calls) before alpha went to fs1; "
+                    + "left 3 to the next holder: the switch is paused"
+            ])
+    }
+
+    @Test("an address that is given to its holder anew ends the first recovery, and the second is its own")
+    func anew() throws {
+        let (one, two) = try pair(.seconds(60))
+        #expect(try two.api("fsctl pause").contains("+OK"))
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
+        #expect(two.reports.next { $0.addresses.contains { $0.address == SharedSite.profile } } != nil)
+        for site in [one, two] { try site.told(two.me, epoch: 3, members: [one.me, two.me]) }
+        #expect(try two.api("fsctl resume").contains("+OK"))
+        #expect(try eventually { try two.recoveries().count == 2 })
+        #expect(try two.recoveries().first?.left?.why == "alpha was given to this node anew")
+        #expect(try two.recoveries().last?.recovered == 3)
+    }
+
     @Test("what did not come back in time is given up everywhere, and nobody revives it later") func tooLong()
         throws
     {

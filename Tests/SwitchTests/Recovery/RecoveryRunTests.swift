@@ -154,21 +154,76 @@ import Testing
         #expect(summary.lost[0].reason.description == "the peer did not take it back (CALL_REJECTED)")
     }
 
-    @Test("when the address goes, the rows go, and what is not up is given up") func withdrawn() throws {
+    @Test("when the address goes, the rows go, and what is not back is no loss but left to the next holder")
+    func withdrawn() throws {
         var run = run(call("x"))
         let pretend = PretendSwitch()
         _ = run.handle(.local(pretend.local), at: .zero)
-        let effects = run.handle(.withdrawn("the address moved on"), at: .zero)
+        let effects = run.handle(.withdrawn("svcA went to fs3"), at: .zero)
         guard case .stage(let stage)? = effects.first, case .finished(let summary)? = effects.last else {
             Issue.record("it does not end")
             return
         }
         #expect(stage.rows == [] && stage.runtime == "slave-1")
+        #expect(summary.lost == [] && summary.left.map(\.reason) == [.underWay, .underWay])
         #expect(
-            summary.lost.map(\.reason) == [
-                .abandoned("the address moved on"), .abandoned("the address moved on"),
-            ])
+            summary.description
+                == "0 of 2 legs of svcA recovered (0 calls) before svcA went to fs3; "
+                + "left 2 to the next holder: it was not back yet")
         #expect(run.handle(.tick, at: .zero + .seconds(100)) == [])
+    }
+
+    /// Of the calls of `run` when the address goes.
+    private func cutShort(_ run: inout RecoveryRun) throws -> RecoverySummary {
+        let effects = run.handle(.withdrawn("svcA went to fs3"), at: .zero + .seconds(3))
+        guard case .finished(let summary)? = effects.last else { throw PretendSwitch.Endless() }
+        return summary
+    }
+
+    @Test("when the address goes, what answered is recovered, what is there is left, and what ended is over")
+    func cutShort() throws {
+        var run = run(
+            call("x") + ["busy", "open", "shut"].map { RecoveryPlanTests.leg($0) }
+                + [RecoveryPlanTests.leg("other", profile: "svcB")])
+        let pretend = PretendSwitch()
+        guard case .stage(let stage)? = run.handle(.local(pretend.local), at: .zero).last else {
+            Issue.record("nothing is staged")
+            return
+        }
+        _ = run.handle(.staged(stage.number, failure: nil), at: .zero)
+        for uuid in ["x-a", "x-b", "busy", "open", "shut"] {
+            _ = run.handle(.event(pretend.event("CHANNEL_CREATE", uuid)), at: .zero)
+        }
+        for uuid in ["x-a", "x-b"] {
+            var answer = pretend.event("CALL_UPDATE", uuid)
+            answer.headers["variable_sip_cseq"] = "123073903"
+            _ = run.handle(.event(answer), at: .zero)
+        }
+        _ = run.handle(.event(pretend.event("CHANNEL_HANGUP", "busy", "USER_BUSY")), at: .zero)
+        _ = run.handle(.event(pretend.event("CHANNEL_HANGUP", "shut", "SYSTEM_SHUTDOWN")), at: .zero)
+        let summary = try cutShort(&run)
+        #expect(summary.recovered == ["x-a", "x-b"] && summary.calls == 1)
+        #expect(summary.left.map(\.uuid) == ["open"] && summary.left.map(\.reason) == [.unconfirmed])
+        #expect(summary.lost.map(\.uuid) == ["busy", "other", "shut"])
+        #expect(
+            summary.lost.last?.reason.description
+                == "the switch was stopped and hung it up (SYSTEM_SHUTDOWN)")
+    }
+
+    @Test("a run that waited for its switch says why, when the address goes") func cutShortWaiting() throws {
+        var run = run(call("x"))
+        #expect(try cutShort(&run).left.map(\.reason) == [.unbegun, .unbegun])
+        var waiting = self.run(call("x"))
+        var pretend = PretendSwitch()
+        pretend.isPaused = true
+        _ = waiting.handle(.local(pretend.local), at: .zero)
+        let summary = try cutShort(&waiting)
+        #expect(summary.left.map(\.reason) == [.refused(.paused), .refused(.paused)] && summary.lost == [])
+    }
+
+    @Test("a run whose legs were all back when the address went is a plain one") func cutShortLate() throws {
+        var run = run([])
+        #expect(try cutShort(&run).description == "nothing to recover for svcA: no call was left")
     }
 
     @Test("no legs, no work") func empty() throws {
