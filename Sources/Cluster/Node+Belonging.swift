@@ -139,7 +139,9 @@ extension Node {
             return leaving == nil ? nil : "\(name) stops"
         }
         if leaving != nil { return "\(name) stops" }
-        if load.health == .unhealthy { return "FreeSWITCH on \(name) does not answer" }
+        if load.health == .unhealthy {
+            return load.illness.map { "\(name): \($0)" } ?? "FreeSWITCH on \(name) does not answer"
+        }
         if let bad = holdings.all.first(where: { holding in
             holding.troubleSince.map { now - $0 > .seconds(1) } ?? false
         }) {

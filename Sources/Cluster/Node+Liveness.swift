@@ -155,7 +155,9 @@ extension Node {
         }
         // Unknown is no trouble: it holds what it holds, and only takes nothing more.
         guard report.health == .unhealthy, before.health != .unhealthy else { return }
-        if before.isFit { self.report(.trouble, name, "FreeSWITCH is \(report.health.rawValue)") }
+        if before.isFit {
+            self.report(.trouble, name, report.illness ?? "FreeSWITCH is \(report.health.rawValue)")
+        }
         if before.isFit || !holdings.isEmpty { plead(at: now, even: true) }
     }
 

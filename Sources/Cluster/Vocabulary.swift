@@ -134,6 +134,8 @@ package struct SwitchReport: Hashable, Sendable {
     package func load(of address: String) -> AddressLoad? { addresses.first { $0.address == address } }
 
     /// Whether a seat may rest on it.
+    /// Why its health is bad, in words; nil when it does not say.
+    package var illness: String? { blockers.first { $0.kind == .health }?.text }
     package var isFit: Bool { health == .healthy || health == .none }
 }
 

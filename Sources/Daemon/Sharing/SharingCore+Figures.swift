@@ -38,6 +38,8 @@ extension SharingCore {
     /// calls back.
     private func blockers(_ calls: CallSharing) -> [Blocker] {
         guard runtime != nil else { return [] }
+        // Whatever else is missing now is so because of that.
+        if isStopping, let pauseTrouble { return [Blocker(.unanswered, nil, pauseTrouble)] }
         var blockers: [Blocker] = []
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }

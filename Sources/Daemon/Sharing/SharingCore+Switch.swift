@@ -113,12 +113,11 @@ extension SharingCore {
 
     /// Whether the switch would serve new callers at all, and will go on doing so.
     func askForPause() {
-        guard let runtime else { return }
+        guard let runtime, !isStopping else { return }
         link?.api(LocalSwitch.pauseCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
             switch try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.pauseCheck) {
-            case true?: tellPause("FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)")
-            case false?: askForShutdown()
+            case let isPaused?: askForShutdown(isPaused: isPaused)
             case nil: tellPause("FreeSWITCH refuses commands: calls could not be revived there")
             }
         }
@@ -126,19 +125,34 @@ extension SharingCore {
 
     /// `fsctl shutdown elegant` refuses no call, and ends the switch when there is none (switch_core.c,
     /// SCSC_SHUTDOWN_ELEGANT).
-    private func askForShutdown() {
+    private func askForShutdown(isPaused: Bool) {
         guard let runtime else { return }
         link?.api(LocalSwitch.shutdownCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
             let isEnding = try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.shutdownCheck)
-            tellPause(
-                isEnding == true
-                    ? "FreeSWITCH ends as soon as it has no call (fsctl shutdown cancel)" : nil)
+            switch (isEnding == true, isPaused) {
+            case (true, true):
+                tellPause(
+                    "FreeSWITCH answers new calls with 503, and ends when it has none (fsctl shutdown cancel)"
+                )
+            case (true, false): tellPause("FreeSWITCH ends as soon as it has no call (fsctl shutdown cancel)")
+            case (false, true):
+                tellPause("FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)")
+            case (false, false): tellPause(nil)
+            }
         }
     }
 
-    private func tellPause(_ why: String?) {
-        guard why != pauseTrouble else { return }
+    /// From now on it refuses calls, hangs up those it has, and takes its modules down one by one (switch_core.c:
+    /// switch_core_destroy). Each of these alone would look like something else.
+    private func stops() {
+        isStopping = true
+        tellPause("FreeSWITCH is being stopped (systemctl stop, fsctl shutdown)", insist: true)
+    }
+
+    private func tellPause(_ why: String?, insist: Bool = false) {
+        // Questions may be under way.
+        guard why != pauseTrouble, insist || !isStopping else { return }
         pauseTrouble = why
         watch?.serviceChanged()
     }
@@ -257,6 +271,8 @@ extension SharingCore {
         limitTrouble = nil
         areProfilesKnown = false
         capacity = 0
+        watch?.wasStopped = isStopping
+        isStopping = false
         settings?.down()
         watch?.down(why)
         calls?.down()
@@ -273,7 +289,7 @@ extension SharingCore {
         // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these. A module goes interface
         // by interface, and a switch that is told to end says so once.
         case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML", "MODULE_UNLOAD", "MODULE_LOAD", "SHUTDOWN":
-            suspectProfiles()
+            if event.name == "SHUTDOWN" { stops() }
             if event.name == "RELOADXML" { settings?.ask() }
         default: calls?.handle(event)
         }

@@ -54,6 +54,8 @@ final class SharingCore {
     /// Why calls with a limit of the limit service are refused.
     var limitTrouble: String?
     /// Why the switch would serve no new caller at any address.
+    /// It said that it ends.
+    var isStopping = false
     var pauseTrouble: String?
     let outside: OutsideView
     /// Where the switch keeps its core database; nil before it was reached.

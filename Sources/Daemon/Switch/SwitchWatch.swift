@@ -18,6 +18,8 @@ final class SwitchWatch {
     private var told = SwitchReport(health: .unknown)
     private var toldAt = Instant.zero
     private var wasUp = false
+    /// It said that it ends before its event socket closed.
+    var wasStopped = false
     private var reason = "it was not reached yet"
     private let log: EventLog
     /// Everything of the report but the health, as of now.
@@ -44,6 +46,7 @@ final class SwitchWatch {
     /// The event socket is open and what the last life of the switch left behind is cleaned up.
     func up() {
         wasUp = true
+        wasStopped = false
         pulse.connected(at: Instant.now())
         tick()
     }
@@ -147,9 +150,8 @@ final class SwitchWatch {
     private func whyBad(_ health: SwitchReport.Health) -> [Blocker] {
         guard health == .unknown || health == .unhealthy else { return [] }
         if let trouble = link.trouble {
-            return [
-                Blocker(.health, nil, "FreeSWITCH is not reached: \(VisibleText.of(trouble, longest: 70))")
-            ]
+            let what = wasStopped ? "was stopped and is not reached" : "is not reached"
+            return [Blocker(.health, nil, "FreeSWITCH \(what): \(VisibleText.of(trouble, longest: 70))")]
         }
         guard health == .unhealthy, case .unhealthy(let why) = pulse.verdict else { return [] }
         return [Blocker(.health, nil, "FreeSWITCH is unhealthy: \(VisibleText.of(why.summary, longest: 70))")]

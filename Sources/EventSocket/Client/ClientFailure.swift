@@ -8,7 +8,7 @@ package enum DisconnectReason: Error, Hashable, Sendable {
     case subscriptionRefused(command: String, reply: String)
     /// The server sent this client away because it read too slowly: events were lost.
     case lostEvents
-    /// FreeSWITCH is stopping.
+    /// FreeSWITCH is stopping, or its event socket's module is unloaded.
     case shutdown
     /// A notice of another kind, or one after `exit`.
     case notice(String)
@@ -32,7 +32,7 @@ extension DisconnectReason: CustomStringConvertible {
         case .subscriptionRefused(let command, let reply):
             "the event socket answered “\(command)” with “\(reply)”"
         case .lostEvents: "the event socket dropped events because they were read too slowly, and closed"
-        case .shutdown: "FreeSWITCH is shutting down"
+        case .shutdown: "the event socket was shut down"
         case .notice(let text): "the event socket closed: \(text)"
         case .closed: "the event socket closed without a notice"
         case .unreadable(let error): "the event socket sent what cannot be read: \(error)"

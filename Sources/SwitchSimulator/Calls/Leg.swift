@@ -176,6 +176,7 @@ struct HangupCause: Hashable, Sendable {
     static let rejected = HangupCause(name: "CALL_REJECTED", number: 21)
     static let unallocated = HangupCause(name: "UNALLOCATED_NUMBER", number: 1)
     static let temporary = HangupCause(name: "NORMAL_TEMPORARY_FAILURE", number: 41)
+    static let stopped = HangupCause(name: "SYSTEM_SHUTDOWN", number: 502)
     static let managed = HangupCause(name: "MANAGER_REQUEST", number: 503)
     static let cancelled = HangupCause(name: "ORIGINATOR_CANCEL", number: 487)
     static let timeout = HangupCause(name: "RECOVERY_ON_TIMER_EXPIRE", number: 102)
@@ -184,7 +185,7 @@ struct HangupCause: Hashable, Sendable {
     init?(named name: String) {
         let known: [HangupCause] = [
             .normal, .busy, .noAnswer, .absent, .rejected, .unallocated, .temporary, .managed, .cancelled,
-            .timeout,
+            .timeout, .stopped,
         ]
         guard let cause = known.first(where: { $0.name == name }) else { return nil }
         self = cause

@@ -57,6 +57,8 @@ final class EventSocketHandler: ChannelInboundHandler {
     func publish(_ event: SwitchEvent) { handle(.publish(event)) }
     func answer(_ request: UInt64, _ text: String) { handle(.answer(request, Array(text.utf8))) }
     func stop() { handle(.stop) }
+    /// Without a word.
+    func cut() { context?.close(promise: nil) }
 
     private func handle(_ input: ServerSession.Input) {
         for output in session.handle(input) { carryOut(output) }

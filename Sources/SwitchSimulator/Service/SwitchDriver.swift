@@ -195,7 +195,7 @@ final class SwitchDriver {
             if let limitLink { limitLink.ask(query) } else { core.limitAnswered(query, nil, at: now) }
         case .remotes(let names): openRemotes(names)
         case .shutDown: shutDown()
-        case .crash: ending(.crashed)
+        case .crash: crash()
         case .freeze(let span): freeze(span)
         }
     }
@@ -231,6 +231,13 @@ final class SwitchDriver {
         for id in sessions.keys.sorted() { sessions[id]?.stop() }
         end()
         ending(.shutDown)
+    }
+
+    /// As a process that is gone: no client hears a word.
+    private func crash() {
+        for id in sessions.keys.sorted() { sessions[id]?.cut() }
+        end()
+        ending(.crashed)
     }
 
     /// Closes everything but the sessions' sockets, which say goodbye.

@@ -69,6 +69,8 @@ extension SwitchCore {
             return nil
         default:
             for uuid in order { hangUp(uuid, .managed, how: .sent) }
+            agenda.note(.finishShutdown, at: now + Self.stopLag)
+            return "+OK\n"
             pause.shutdown = PauseState.Shutdown(isASAP: true, ticket: call.ticket)
         }
         agenda.note(.pollShutdown(call.ticket), at: now + Self.shutdownPoll)
@@ -76,6 +78,8 @@ extension SwitchCore {
     }
 
     /// How often a waiting shutdown looks for sessions (switch_core.c: switch_core_session_ctl).
+    /// Until the main thread sees that it is to end.
+    private static let stopLag = Duration.milliseconds(20)
     static let shutdownPoll = Duration.milliseconds(500)
 
     mutating func pollShutdown(_ ticket: Ticket) {
@@ -93,6 +97,7 @@ extension SwitchCore {
         guard pause.shutdown != nil else { return }
         fire("SHUTDOWN", from: EventOrigin("switch_core.c", "switch_core_destroy", 3033)) {
             $0.append("Event-Info", "System Shutting Down")
+        for uuid in order { hangUp(uuid, .stopped, how: .sent) }
         }
         emit(.shutDown)
     }

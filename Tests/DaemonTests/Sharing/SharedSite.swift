@@ -270,9 +270,14 @@ final class SharedSite {
 
     /// The switch is gone without a word and comes back as another process with the same files.
     func crashSwitch() throws {
-        ask("simulator crash") { _ in }
+    /// The switch ends by itself, and its port with it.
+    func awaitEnd() throws {
         _ = try #require(endings.next())
         phone.stop()
+    }
+
+        ask("simulator crash") { _ in }
+        try awaitEnd()
         var options = options
         options.eventSocket = SIPEndpoint(ip: "\(eventSocket.ip)", port: eventSocket.port)
         // Another process has another Core-UUID.
