@@ -213,6 +213,7 @@ let package = Package(
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "Daemon",
                 "EventSocket", "PeerProtocol", "Primitives", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: settings),
 
         // What several test targets use.

@@ -1,6 +1,7 @@
 import Cluster
 import Config
 import Foundation
+import GRDB
 import Primitives
 import Testing
 
@@ -72,6 +73,7 @@ import Testing
         <param name="rtp-port-usage-robustness" value="true"></param>
         </settings></configuration>
         """,
+        "show channels count": "\n0 total.\n",
         "hiredis_raw default ping": "PONG",
         "hash_remote list": "fsdns\t\t\tUp\n",
         "show aliases": "sticky,alias,command,hostname\n1,cluster,system fsdns,fs1\n\n1 total.\n",
@@ -92,8 +94,47 @@ import Testing
     func fine() throws {
         let bad = try Self.findings().filter { $0.level != .fine }
         #expect(bad.map(\.subject) == ["core database"])
-        #expect(bad[0].text.hasPrefix("/nonexistent/db/core.db is not there"))
+        #expect(bad[0].text.hasPrefix("the switch's core database /nonexistent/db/core.db is not there"))
     }
+
+    private static func database(_ changes: [String: String]) throws -> [Finding] {
+        try findings(changes).filter { $0.subject == "core database" }
+    }
+
+    @Test("What a recovery writes is written and taken back: that it can be read is not enough")
+    func rehearsal() throws {
+        let directory = Scratch()
+        let path = "\(directory.path)/core.db"
+        try DatabaseQueue(path: path).write { database in
+            try database.execute(
+                sql:
+                    "CREATE TABLE recovery (runtime_uuid, technology, profile_name, hostname, uuid, metadata)"
+            )
+        }
+        let place = ["global_getvar db_dir": directory.path]
+        #expect(
+            try Self.database(place) == [
+                .fine("core database", "what a recovery writes can be written to \(path)")
+            ])
+        // No journal can be made there, whoever asks.
+        #expect(symlink("/nowhere/journal", path + "-journal") == 0)
+        let found = try Self.database(place)
+        #expect(found.map(\.level) == [.wrong])
+        #expect(
+            found.first?.text
+                == "the switch's core database \(path) may not be opened by this user; let it by an ACL on db_dir, "
+                + "see docs/freeswitch.md")
+        let unused = try Self.database(
+            place.merging(["show channels count": "-ERR SQL disabled, no data available!\n"]) { $1 })
+        #expect(unused.first?.text.hasPrefix("FreeSWITCH does not use its core database") == true)
+        let settings = try #require(Self.healthy[Self.switchSettings])
+        let moved = settings.replacing(
+            "<settings>", with: "<settings><param name=\"core-db-dsn\" value=\"pgsql://x\"/>")
+        let elsewhere = try Self.database(place.merging([Self.switchSettings: moved]) { $1 })
+        #expect(elsewhere.first?.text.hasPrefix("core-db-dsn in switch.conf.xml moves") == true)
+    }
+
+    private static let switchSettings = "xml_locate configuration configuration name switch.conf"
 
     private static let sofia = "xml_locate configuration configuration name sofia.conf"
 

@@ -38,6 +38,8 @@ final class Sharing: Sendable {
         var report: @Sendable (SwitchReport) -> Void
         /// How long calls nobody could revive are waited for.
         var recoveryPatience = RecoveryRun.Settings().patience
+        /// Between two rehearsals of a recovery.
+        var rehearsalInterval: Duration = .seconds(10)
         /// What operators should read: a link that is missing.
         var tell: @Sendable (ClusterEvent) -> Void = { _ in }
     }

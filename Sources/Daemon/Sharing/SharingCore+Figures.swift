@@ -44,6 +44,7 @@ extension SharingCore {
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
+        if let databaseRoom { blockers.append(Blocker(.room, nil, databaseRoom)) }
         blockers += settings?.blockers ?? []
         let now = Instant.now()
         for placement in survey.placements {
@@ -89,40 +90,6 @@ extension SharingCore {
 
     private static let fewCalls = 200
     private static let stepPatience: Duration = .seconds(4)
-
-    /// Writes what a recovery would write and takes it back; opens the table when it could not be opened before.
-    func rehearse() {
-        guard let calls, let path = databasePath, let runtime, !isRehearsing, !calls.isReviving else {
-            return
-        }
-        isRehearsing = true
-        guard let table = calls.table else {
-            let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
-                try RecoveryTable(path: path)
-            }
-            opened.assumeIsolated().whenComplete { [weak self] result in
-                guard let self else { return }
-                isRehearsing = false
-                guard self.runtime == runtime, case .success(let table) = result else { return }
-                calls.table = table
-                rehearse()
-            }
-            return
-        }
-        table.rehearse(on: loop).assumeIsolated().whenComplete { [weak self] result in
-            guard let self else { return }
-            isRehearsing = false
-            guard self.runtime == runtime else { return }
-            var problem: String?
-            if case .failure(let failure) = result { problem = "\(failure)" }
-            guard problem != databaseProblem else { return }
-            databaseProblem = problem
-            trouble(
-                problem.map { "calls cannot be recovered here: \($0)" } ?? "calls can be recovered here again"
-            )
-            watch?.serviceChanged()
-        }
-    }
 
     /// Looking at every one of many calls is not for every report; of few the figure is as new as that of the calls.
     private func countRecoverable(_ calls: CallSharing, of counts: CallCounts) {

@@ -34,15 +34,19 @@ extension SharingCore {
     private func open(
         _ runtime: String, _ switchname: String, directory: String, isNew: Bool, isRestarted: Bool
     ) {
-        let path = directory + "/core.db"
+        let path = CoreDatabase.path(in: directory)
         databasePath = path
+        if isNew { databaseIdentity = nil }
+        settings?.databasePath = path
         let opened = NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
             try RecoveryTable(path: path)
         }
         opened.assumeIsolated().whenComplete { [weak self] result in
             guard let self else { return }
             switch result {
-            case .success(let table): cleanUp(table, runtime, switchname, isNew, isRestarted)
+            case .success(let table):
+                use(table)
+                cleanUp(table, runtime, switchname, isNew, isRestarted)
             case .failure(let failure):
                 databaseProblem = "\(failure)"
                 trouble("calls cannot be recovered here: \(failure)")
@@ -123,7 +127,7 @@ extension SharingCore {
         }
     }
 
-    /// `fsctl shutdown elegant` refuses no call, and ends the switch when there is none (switch_core.c,
+    /// `fsctl shutdown elegant` refuses no call, and ends the switch when there is none; `asap` refuses new ones (switch_core.c,
     /// SCSC_SHUTDOWN_ELEGANT).
     private func askForShutdown(isPaused: Bool) {
         guard let runtime else { return }
@@ -267,12 +271,12 @@ extension SharingCore {
 
     /// What only the switch can tell is not known any more.
     func down(_ why: String) {
+        watch?.wasStopped = isStopping
+        isStopping = false
         pauseTrouble = nil
         limitTrouble = nil
         areProfilesKnown = false
         capacity = 0
-        watch?.wasStopped = isStopping
-        isStopping = false
         settings?.down()
         watch?.down(why)
         calls?.down()
@@ -291,6 +295,7 @@ extension SharingCore {
         case "PUBLISH", "UNPUBLISH", "FAILURE", "RELOADXML", "MODULE_UNLOAD", "MODULE_LOAD", "SHUTDOWN":
             if event.name == "SHUTDOWN" { stops() }
             if event.name == "RELOADXML" { settings?.ask() }
+            suspectProfiles()
         default: calls?.handle(event)
         }
         watch?.numbersChanged()

@@ -15,7 +15,6 @@ final class SharingCore {
     private static let pauseInterval: TimeAmount = .milliseconds(500)
     /// Operators may tell the switch another number of sessions while it runs.
     private static let capacityInterval: TimeAmount = .seconds(15)
-    private static let rehearsalInterval: TimeAmount = .seconds(10)
     private static let rowInterval: TimeAmount = .seconds(2)
     private static let dumpInterval: TimeAmount = .milliseconds(250)
     private static let lookInterval: TimeAmount = .milliseconds(100)
@@ -54,14 +53,18 @@ final class SharingCore {
     /// Why calls with a limit of the limit service are refused.
     var limitTrouble: String?
     /// Why the switch would serve no new caller at any address.
+    var pauseTrouble: String?
     /// It said that it ends.
     var isStopping = false
-    var pauseTrouble: String?
     let outside: OutsideView
     /// Where the switch keeps its core database; nil before it was reached.
     var databasePath: String?
     /// Why calls could not be written into it; nil when they could.
     var databaseProblem: String?
+    /// The file there that the process of the switch opened, as far as is known.
+    var databaseIdentity: RecoveryTable.Identity?
+    /// That its disk has little room.
+    var databaseRoom: String?
     var isRehearsing = false
     /// Since when copies of addresses are not in step.
     var outOfStep: [String: Instant] = [:]
@@ -218,7 +221,7 @@ final class SharingCore {
         }
         every(Self.dumpInterval) { $0.askForDump() }
         every(Self.lookInterval) { $0.calls?.lookCloser() }
-        every(Self.rehearsalInterval) { $0.rehearse() }
+        every(.nanoseconds(parts.rehearsalInterval.nanoseconds)) { $0.rehearse() }
         every(Self.mourningInterval) { $0.limits.endMourning() }
     }
 

@@ -2,36 +2,56 @@ import GRDB
 import GRDBSQLite
 @preconcurrency import Glibc
 import Primitives
+import Switch
 
-/// The core database of this machine's FreeSWITCH, as a preflight sees it: nothing is changed.
+/// The core database of this machine's FreeSWITCH, as a preflight sees it: nothing of what it tries stays.
 package enum CoreDatabase {
     private static let needed = [
         "runtime_uuid", "technology", "profile_name", "hostname", "uuid", "metadata",
     ]
-    private static let patience = 2.0
     /// The longest value that is read or written: a row with metadata that are read, and some room.
     private static let valueLimit: Int32 = 4 << 20
 
-    /// What keeps this user from recovering calls through it, in a sentence; nil when nothing does.
+    package static func path(in directory: String) -> String { directory + "/core.db" }
+
+    /// What keeps this user from recovering calls through it, found out as a node finds it out; nil when nothing does.
     ///
     /// - Parameter path: of `core.db`, in the directory the switch calls `db_dir`.
     package static func problem(path: String) -> String? {
-        guard access(path, F_OK) == 0 else {
-            return "\(path) is not there, or not to be seen by this user"
-        }
-        guard access(path, R_OK | W_OK) == 0 else {
-            return "\(path) may not be read and written by this user"
-        }
-        var configuration = Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(patience)
-        configuration.prepareDatabase { try distrust($0) }
-        do {
-            let database = try DatabaseQueue(path: path, configuration: configuration)
-            return try database.read { try problem(in: $0, path) }
+        do throws(RecoveryTable.Failure) {
+            try RecoveryTable(path: path).rehearse()
+            return nil
         } catch {
-            return "\(path) cannot be read: \(error)"
+            return error.description
         }
+    }
+
+    /// That there is little room for the rows of a recovery, in a sentence; nil when there is enough.
+    package static func room(path: String) -> String? {
+        let directory = directory(of: path)
+        return DiskRoom(of: directory).trouble.map {
+            "\($0) of the switch's core database: make room in \(directory)"
+        }
+    }
+
+    static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    }
+
+    /// That the switch has its calls in another database than this file, which may still be there from before.
+    ///
+    /// - Parameter answer: to `SwitchParameters.command("switch.conf")`.
+    package static func elsewhere(_ path: String, answer: String) -> String? {
+        guard let parameters = SwitchParameters.read(answer) else { return nil }
+        // switch_core_sqldb.c: _switch_core_db_handle; switch_core_db.c: db_pick_path.
+        let same = ["", "core", path]
+        for name in ["core-db-dsn", "core-db-name"] {
+            guard let value = parameters[name], !same.contains(value) else { continue }
+            // Such a name may hold a password.
+            return
+                "\(name) in switch.conf.xml moves the switch's calls out of \(path): fsdns needs them there"
+        }
+        return nil
     }
 
     /// The file is the switch's: nothing that its schema says is carried out as this user beyond plain tables.

@@ -22,10 +22,26 @@ final class RecoveryTable: Sendable {
     /// Of the metadata: where the flags are.
     private static let headLength = 2000
     let path: String
+    /// The file that is open.
+    let identity: Identity
     private let queue = WorkQueue("recovery-table")
     private let database: DatabaseQueue
     /// Of the schema that was looked at last: the switch, or whoever has it, may change it at any time.
     private let schema = Mutex<Int?>(nil)
+
+    /// Tells one file at a path from the next.
+    struct Identity: Hashable, Sendable {
+        private var device: dev_t
+        private var number: ino_t
+
+        /// Nil when there is no file to be seen.
+        init?(path: String) {
+            var facts = stat()
+            guard stat(path, &facts) == 0 else { return nil }
+            device = facts.st_dev
+            number = facts.st_ino
+        }
+    }
 
     /// - Parameter path: of `core.db`, in the directory the switch calls `db_dir`.
     /// - Throws: `Failure` when there is no such file, when it is no database, or when it is one of another version.
@@ -40,12 +56,13 @@ final class RecoveryTable: Sendable {
                 try database.execute(sql: "PRAGMA synchronous = OFF")
                 try CoreDatabase.distrust(database)
             }
-            guard Self.exists(path) else {
+            guard let identity = Identity(path: path) else {
                 throw Failure(
                     description:
                         "the switch's core database \(path) is not there; core-db-dsn or core-db-name in "
                         + "switch.conf.xml moved it: fsdns needs the SQLite file in db_dir")
             }
+            self.identity = identity
             database = try DatabaseQueue(path: path, configuration: configuration)
             if let problem = try database.read({ try CoreDatabase.problem(in: $0, path) }) {
                 throw Failure(description: problem)
@@ -57,24 +74,77 @@ final class RecoveryTable: Sendable {
         }
     }
 
-    private static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
     private static func explain(_ error: any Error, _ path: String) -> Failure {
         guard let failure = error as? DatabaseError else {
             return Failure(description: "the switch's core database \(path): \(error)")
         }
         let what =
             switch failure.resultCode {
+            case _ where isReadOnly(path): "is on a read-only file system: mount it writable"
             case .SQLITE_BUSY, .SQLITE_LOCKED:
-                "stayed locked for \(Int(patience)) s; the switch or another program does not let go of it"
+                "stayed locked for \(Int(patience)) s; the switch or another program does not let go of it (fuser \(path))"
             case .SQLITE_CORRUPT, .SQLITE_NOTADB:
                 "is corrupt (\(failure.message ?? "no database")); stop the switch, move the file away, start it again"
             case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
                 "may not be opened by this user; let it by an ACL on db_dir, see docs/freeswitch.md"
-            case .SQLITE_FULL: "has no room left on its disk"
+            case .SQLITE_FULL:
+                "has no room left on its disk: make room in \(CoreDatabase.directory(of: path))"
             default: failure.message ?? failure.resultCode.description
             }
         return Failure(description: "the switch's core database \(path) \(what)")
+    }
+
+    private static func isReadOnly(_ path: String) -> Bool {
+        var facts = statvfs()
+        return statvfs(path, &facts) == 0 && facts.f_flag & UInt(ST_RDONLY) != 0
+    }
+
+    // MARK: - Rehearsal
+
+    /// Does what a recovery would do, and takes it back: nothing of it stays. Not to be called on an event loop.
+    func rehearse() throws(Failure) {
+        do {
+            // It may have become another one since it was opened.
+            guard let now = Identity(path: path) else {
+                throw Failure(
+                    description:
+                        "the switch's core database \(path) is gone: \(Self.anew)"
+                )
+            }
+            guard now == identity else { throw Self.replaced(path) }
+            try perform(.immediate, keepsChanges: false) { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO recovery (runtime_uuid, technology, profile_name, hostname, uuid, metadata)
+                        VALUES (?, ?, ?, ?, ?, ?)
+                        """, arguments: ["fsdns", "fsdns", "fsdns", "fsdns", "fsdns", ""])
+            }
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Self.explain(error, path)
+        }
+    }
+
+    private static let anew = "restart FreeSWITCH, which has the former file open"
+
+    static func replaced(_ path: String) -> Failure {
+        Failure(
+            description:
+                "the switch's core database \(path) was replaced: \(anew)")
+    }
+
+    func rehearse(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        let promise = loop.makePromise(of: Void.self)
+        queue.async {
+            do throws(Failure) {
+                try self.rehearse()
+                promise.succeed()
+            } catch {
+                promise.fail(error)
+            }
+        }
+        return promise.futureResult
     }
 
     // MARK: - On its own thread
@@ -144,17 +214,6 @@ final class RecoveryTable: Sendable {
         }
     }
 
-    /// Does what a recovery would do, and takes it back: nothing of it stays.
-    func rehearse(on loop: any EventLoop) -> EventLoopFuture<Void> {
-        run(.immediate, keepsChanges: false, on: loop) { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO recovery (runtime_uuid, technology, profile_name, hostname, uuid, metadata)
-                    VALUES (?, ?, ?, ?, ?, ?)
-                    """, arguments: ["fsdns", "fsdns", "fsdns", "fsdns", "fsdns", ""])
-        }
-    }
-
     /// What processes before this one left: an unlucky `sofia recover` would call people who talk elsewhere.
     ///
     /// - Returns: how many rows went.
@@ -168,33 +227,39 @@ final class RecoveryTable: Sendable {
     }
 
     private func run<Value: Sendable>(
-        _ kind: Database.TransactionKind, keepsChanges: Bool = true, on loop: any EventLoop,
+        _ kind: Database.TransactionKind, on loop: any EventLoop,
         _ work: @escaping @Sendable (Database) throws -> Value
     ) -> EventLoopFuture<Value> {
         let promise = loop.makePromise(of: Value.self)
-        let (database, path) = (database, path)
         queue.async {
             do {
-                // IMMEDIATE: a reader that turns writer could meet the switch halfway.
-                var value: Value?
-                try database.writeWithoutTransaction { database in
-                    try database.inTransaction(kind) { [self] in
-                        try check(database)
-                        value = try work(database)
-                        return keepsChanges ? .commit : .rollback
-                    }
-                }
-                guard let value else { preconditionFailure("a finished transaction has a result") }
-                promise.succeed(value)
+                promise.succeed(try self.perform(kind, work))
             } catch let failure as Failure {
                 promise.fail(failure)
             } catch {
-                promise.fail(Self.explain(error, path))
+                promise.fail(Self.explain(error, self.path))
             }
         }
         return promise.futureResult
     }
 
+    /// - Parameter kind: immediate for whoever writes: a reader that turns writer could meet the switch halfway.
+    private func perform<Value>(
+        _ kind: Database.TransactionKind, keepsChanges: Bool = true, _ work: (Database) throws -> Value
+    ) throws -> Value {
+        var value: Value?
+        try database.writeWithoutTransaction { database in
+            try database.inTransaction(kind) {
+                try check(database)
+                value = try work(database)
+                return keepsChanges ? .commit : .rollback
+            }
+        }
+        guard let value else { preconditionFailure("a finished transaction has a result") }
+        return value
+    }
+
+    /// Before anything is written: what the schema says would be carried out by whoever writes.
     private func check(_ database: Database) throws {
         let version = try Int.fetchOne(database, sql: "PRAGMA schema_version")
         if let version, schema.withLock({ $0 == version }) { return }

@@ -29,6 +29,9 @@ final class SettingsWatch {
     /// Settings of the switch that would harm revived calls; empty while they are not known.
     private var mediaProblems: [MediaPorts.Problem] = []
     private var mediaPorts = ""
+    /// Of the switch's core database, as far as is known; and that its settings name another.
+    var databasePath: String?
+    private var databaseProblem: String?
     /// As sofia.conf has them; nil while the switch does not tell.
     private var profiles: [String: [String: String]]?
     /// Answers that were read: a configuration may be large, and seldom changes.
@@ -151,7 +154,7 @@ final class SettingsWatch {
     /// The switch read its configuration again.
     func ask() {
         guard isUp else { return }
-        askOnce(MediaPorts.command) { $0.readMediaPorts($1) }
+        askOnce(MediaPorts.command) { $0.readSwitchSettings($1) }
         askOnce(SwitchParameters.command("sofia.conf")) { $0.profiles = SwitchParameters.profiles($1) }
         let now = Instant.now()
         domains = domains.filter { now - $0.value < Self.domainLifetime }
@@ -182,7 +185,7 @@ final class SettingsWatch {
         }
     }
 
-    private func readMediaPorts(_ answer: String) {
+    private func readSwitchSettings(_ answer: String) {
         let problems = MediaPorts.problems(answer: answer, node: me, nodes: nodes) ?? []
         for problem in problems where problem.isBlocking && !mediaProblems.contains(problem) {
             trouble?(
@@ -190,6 +193,11 @@ final class SettingsWatch {
         }
         mediaProblems = problems
         mediaPorts = MediaPorts.range(answer: answer) ?? ""
+        let former = databaseProblem
+        databaseProblem = databasePath.flatMap { CoreDatabase.elsewhere($0, answer: answer) }
+        if let databaseProblem, databaseProblem != former {
+            trouble?("calls cannot be recovered here: \(databaseProblem)")
+        }
     }
 
     /// Of phones elsewhere, which may come here.
@@ -256,6 +264,7 @@ final class SettingsWatch {
     private func judge() {
         let former = judged
         judged = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
+        if let databaseProblem { judged.append(Blocker(.database, nil, databaseProblem)) }
         let unknown = Set(known.filter { !$0.value }.keys)
         for name in addresses {
             if let parameters = profiles?[name], !SwitchParameters.isTrue(parameters["track-calls"]) {

@@ -32,6 +32,18 @@ package struct LocalSwitch: Hashable, Sendable {
         }
     }
 
+    /// That the switch has no database to bring calls back from, by its answer to any `show`; nil when nothing says so.
+    ///
+    /// mod_commands.c: show_function.
+    package static func databaseProblem(_ answer: String) -> String? {
+        guard answer.hasPrefix("-ERR SQL disabled") || answer.hasPrefix("-ERR Database error") else {
+            return nil
+        }
+        return
+            "FreeSWITCH does not use its core database (-nosql, or it could not open it): "
+            + "restart it"
+    }
+
     /// The first line of an answer without what surrounds it.
     static func line(_ answer: [UInt8]) -> String {
         let start = answer.drop { $0 <= 0x20 }

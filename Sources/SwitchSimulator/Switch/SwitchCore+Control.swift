@@ -68,19 +68,18 @@ extension SwitchCore {
             emit(.crash)
             return nil
         default:
-            for uuid in order { hangUp(uuid, .managed, how: .sent) }
+            pause.shutdown = PauseState.Shutdown(isASAP: true, ticket: call.ticket)
             agenda.note(.finishShutdown, at: now + Self.stopLag)
             return "+OK\n"
-            pause.shutdown = PauseState.Shutdown(isASAP: true, ticket: call.ticket)
         }
         agenda.note(.pollShutdown(call.ticket), at: now + Self.shutdownPoll)
         return nil
     }
 
     /// How often a waiting shutdown looks for sessions (switch_core.c: switch_core_session_ctl).
+    static let shutdownPoll = Duration.milliseconds(500)
     /// Until the main thread sees that it is to end.
     private static let stopLag = Duration.milliseconds(20)
-    static let shutdownPoll = Duration.milliseconds(500)
 
     mutating func pollShutdown(_ ticket: Ticket) {
         guard let waiting = pause.shutdown, waiting.ticket == ticket else {
@@ -97,8 +96,8 @@ extension SwitchCore {
         guard pause.shutdown != nil else { return }
         fire("SHUTDOWN", from: EventOrigin("switch_core.c", "switch_core_destroy", 3033)) {
             $0.append("Event-Info", "System Shutting Down")
-        for uuid in order { hangUp(uuid, .stopped, how: .sent) }
         }
+        for uuid in order { hangUp(uuid, .stopped, how: .sent) }
         emit(.shutDown)
     }
 
@@ -116,6 +115,9 @@ extension SwitchCore {
             return "+OK\n"
         case "commands" where words.count == 2 && (words[1] == "refuse" || words[1] == "accept"):
             faults.commandsRefused = words[1] == "refuse"
+            return "+OK\n"
+        case "database" where words.count == 2 && (words[1] == "off" || words[1] == "on"):
+            faults.isDatabaseOff = words[1] == "off"
             return "+OK\n"
         case "options" where words.count == 2:
             guard let milliseconds = Int64(words[1]), (0...60_000).contains(milliseconds) else {
@@ -135,6 +137,7 @@ extension SwitchCore {
             return """
                 -USAGE: simulator events stuck|flow
                        simulator commands refuse|accept
+                       simulator database off|on
                        simulator options MILLISECONDS_UNTIL_ANSWERED
                        simulator load bridged|parked|waiting COUNT [PROFILE]
                        simulator load rate CALLS_PER_SECOND

@@ -114,6 +114,7 @@ extension SwitchCore {
         }
         switch words[3] {
         case "sofia.conf": return sofiaConfiguration
+        case "switch.conf" where !settings.told.isEmpty: return switchConfiguration
         case "hash.conf": return hashConfiguration
         case "hiredis.conf" where settings.limitService != nil: return limitServiceConfiguration
         default: return "can't find anything\n"
@@ -122,6 +123,12 @@ extension SwitchCore {
 
     private func parameter(_ name: String, _ value: String) -> String {
         "<param name=\"\(name)\" value=\"\(SmallXML.escaped(value))\"></param>\n"
+    }
+
+    private var switchConfiguration: String {
+        let parameters = settings.told.sorted { $0.key < $1.key }.map { "    \(parameter($0.key, $0.value))" }
+        return
+            "<configuration name=\"switch.conf\">\n  <settings>\n\(parameters.joined())  </settings>\n</configuration>\n"
     }
 
     private var sofiaConfiguration: String {

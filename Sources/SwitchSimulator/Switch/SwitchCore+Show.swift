@@ -7,6 +7,7 @@ extension SwitchCore {
 
     /// `show TABLE [count] [as json|as delim X|as xml]`
     func show(_ arguments: String) -> String {
+        if faults.isDatabaseOff { return "-ERR SQL disabled, no data available!\n" }
         let words = arguments.split(separator: " ").map(String.init)
         guard let listing = words.first.flatMap(listing) else {
             return "-USAGE: aliases|calls|channels|registrations [count] [as delim <delimiter>|as json]\n"

@@ -199,6 +199,8 @@ struct Faults: Hashable, Sendable {
     /// Events are fired and go nowhere until mended.
     var eventsStuck = false
     var commandsRefused = false
+    /// As with `-nosql`: no table is shown.
+    var isDatabaseOff = false
     /// Of every answer to OPTIONS.
     var optionsDelay = Duration.zero
     /// Events held back, oldest first; bounded as FreeSWITCH's queue is.

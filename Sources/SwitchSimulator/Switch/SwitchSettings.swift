@@ -69,6 +69,8 @@ package struct SwitchSettings: Hashable, Sendable {
     /// What `global_getvar db_dir` answers; `core.db` is in there.
     package var databaseDirectory: String
     package var profiles: [Profile]
+    /// Parameters that its switch.conf tells, whatever it does; without any it does not tell that file.
+    package var told: [String: String] = [:]
     /// Where dialled users go that are not registered; without one they are absent.
     package var carrier: SIPEndpoint?
     /// Checked before a call whose number begins with the rule's prefix.

@@ -104,8 +104,11 @@ struct SwitchCheck {
             findings += profile(
                 address, access, state: states[address.name], parameters: parameters[address.name])
         }
-        findings.append(database(Self.line(try ask("global_getvar db_dir"))))
-        findings += mediaPorts(try ask(MediaPorts.command))
+        let settings = try ask(MediaPorts.command)
+        findings += database(
+            Self.line(try ask("global_getvar db_dir")), settings: settings,
+            shown: try ask("show channels count"))
+        findings += mediaPorts(settings)
         findings += DialplanCheck(contexts: contexts(parameters), fix: fix("dialplan/public.xml")).findings(
             try ask("xml_locate dialplan"))
         if section.limitService != nil, loaded.contains("mod_hiredis") {
@@ -187,16 +190,30 @@ struct SwitchCheck {
         return SwitchParameters.isTrue(value) || value?.lowercased() == "call-id" ? .callID : .single
     }
 
-    private func database(_ directory: String) -> Finding {
-        let path = directory + "/core.db"
-        guard let problem = CoreDatabase.problem(path: path) else {
-            return .fine("core database", "\(path) has the recovery table")
+    /// - Parameters:
+    ///   - settings: what the switch says of switch.conf.
+    ///   - shown: what it shows out of its database.
+    private func database(_ directory: String, settings: String, shown: String) -> [Finding] {
+        let subject = "core database"
+        let path = CoreDatabase.path(in: directory)
+        let problems = [
+            LocalSwitch.databaseProblem(shown), CoreDatabase.elsewhere(path, answer: settings),
+            CoreDatabase.problem(path: path),
+        ].compactMap { $0 }
+        var findings = problems.map {
+            Finding.wrong(
+                subject, $0,
+                fix:
+                    "as it says; fsdns's user has access to db_dir by an ACL (docs/freeswitch.md), and core-db-dsn and "
+                    + "core-db-name are not in autoload_configs/switch.conf.xml")
         }
-        return .wrong(
-            "core database", problem,
-            fix:
-                "give fsdns's user access to db_dir by an ACL (docs/freeswitch.md), and leave core-db-dsn and core-db-name out of "
-                + "autoload_configs/switch.conf.xml")
+        if problems.isEmpty {
+            findings.append(.fine(subject, "what a recovery writes can be written to \(path)"))
+        }
+        if let room = CoreDatabase.room(path: path) {
+            findings.append(.notice(subject, room, fix: "a recovery of 100 calls writes some MiB there"))
+        }
+        return findings
     }
 
     private func mediaPorts(_ answer: String) -> [Finding] {

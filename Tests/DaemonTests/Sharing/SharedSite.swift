@@ -38,7 +38,8 @@ final class SharedSite {
     ///   - limitPassword: what the switch says to the limit service, where the right word is `right`; nil for no such service.
     init(
         _ name: String, number: Int, failedAfter: Duration = .seconds(20), password: String = "ClueCon",
-        recoveryPatience: Duration = .seconds(60), limitPassword: String? = nil,
+        recoveryPatience: Duration = .seconds(60), rehearsal: Duration = .seconds(10),
+        limitPassword: String? = nil,
         registrations: SwitchAccess.Registrations = .single,
         change: (inout SwitchSimulator.SwitchSettings) -> Void = { _ in }
     ) throws {
@@ -83,6 +84,7 @@ final class SharedSite {
             log: EventLog.silent, journal: journal,
             historyPath: directory.path + "/recoveries.jsonl", report: { reports.put($0) })
         parts.recoveryPatience = recoveryPatience
+        parts.rehearsalInterval = rehearsal
         if limitPassword != nil {
             parts.section.limitService = ListenerSettings(endpoint: limits, passwordFile: "")
             parts.passwords.limitService = "right"
@@ -268,14 +270,14 @@ final class SharedSite {
     /// The switch is gone, and stays away.
     func stopSwitch() { phone.stop() }
 
-    /// The switch is gone without a word and comes back as another process with the same files.
-    func crashSwitch() throws {
     /// The switch ends by itself, and its port with it.
     func awaitEnd() throws {
         _ = try #require(endings.next())
         phone.stop()
     }
 
+    /// The switch is gone without a word and comes back as another process with the same files.
+    func crashSwitch() throws {
         ask("simulator crash") { _ in }
         try awaitEnd()
         var options = options
