@@ -184,6 +184,23 @@ import Testing
         #expect(RingCheck(report: nil, control: "/c").findings.map(\.level) == [.fine])
     }
 
+    @Test("what the running node says keeps it from being ready is told, as it has watched for longer")
+    func readiness() throws {
+        func found(_ change: (inout StatusReport) -> Void) throws -> [Finding] {
+            var report = try StatusFixture.report()
+            change(&report)
+            return ReadinessCheck(report: report, node: "fs5").findings
+        }
+        let text = "the switch's core database /db/core.db was replaced: restart FreeSWITCH"
+        let bad = try found {
+            $0.nodes[4].ready = false
+            $0.nodes[4].blockers = [text]
+        }
+        #expect(bad.map(\.level) == [.notice] && bad[0].text == "the node service says: \(text)")
+        #expect(try found { $0.nodes[4].ready = true }.map(\.level) == [.fine])
+        #expect(try found { $0.nodes = [] } == [])
+    }
+
     @Test("the service address itself gives it no home")
     func ownAddress() throws {
         #expect(try Self.levels([Self.interface("10.77.0.11")]) == [.fine, .wrong])

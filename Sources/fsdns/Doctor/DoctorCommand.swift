@@ -25,9 +25,10 @@ struct DoctorCommand: ParsableCommand {
 
     mutating func run() throws {
         let file = try ConfigCommand.load(config)
+        let report = try? control.client.status()
         var findings = ConfigurationCheck(file: file, path: config, flag: name).findings
         findings += NetworkCheck(file: file).findings
-        findings += AddressUseCheck(file: file, report: try? control.client.status()).findings
+        findings += AddressUseCheck(file: file, report: report).findings
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
         findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
@@ -38,6 +39,7 @@ struct DoctorCommand: ParsableCommand {
         // Without a place in the file this machine has no switch either; that is said already.
         if let node = try? NodeIdentity.ofCommand(name, file.settings) {
             findings += SwitchCheck(file: file, node: node, path: config).findings
+            findings += ReadinessCheck(report: report, node: node).findings
         }
         let paint = Paint.standard
         Output.lines(findings.flatMap { $0.lines(paint: paint) })

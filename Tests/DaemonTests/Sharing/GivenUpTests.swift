@@ -1,3 +1,6 @@
+import Cluster
+import Consensus
+import ControlProtocol
 import Testing
 
 @testable import Daemon
@@ -6,9 +9,11 @@ import Testing
 @Suite("Calls that nobody can revive at once", .serialized)
 struct GivenUpTests {
     /// Two machines that know each other; the first has the address and three calls.
-    private func pair(_ patience: Duration) throws -> (SharedSite, SharedSite) {
-        let one = try SharedSite("fs1", number: 8, recoveryPatience: patience)
-        let two = try SharedSite("fs2", number: 9, recoveryPatience: patience)
+    private func pair(_ patience: Duration, limitPassword: String? = nil) throws -> (SharedSite, SharedSite) {
+        let one = try SharedSite(
+            "fs1", number: 8, recoveryPatience: patience, limitPassword: limitPassword)
+        let two = try SharedSite(
+            "fs2", number: 9, recoveryPatience: patience, limitPassword: limitPassword)
         one.meet(two)
         for site in [one, two] {
             #expect(site.reports.next { $0.health == .healthy } != nil)
@@ -58,6 +63,29 @@ struct GivenUpTests {
                 "0 of 3 legs of alpha recovered (0 calls) before alpha went to fs1; "
                     + "left 3 to the next holder: the switch is paused"
             ])
+    }
+
+    @Test("limits of who failed first go on counting where the address moves on before its calls are back")
+    func limits() throws {
+        let (one, two) = try pair(.seconds(60), limitPassword: "right")
+        let three = Holder(member: MemberID(name: "fs3", birth: 3), incarnation: 3 << 32)
+        func isCounted() throws -> Bool {
+            try two.lines(.limits).contains {
+                if case .limits(let lines) = $0 { lines.contains { $0.key == "room" } } else { false }
+            }
+        }
+        try #require(try eventually { try one.api("hiredis_raw default ping") == "PONG" })
+        _ = try one.api("hiredis_raw default incr room")
+        #expect(try eventually { try isCounted() })
+        #expect(try two.api("fsctl pause").contains("+OK"))
+        try two.told(two.me, epoch: 2, members: [two.me, three])
+        #expect(
+            two.reports.next { report in
+                report.reviving.isEmpty && report.addresses.contains { $0.address == SharedSite.profile }
+            } != nil)
+        try two.told(three, epoch: 3, members: [two.me, three])
+        #expect(try eventually { try two.recoveries().first?.left?.legs == 3 })
+        #expect(try !eventually(within: 2) { try !isCounted() })
     }
 
     @Test("an address that is given to its holder anew ends the first recovery, and the second is its own")
