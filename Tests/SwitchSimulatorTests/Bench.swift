@@ -213,7 +213,7 @@ struct Bench {
             isShutDown = true
             for client in clients.indices { hand(.stop, to: client) }
         case .crash: isCrashed = true
-        case .freeze, .remotes, .storeRegistrations: break
+        case .cut, .freeze, .remotes, .storeRegistrations: break
         }
     }
 

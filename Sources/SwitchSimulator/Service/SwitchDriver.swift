@@ -195,6 +195,9 @@ final class SwitchDriver {
             if let limitLink { limitLink.ask(query) } else { core.limitAnswered(query, nil, at: now) }
         case .remotes(let names): openRemotes(names)
         case .shutDown: shutDown()
+        case .cut:
+            let me = NIOLoopBound(self, eventLoop: loop)
+            loop.execute { me.value.cut() }
         case .crash: crash()
         case .freeze(let span): freeze(span)
         }
@@ -233,9 +236,11 @@ final class SwitchDriver {
         ending(.shutDown)
     }
 
+    private func cut() { for id in sessions.keys.sorted() { sessions[id]?.cut() } }
+
     /// As a process that is gone: no client hears a word.
     private func crash() {
-        for id in sessions.keys.sorted() { sessions[id]?.cut() }
+        cut()
         end()
         ending(.crashed)
     }

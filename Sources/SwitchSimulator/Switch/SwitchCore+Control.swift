@@ -133,6 +133,9 @@ extension SwitchCore {
         case "crash":
             emit(.crash)
             return "+OK\n"
+        case "cut":
+            emit(.cut)
+            return "+OK\n"
         default:
             return """
                 -USAGE: simulator events stuck|flow
@@ -143,6 +146,7 @@ extension SwitchCore {
                        simulator load rate CALLS_PER_SECOND
                        simulator load stop
                        simulator freeze [SECONDS]
+                       simulator cut
                        simulator crash
 
                 """

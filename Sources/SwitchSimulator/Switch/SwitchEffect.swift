@@ -24,6 +24,8 @@ package enum SwitchEffect: Hashable, Sendable {
     case shutDown
     /// The process ends at once, as if it were killed.
     case crash
+    /// Every event socket closes without a word, and the process goes on.
+    case cut
     /// The process stops doing anything for so long, or for good.
     case freeze(Duration?)
     /// Profiles whose sockets are to be open.

@@ -50,6 +50,12 @@ struct RehearsalTests {
         try DatabaseQueue(path: path).backup(to: DatabaseQueue(path: copy))
         #expect(rename(copy, path) == 0)
         #expect(isTold("was replaced: restart FreeSWITCH"))
+        // The same process, whose event socket tells nothing of its files when it is open again.
+        site.begin("simulator cut")
+        #expect(site.reports.next { $0.health == .unhealthy } != nil)
+        let back = try #require(site.reports.next { $0.health == .healthy })
+        #expect(back.blockers.contains { $0.kind == .database })
+        #expect(try !eventually(within: 1) { site.reports.next(within: 0) { $0.blockers.isEmpty } != nil })
         try site.crashSwitch()
         #expect(isWell)
     }

@@ -78,6 +78,16 @@ struct SwitchEndTests {
         #expect(found == ["FreeSWITCH is not reached: the event socket closed without a notice"])
     }
 
+    @Test("cut off, while it lives: that its event socket closed without a word, until it is open again")
+    func cut()
+        throws
+    {
+        site.begin("simulator cut")
+        #expect(
+            try texts() == ["FreeSWITCH is not reached: the event socket closed without a notice"])
+        #expect(site.reports.next { $0.health == .healthy && $0.blockers.isEmpty } != nil)
+    }
+
     @Test("without its event socket's module: that, and not that FreeSWITCH was stopped") func unloaded()
         throws
     {
