@@ -149,15 +149,17 @@ let package = Package(
             name: "ConsensusTests", dependencies: ["Consensus", "Primitives"], exclude: ["Stories"],
             swiftSettings: settings),
         .testTarget(
-            name: "ClusterTests", dependencies: ["Calendar", "Cluster", "Consensus", "Primitives"],
-            swiftSettings: settings),
+            name: "ClusterTests",
+            dependencies: ["Calendar", "Cluster", "Consensus", "Primitives", "TestSupport"],
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "EventSocketTests", dependencies: ["EventSocket"], exclude: ["Fixtures"],
             swiftSettings: settings),
         .testTarget(
-            name: "ReplicationTests", dependencies: ["Primitives", "Replication"], swiftSettings: settings),
+            name: "ReplicationTests", dependencies: ["Primitives", "Replication", "TestSupport"],
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
-            name: "LimitsTests", dependencies: ["Limits", "Primitives", "Replication"],
+            name: "LimitsTests", dependencies: ["Limits", "Primitives", "Replication", "TestSupport"],
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "DNSMessagesTests", dependencies: ["DNSMessages", "Primitives", "TestSupport"],
@@ -166,7 +168,8 @@ let package = Package(
             name: "PeerProtocolTests",
             dependencies: [
                 "Calendar", "Cluster", "Consensus", "ControlProtocol", "PeerProtocol", "Primitives",
-            ], swiftSettings: settings),
+                "TestSupport", .product(name: "Crypto", package: "swift-crypto"),
+            ], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "SwitchTests",
             dependencies: ["EventSocket", "Limits", "Primitives", "Replication", "Switch"],
@@ -176,8 +179,9 @@ let package = Package(
             name: "ConfigTests", dependencies: ["Calendar", "Cluster", "Config", "Primitives"],
             swiftSettings: settings),
         .testTarget(
-            name: "KeeperTests", dependencies: ["Keeper", "KeeperProtocol", "Primitives", "fsdns-keeper"],
-            swiftSettings: settings),
+            name: "KeeperTests",
+            dependencies: ["Keeper", "KeeperProtocol", "Primitives", "TestSupport", "fsdns-keeper"],
+            exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "ZoneServerTests",
             dependencies: [
@@ -205,16 +209,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
-            ], exclude: ["Certificates", "Console/Fixtures", "Console/ForeignClients"],
+            ], exclude: ["Certificates", "Console/Fixtures", "Console/ForeignClients", "Fixtures"],
             swiftSettings: settings),
         .testTarget(
             name: "FsdnsTests",
             dependencies: [
                 "Calendar", "Cluster", "Config", "Consensus", "ControlProtocol", "DNSMessages", "Daemon",
-                "EventSocket", "PeerProtocol", "Primitives", "ZoneServer", "fsdns",
+                "EventSocket", "PeerProtocol", "Primitives", "TestSupport", "ZoneServer", "fsdns",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-            ], swiftSettings: settings),
+            ], exclude: ["Fixtures"], swiftSettings: settings),
 
         // What several test targets use.
         .target(

@@ -12,8 +12,11 @@ package struct HeartbeatSigner: Sendable {
     package let voucher: HeartbeatVoucher
     private let key: Curve25519.Signing.PrivateKey
 
-    package init() {
-        key = Curve25519.Signing.PrivateKey()
+    package init() { self.init(Curve25519.Signing.PrivateKey()) }
+
+    /// - Parameter key: never used by another start.
+    init(_ key: Curve25519.Signing.PrivateKey) {
+        self.key = key
         voucher = HeartbeatVoucher(key.publicKey)
     }
 
