@@ -5,7 +5,9 @@ import Primitives
 ///
 /// Every node computes the same value from the same log; arrays are kept sorted so that equal states are equal bytes.
 package struct ControlState: Hashable, Sendable, Codable {
-    /// Of this layout; a reader refuses a newer one.
+    /// The newest layout this release knows; a reader refuses newer ones.
+    package static let newestFormat = 1
+    /// Of this layout.
     package var format: Int
     /// Drawn from the founding members; two clusters that formed apart never share it.
     package var clusterID: UInt64
@@ -37,7 +39,7 @@ package struct ControlState: Hashable, Sendable, Codable {
     package var revoked: [Revocation]?
 
     package init(clusterID: UInt64, settings: ClusterSettings) {
-        format = 1
+        format = Self.newestFormat
         self.clusterID = clusterID
         time = .zero
         self.settings = settings

@@ -149,10 +149,9 @@ enum ConsensusCodec {
         let membership = try membership(&reader)
         let membershipEpoch = try reader.epoch("membership's epoch")
         let bytes = try reader.blob("control state", limit: FrameLimits.peerFrame)
-        let state = try ControlJSON.decode(ControlState.self, bytes, field: "control state")
         return ControlSnapshot(
             epoch: epoch, membership: membership, membershipEpoch: membershipEpoch,
-            state: try StateCheck.plausible(state))
+            state: try StateCheck.read(bytes))
     }
 
     private static func membership(_ reader: inout FrameReader) throws(FrameFailure) -> Membership {

@@ -1,3 +1,5 @@
+import Cluster
+
 /// Why bytes from outside are no frame of ours.
 package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bytes end before the value does.
@@ -12,6 +14,8 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case forged
     /// The named field cannot be what it says.
     case malformed(String)
+    /// The agreed state in it is laid out in a way this release does not know.
+    case stateFormat(Int)
     /// Longer than a frame may be.
     case tooLong(Int)
 
@@ -24,6 +28,8 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
             "the frame is sealed with another key: a second cluster with the same name, or another cluster.key"
         case .forged: "the frame is forged or was changed on the way"
         case .malformed(let field): "the frame's \(field) is malformed"
+        case .stateFormat(let format):
+            "the agreed state has format \(format), and this fsdns knows \(ControlState.newestFormat)"
         case .tooLong(let length): "the frame is too long (\(length) bytes)"
         }
     }
@@ -37,6 +43,7 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .wrongKey: "wrong-key"
         case .forged: "forged"
         case .malformed: "malformed"
+        case .stateFormat: "state-format"
         case .tooLong: "too-long"
         }
     }

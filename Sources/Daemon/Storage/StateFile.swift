@@ -111,7 +111,7 @@ final class StateFile: Sendable {
 
     private static func explain(_ error: any Error, path: String) -> String {
         if let failure = error as? ServiceFailure { return failure.description }
-        if let failure = error as? FrameFailure { return corrupt(path, failure.description) }
+        if let failure = error as? FrameFailure { return explain(failure, path: path) }
         if error is RowDecodingError { return corrupt(path, "a column is not what was written") }
         guard let failure = error as? DatabaseError else { return "state file \(path): \(error)" }
         switch failure.resultCode {
@@ -119,6 +119,18 @@ final class StateFile: Sendable {
         case .SQLITE_FULL: return "the disk of the state file \(path) is full; make room and start again"
         default: return "state file \(path): \(failure.message ?? failure.resultCode.description)"
         }
+    }
+
+    private static func explain(_ failure: FrameFailure, path: String) -> String {
+        let isNewer =
+            switch failure {
+            case .stateFormat: true
+            case .version(let version): version > StorageCodec.version
+            default: false
+            }
+        guard isNewer else { return corrupt(path, failure.description) }
+        return "the state file \(path) was written by a newer fsdns (\(failure)); nothing in it was changed. "
+            + "Start the newer fsdns, or move the file away to join as a new member"
     }
 
     private static func corrupt(_ path: String, _ reason: String) -> String {
