@@ -159,6 +159,24 @@ struct HeartbeatsTests {
         #expect(counts.first { $0.reason == "over-budget" }.map { $0.count > 500 } == true)
     }
 
+    @Test(
+        "what is opened in vain in the session of a node counts for how much of it is opened, and no true heartbeat does"
+    )
+    func inVain() throws {
+        let other = paths(2)
+        other.tend(at: .zero)
+        let key = ClusterKey(cluster: "pbx", secret: Array("a secret of enough length".utf8))
+        var sealer = HeartbeatSealer(key: key, session: HeartbeatSession(high: 5, low: 7))
+        let sender = try DatagramSocket(boundTo: Endpoint(ip: peers[0].ip, port: 0), group: nil)
+        #expect(sender.send(sealer.seal(heartbeat(1, 1)), to: peers[1]) == 0)
+        #expect(sender.send(sealer.seal(heartbeat(1, 2)), to: peers[1]) == 0)
+        #expect(receive(other).count == 2 && other.sieve.vainOpenings == 0)
+        var forged = sealer.seal(heartbeat(1, 3))
+        forged[forged.count - 1] ^= 1
+        #expect(sender.send(forged, to: peers[1]) == 0)
+        #expect(receive(other).isEmpty && other.sieve.vainOpenings == 1)
+    }
+
     @Test("who is faster with a heartbeat than its sender is no path to it")
     func relayed() throws {
         let other = paths(2)

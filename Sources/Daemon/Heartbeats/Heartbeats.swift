@@ -73,7 +73,7 @@ final class Heartbeats {
     /// Nil where whoever has the cluster key is believed.
     let trust: LinkTrust?
     var keys = HeartbeatKeys()
-    private var sieve: HeartbeatSieve
+    private(set) var sieve: HeartbeatSieve
     var watch: RingWatch
     var lossWatch = LossWatch()
     var clockWatch = ClockWatch()
@@ -209,14 +209,16 @@ final class Heartbeats {
             count(failure.reason, port.isFiltered ? UInt64(DatagramFilter.sampling) : 1)
             tell(failure, of: place, source, at: now)
         case .open:
+            let begun = Instant.now()
             do throws(FrameFailure) {
                 let opened = try opener.open(batch[place], network: network)
                 guard let from = batch.sender(place) else { return }
                 switch opened.proof {
                 case .notAsked: break
                 case .proven: keys.hear(opened.session, at: now)
-                case .stale: return
+                case .stale: return openedInVain(place, network, since: begun)
                 case .missing, .wrong:
+                    openedInVain(place, network, since: begun)
                     noteUnproven(opened, from: from.ip, at: now)
                     guard opened.proof == .missing else { return }
                     return hear(
@@ -234,10 +236,16 @@ final class Heartbeats {
                 if opened.isNew { compareClocks(opened.heartbeat, at: now) }
                 hear(Heard(heartbeat: opened.heartbeat, from: from, local: local, isNew: opened.isNew))
             } catch {
+                openedInVain(place, network, since: begun)
                 count(error.reason, 1)
                 tell(error, of: place, source, at: now)
             }
         }
+    }
+
+    private func openedInVain(_ place: Int, _ network: Int, since begun: Instant) {
+        let now = Instant.now()
+        sieve.openedInVain(batch[place], network: network, taking: now - begun, at: now)
     }
 
     private func compareClocks(_ heartbeat: Heartbeat, at now: Instant) {
