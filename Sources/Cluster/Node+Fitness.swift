@@ -30,15 +30,18 @@ extension Node {
         agree(.resign, at: now)
     }
 
-    /// Enough may be heard for both ways to look well, and not enough to keep a lease, as in a flood that only this machine
-    /// gets. A leader would replace anybody whose lease comes and goes, or is gone, but not itself: it lets one lead whose
-    /// lease lasts.
+    /// Enough may be heard for both ways to look well, and not enough to keep a lease, or too late, as in a flood that only this
+    /// machine gets. A leader would replace anybody whose lease comes and goes, or is gone for `dead-after`, but not itself: it
+    /// lets one lead whose lease lasts. It does so as soon, since who hears late learns of failures late.
     mutating func stepAsideIfUnsteady(at now: Instant) {
-        let isGone = leaseValidSince == nil && now - leaseLosses.noneSince >= LeaseLosses.longestGap
-        guard leaving == nil, state?.isActive(me) ?? false, isGone || leaseLosses.since(at: now) != nil,
-            let heir = agreedHeirs(at: now).first(where: { neighbours[$0]?.hasSteadyLease(at: now) ?? false })
-        else { return }
-        handLeadershipOver(to: heir, pause: .seconds(10), at: now)
+        let isGone = leaseValidSince == nil && now - leaseLosses.noneSince >= timing.deadAfter
+        guard leaving == nil, state?.isActive(me) ?? false, isGone || leaseLosses.since(at: now) != nil else {
+            return
+        }
+        let steady = agreedHeirs(at: now).filter { neighbours[$0]?.hasSteadyLease(at: now) ?? false }
+        // Of a holder that was lost a moment ago this node may not know yet, and would lose time by asking it.
+        let free = steady.first { neighbours[$0]?.heartbeat.holding.isEmpty ?? false }
+        handLeadershipOver(to: free ?? steady.first, pause: .seconds(10), at: now)
     }
 
     /// Decisions go by links: what a leader cannot send to a voter that lives may be just what a fence waits for. One that
@@ -77,8 +80,6 @@ struct LeaseLosses: Hashable, Sendable {
     /// A lease that was lost more often within this time comes and goes; one that was not lost in it lasts.
     static let memory: Duration = .seconds(2)
     private static let tooMany = 3
-    /// A lease that is not back by then does not come back by itself.
-    static let longestGap: Duration = .seconds(1)
 
     private var times: [Instant] = []
     /// Since when there was none, as far as is known.

@@ -103,6 +103,24 @@ import Testing
     }
 
     @Test(
+        "a leader without a seat that reads heartbeats too late lets another lead so soon that a lost holder is replaced within twice dead-after, whenever it is lost",
+        arguments: [260, 330], [0, 150, 300, 600])
+    func lateLeader(_ lag: Int, _ onset: Int) throws {
+        let formed = stage { $0.leader != 2 }
+        let late = try #require(formed.leader)
+        for number in 0..<2 {
+            var stage = formed
+            // As long as the others' leases must have lasted.
+            stage.run(LeaseLosses.memory + .milliseconds(11 * number))
+            stage.heartbeatLag[late] = .milliseconds(lag)
+            stage.run(.milliseconds(onset))
+            stage.crash(2)
+            check(stage.run(.milliseconds(400), until: { !$0.holders.isEmpty }))
+            #expect(stage.violations.isEmpty)
+        }
+    }
+
+    @Test(
         "a leader without a link to a holder lets one lead that has all, also when another node dies: the seat is served"
     )
     func unlinked() throws {
