@@ -62,6 +62,7 @@ final class NodeLoop {
     private var listening: [Endpoint] = []
     /// What was told last of ways that carry nothing while others do.
     private var pathTroubles: [PathTrouble] = []
+    private var pathEvents = PathEvents()
     /// What was told last of the disk.
     private var diskTrouble: Blocker?
     private var nextTend = Instant.zero
@@ -218,6 +219,7 @@ final class NodeLoop {
             doers.links.watch.troubles(.link)
             + (doers.sharing?.linkWatch.troubles(.replicaLink) ?? []) + heartbeats.troubles(at: now)
             + doers.links.watch.plainLinks() + doers.links.trust.troubles()
+        for event in pathEvents.news(troubles, of: node.name, at: now) { perform(.report(event), at: now) }
         guard troubles != pathTroubles else { return }
         pathTroubles = troubles
         feed(.pathsSeen(troubles))
