@@ -21,6 +21,7 @@ struct Bench {
         case recovery
         case registrations
         case flood
+        case floodedLeader = "flooded-leader"
         case strangers
         case cable
         case profileStop = "profile-stop"
@@ -84,6 +85,7 @@ struct Bench {
         case .recovery: try recovery()
         case .registrations: try registrations()
         case .flood: try floods() + signedFloods()
+        case .floodedLeader: try floodedLeaders()
         case .strangers: try crowds()
         case .cable, .profileStop, .filtered: try servedOutages(metric)
         case .roll: try roll()
