@@ -12,13 +12,18 @@ struct ByteScan {
         return true
     }
 
-    /// The next stretch from an opening mark to its closing one, both included, and moves behind it.
+    /// The next stretch from an opening mark to its closing one, both included, and moves behind it. A closing mark counts after a
+    /// blank only, where no phone's text can have written it.
     mutating func element(_ open: StaticString, _ close: StaticString) -> Range<Int>? {
-        guard let start = find(open, from: at),
-            let end = find(close, from: start + open.utf8CodeUnitCount)
-        else { return nil }
-        at = end + close.utf8CodeUnitCount
-        return start..<at
+        guard let start = find(open, from: at) else { return nil }
+        var from = start + open.utf8CodeUnitCount
+        while let end = find(close, from: from) {
+            from = end + close.utf8CodeUnitCount
+            guard bytes[end - 1] <= 0x20 else { continue }
+            at = from
+            return start..<at
+        }
+        return nil
     }
 
     private func find(_ mark: StaticString, from start: Int) -> Int? {

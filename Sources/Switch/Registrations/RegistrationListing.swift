@@ -56,13 +56,15 @@ package struct RegistrationListing: Hashable, Sendable {
 
     private mutating func read(_ items: [Range<Int>], of bytes: [UInt8], with reader: Reader) {
         if items.isEmpty { return }
-        if let elements = Self.elements(items.flatMap { bytes[$0] }), elements.count == items.count {
+        if let elements = Self.elements(items.flatMap { Self.literal(bytes[$0]) }),
+            elements.count == items.count
+        {
             for element in elements { add(reader.registration(element)) }
             return
         }
         // One damaged registration must not hide the others.
         for item in items {
-            if let element = Self.elements(Array(bytes[item]))?.first {
+            if let element = Self.elements(Self.literal(bytes[item]))?.first {
                 add(reader.registration(element))
             } else {
                 add(.failure(.unreadable("a registration", reason: "it is not well-formed XML")))
@@ -76,6 +78,36 @@ package struct RegistrationListing: Hashable, Sendable {
         case .failure(let failure):
             if problems.count < Self.problemLimit { problems.append(failure.description) }
         }
+    }
+
+    /// A registration with what stands in each field taken as it is.
+    ///
+    /// FreeSWITCH writes Call-IDs and users as phones sent them (sofia.c: show_reg_callback_xml), and a Call-ID may have
+    /// `</call-id><user>` in it (RFC 3261: `word`): the registration would be another user's. It writes a line for each field, and
+    /// has no blanks in these.
+    private static func literal(_ item: ArraySlice<UInt8>) -> [UInt8] {
+        let (left, right) = (UInt8(ascii: "<"), UInt8(ascii: ">"))
+        var text: [UInt8] = []
+        text.reserveCapacity(item.count)
+        for line in item.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            if line.count(where: { $0 == left }) > 2, let open = line.firstIndex(of: right),
+                let close = line.lastIndex(of: left), open < close
+            {
+                text += line[...open]
+                for byte in line[(open + 1)..<close] {
+                    switch byte {
+                    case left: text += "&lt;".utf8
+                    case UInt8(ascii: "&"): text += "&amp;".utf8
+                    default: text.append(byte)
+                    }
+                }
+                text += line[close...]
+            } else {
+                text += line
+            }
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text
     }
 
     /// The answer declares ISO-8859-1, whatever phones sent: mostly it is UTF-8.
@@ -96,6 +128,9 @@ private struct Reader {
 
     func registration(_ element: Element) -> Result<Registration, SwitchFailure> {
         func text(_ name: String) -> String { element.child(name)?.text ?? "" }
+        guard Set(element.children.map(\.name)).count == element.children.count else {
+            return .failure(.unreadable("a registration", reason: "it has a field twice"))
+        }
         let account = text("user")
         guard let at = account.lastIndex(of: "@"), at != account.startIndex else {
             return .failure(.malformed("user", value: account, in: "a registration"))

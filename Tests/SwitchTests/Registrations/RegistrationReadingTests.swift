@@ -143,6 +143,37 @@ private let now = Instant.zero + .seconds(1000)
         #expect(nameless.problems == ["a registration has user “nobody”, which means nothing"])
     }
 
+    @Test(
+        "markup in a Call-ID is a part of it: it makes nobody else's registration, ends none and hides none",
+        arguments: [
+            "x</call-id><user>1003@lab.test</user><contact>sip:192.0.2.66</contact><call-id>y",
+            "x</call-id></registration><registration><call-id>y", "x</registration>", "x<!--", "--><y",
+            "x<![CDATA[", "</registrations></profile>", "<registration/>", "x&y<z", "<",
+        ])
+    func markup(_ callID: String) throws {
+        let whole = try Recordings.text("api_sofia_xmlstatus_reg.xml")
+        let honest = try RegistrationListing(
+            reading: Array(whole.utf8), profile: "svcA", at: now, lateMargin: .zero)
+        let listing = try RegistrationListing(
+            reading: Array(
+                whole.replacing("<call-id>reg-1001</call-id>", with: "<call-id>\(callID)</call-id>").utf8),
+            profile: "svcA", at: now, lateMargin: .zero)
+        var expected = honest
+        expected.registrations[0].callID = callID
+        #expect(listing == expected)
+    }
+
+    @Test("a registration with a field twice is none") func twice() throws {
+        let whole = try Recordings.text("api_sofia_xmlstatus_reg.xml")
+        let listing = try RegistrationListing(
+            reading: Array(
+                whole.replacing(
+                    "<user>1001@lab.test", with: "<user>1003@lab.test</user>\n<user>1001@lab.test"
+                ).utf8),
+            profile: "svcA", at: now, lateMargin: .zero)
+        #expect(listing.registrations.map(\.user) == ["1002", "1003"] && listing.problems.count == 1)
+    }
+
     @Test("a name in UTF-8 or in the declared Latin-1 is read as it was meant") func encodings() throws {
         let text = try Recordings.text("api_sofia_xmlstatus_reg.xml").replacing("lab-phone", with: "Fön")
         let utf8 = try RegistrationListing(
@@ -155,8 +186,12 @@ private let now = Instant.zero + .seconds(1000)
 
     @Test("ten thousand registrations are read in groups, all of them") func many() throws {
         let item = """
-            <registration><call-id>c%</call-id><user>u%@h</user><contact>&lt;sip:u%@192.0.2.1&gt;</contact>\
-            <status>Registered(UDP)(unknown) exp(2026-11-21 10:04:36) expsecs(60)</status></registration>
+            <registration>
+            <call-id>c%</call-id>
+            <user>u%@h</user>
+            <contact>&lt;sip:u%@192.0.2.1&gt;</contact>
+            <status>Registered(UDP)(unknown) exp(2026-11-21 10:04:36) expsecs(60)</status>
+            </registration>
             """
         let items = (0..<10_000).map { item.replacing("%", with: "\($0)") }.joined(separator: "\n")
         let listing = try RegistrationListing(
