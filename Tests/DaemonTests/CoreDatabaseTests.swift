@@ -104,7 +104,7 @@ struct CoreDatabaseTests {
     }
 
     @Test("a table that is changed while it is used is looked at again before anything is written")
-    func changed() throws {
+    func declaredAnew() throws {
         let path = try file(Self.own)
         let table = try RecoveryTable(path: path)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
