@@ -95,7 +95,7 @@ extension SharingCore {
             askForCapacity()
             askForPause()
             askForLimits()
-            settings?.up()
+            settings?.up(runtime: runtime)
             tellProfile()
             rehearse()
             watch?.up()
@@ -288,7 +288,9 @@ extension SharingCore {
         if watch?.handle(event) == true { return }
         switch event.name {
         case "CUSTOM" where event.subclass == "fsdns::request": answer(event)
-        case "CUSTOM" where event.subclass == Self.profileStart: suspectProfiles()
+        case "CUSTOM" where event.subclass == Self.profileStart:
+            suspectProfiles()
+            settings?.ask()
         case "CUSTOM": registrations?.handle(event)
         // A profile is bound, unbound, or could not be bound; `sofia::profile_start` tells none of these. A module goes interface
         // by interface, and a switch that is told to end says so once.

@@ -53,6 +53,15 @@ package struct MediaPorts: Hashable, Sendable {
         SwitchParameters.read(answer).flatMap { MediaPorts($0)?.even }.map { "\($0.first)-\($0.last)" }
     }
 
+    /// Whether two answers tell other ports, or another way of giving them away.
+    static func isOther(_ one: String, _ other: String) -> Bool {
+        guard let one = SwitchParameters.read(one), let other = SwitchParameters.read(other) else {
+            return false
+        }
+        return MediaPorts(one) != MediaPorts(other)
+            || SwitchParameters.isTrue(one[robustness]) != SwitchParameters.isTrue(other[robustness])
+    }
+
     package enum Problem: Hashable, Sendable, CustomStringConvertible {
         case notRobust
         case noRange

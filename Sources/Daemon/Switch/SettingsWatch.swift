@@ -32,6 +32,13 @@ final class SettingsWatch {
     /// Of the switch's core database, as far as is known; and that its settings name another.
     var databasePath: String?
     private var databaseProblem: String?
+    /// The first answer of this process that told them: it goes on with what it began with, whatever switch.conf says later.
+    private var mediaAnswer: (runtime: String, answer: String)?
+    /// Switch.conf says something else by now.
+    private var isMediaChanged = false
+    private var runtime = ""
+    /// What each profile runs with, as far as it tells: sofia.conf may have been changed since.
+    private var running: [String: [String: String]] = [:]
     /// As sofia.conf has them; nil while the switch does not tell.
     private var profiles: [String: [String: String]]?
     /// Answers that were read: a configuration may be large, and seldom changes.
@@ -75,6 +82,7 @@ final class SettingsWatch {
             if let holder = placement.holder { holders[placement.address.name] = holder.name }
         }
         if addresses != former.0 {
+            ask()
             settingsChanged()
         } else if holders != former.1 {
             judge()
@@ -130,8 +138,9 @@ final class SettingsWatch {
 
     // MARK: - The switch
 
-    func up() {
+    func up(runtime: String) {
         life += 1
+        self.runtime = runtime
         isUp = true
         waiting = []
         isAskingDomain = false
@@ -156,6 +165,9 @@ final class SettingsWatch {
         guard isUp else { return }
         askOnce(MediaPorts.command) { $0.readSwitchSettings($1) }
         askOnce(SwitchParameters.command("sofia.conf")) { $0.profiles = SwitchParameters.profiles($1) }
+        for name in addresses {
+            askOnce(RunningProfile.command(name)) { $0.running[name] = RunningProfile.parameters($1) }
+        }
         let now = Instant.now()
         domains = domains.filter { now - $0.value < Self.domainLifetime }
         let wanted = Set(domains.keys).union(domainsElsewhere)
@@ -186,13 +198,16 @@ final class SettingsWatch {
     }
 
     private func readSwitchSettings(_ answer: String) {
-        let problems = MediaPorts.problems(answer: answer, node: me, nodes: nodes) ?? []
+        if mediaAnswer?.runtime != runtime { mediaAnswer = (runtime, answer) }
+        let begun = mediaAnswer?.answer ?? answer
+        isMediaChanged = MediaPorts.isOther(begun, answer)
+        let problems = MediaPorts.problems(answer: begun, node: me, nodes: nodes) ?? []
         for problem in problems where problem.isBlocking && !mediaProblems.contains(problem) {
             trouble?(
                 "the switch's settings would harm revived calls: \(problem); see: fsdns freeswitch config")
         }
         mediaProblems = problems
-        mediaPorts = MediaPorts.range(answer: answer) ?? ""
+        mediaPorts = MediaPorts.range(answer: begun) ?? ""
         let former = databaseProblem
         databaseProblem = databasePath.flatMap { CoreDatabase.elsewhere($0, answer: answer) }
         if let databaseProblem, databaseProblem != former {
@@ -255,7 +270,8 @@ final class SettingsWatch {
         for name in addresses {
             guard let parameters = profiles?[name] else { continue }
             own[name] = ProfileSettings(
-                parameters, mediaPorts: mediaPorts, domains: domains.keys.filter { known[$0] == true })
+                parameters.merging(running[name] ?? [:]) { $1 }, mediaPorts: mediaPorts,
+                domains: domains.keys.filter { known[$0] == true })
         }
         return own
     }
@@ -265,6 +281,12 @@ final class SettingsWatch {
         let former = judged
         judged = mediaProblems.filter(\.isBlocking).map { Blocker(.media, nil, "\($0)") }
         if let databaseProblem { judged.append(Blocker(.database, nil, databaseProblem)) }
+        if isMediaChanged {
+            judged.append(
+                Blocker(
+                    .difference, nil,
+                    "RTP ports in switch.conf.xml were changed: restart FreeSWITCH, then they count"))
+        }
         let unknown = Set(known.filter { !$0.value }.keys)
         for name in addresses {
             if let parameters = profiles?[name], !SwitchParameters.isTrue(parameters["track-calls"]) {

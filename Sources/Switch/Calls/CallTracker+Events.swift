@@ -61,6 +61,9 @@ extension CallTracker {
         if !event.caller.isEmpty { entry.leg.caller = event.caller }
         if event["Other-Type"] == "originator", let caller = event["Other-Leg-Unique-ID"] {
             entry.caller = caller
+        } else if let caller = event.variable("ent_originate_aleg_uuid") {
+            // `bridge a:_:b` (switch_ivr_originate.c: switch_ivr_enterprise_originate).
+            entry.caller = caller
         }
         if let attempt = entry.noteLimit(event) { attempts.note(attempt, at: now) }
         entry.noteApplication(event)

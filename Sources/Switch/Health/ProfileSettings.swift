@@ -5,6 +5,8 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
     /// `sip-port`.
     package var port: String
     package var hasTLS: Bool
+    /// `tls-sip-port`; nil without TLS, and from nodes of releases that did not tell it.
+    package var securePort: String?
     package var context: String
     package var dialplan: String
     /// `inbound-codec-prefs` or `codec-prefs`; empty without.
@@ -25,6 +27,7 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
         }
         port = value("sip-port", "5060")
         hasTLS = SwitchParameters.isTrue(parameters["tls"])
+        securePort = hasTLS ? value("tls-sip-port", "5061") : nil
         context = value("context", "default")
         dialplan = value("dialplan", "XML")
         codecs = value("inbound-codec-prefs", parameters["codec-prefs"] ?? "")
@@ -35,6 +38,7 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
     package enum Difference: Hashable, Sendable {
         case port(here: String, there: String)
         case noTLS
+        case securePort(here: String, there: String)
         case unknownDomain(String)
         case mediaPorts(here: String, there: String)
         case other(String, here: String, there: String)
@@ -49,6 +53,8 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
             switch self {
             case .port(let here, let there):
                 "profile \(profile) has SIP port \(here.prefix(24)), at \(node) it has \(there.prefix(24))"
+            case .securePort(let here, let there):
+                "profile \(profile) has TLS port \(here.prefix(24)), at \(node) it has \(there.prefix(24))"
             case .noTLS: "profile \(profile) has no TLS, at \(node) it has: its TLS phones would be lost"
             case .unknownDomain(let domain):
                 "FreeSWITCH does not know the domain \(domain.prefix(40)) of phones at \(node)"
@@ -67,6 +73,9 @@ package struct ProfileSettings: Hashable, Sendable, Codable {
         var found: [Difference] = []
         if port != other.port { found.append(.port(here: port, there: other.port)) }
         if other.hasTLS, !hasTLS { found.append(.noTLS) }
+        if let here = securePort, let there = other.securePort, here != there {
+            found.append(.securePort(here: here, there: there))
+        }
         found += other.domains.filter(unknown.contains).map(Difference.unknownDomain)
         if mediaPorts != other.mediaPorts, !mediaPorts.isEmpty, !other.mediaPorts.isEmpty {
             found.append(.mediaPorts(here: mediaPorts, there: other.mediaPorts))

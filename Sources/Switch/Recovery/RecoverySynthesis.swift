@@ -129,6 +129,8 @@ struct RecoverySynthesis {
             // Sent as our Via, it would tell the peer to answer over the connection that is gone.
             case "sip_recover_via" where hasConnection: continue
             case "sip_transport" where hasConnection: continue
+            // Of a leg that rang, or failed: FreeSWITCH would wait for it and hang up (switch_channel.c: switch_channel_get_partner_uuid).
+            case "originate_signal_bond" where partner == nil: continue
             case "signal_bond":
                 if let partner, !hasBond { fields.append(.init(field.name, partner)) }
                 hasBond = true

@@ -99,15 +99,25 @@ extension SwitchCore {
         let profile = profiles[index]
         let name = profile.settings.name
         let media = profile.settings.ip
+        let runs = profile.settings.runs ?? profile.settings.told
+        let uri = { (port: String) in
+            "sip:mod_sofia@\(SIPURI.bracketed(media)):\(port)"
+        }
+        var secure: [(label: String, tag: String, value: String)] = []
+        if runs["tls"] == "true" { secure = [("TLS-URL", "tls-url", uri(runs["tls-sip-port"] ?? "5061"))] }
         return [
             ("Name", "name", name), ("Domain Name", "domain-name", "N/A"), ("Auto-NAT", "auto-nat", "false"),
             ("DBName", "db-name", "sofia_reg_\(name)"), ("Pres Hosts", "pres-hosts", ""),
-            ("Dialplan", "dialplan", "XML"), ("Context", "context", "default"),
+            ("Dialplan", "dialplan", runs["dialplan"] ?? "XML"),
+            ("Context", "context", runs["context"] ?? "default"),
             ("Challenge Realm", "challenge-realm", "auto_to"), ("RTP-IP", "rtp-ip", media),
-            ("SIP-IP", "sip-ip", profile.settings.ip), ("URL", "url", "sip:\(profile.address)"),
+            ("SIP-IP", "sip-ip", profile.settings.ip),
+            ("URL", "url", runs["sip-port"].map(uri) ?? "sip:\(profile.address)"),
             ("BIND-URL", "bind-url", "sip:\(profile.address);transport=udp,tcp"),
+        ] + secure + [
             ("HOLD-MUSIC", "hold-music", "N/A"), ("OUTBOUND-PROXY", "outbound-proxy", "N/A"),
-            ("CODECS IN", "inbound-codecs", "PCMU"), ("CODECS OUT", "outbound-codecs", "PCMU"),
+            ("CODECS IN", "inbound-codecs", runs["inbound-codec-prefs"] ?? "PCMU"),
+            ("CODECS OUT", "outbound-codecs", "PCMU"),
             ("TEL-EVENT", "tel-event", "101"), ("DTMF-MODE", "dtmf-mode", "rfc2833"), ("CNG", "cng", "13"),
             ("SESSION-TO", "session-to", "0"), ("MAX-DIALOG", "max-dialog", "0"),
             ("MAX-RECV-RPS", "max-recv-rps", "1000"), ("NOMEDIA", "nomedia", "false"),

@@ -17,6 +17,8 @@ package struct SwitchSettings: Hashable, Sendable {
         package var registrations = Registrations.single
         /// Parameters that its configuration tells, whatever it does: the simulator speaks no TLS.
         package var told: [String: String] = [:]
+        /// What it says that it runs with, where that is something else: it was not restarted since.
+        package var runs: [String: String]?
 
         package init(
             name: String, ip: String, port: UInt16 = 5060, tracksCalls: Bool = true, isStandby: Bool = false,

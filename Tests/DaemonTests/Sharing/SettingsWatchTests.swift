@@ -68,6 +68,20 @@ struct SettingsWatchTests {
         #expect(try !eventually(within: 1) { two.reports.next(within: 0) { !$0.blockers.isEmpty } != nil })
     }
 
+    @Test("what a profile runs with counts, not what its file says since") func notRestarted() throws {
+        let (one, two) = try pair { $0.profiles[0].runs = ["sip-port": "5080"] }
+        #expect(blocker(two, .settings) == "profile alpha has SIP port 5080, at fs1 it has 5060")
+        withExtendedLifetime(one) {}
+    }
+
+    @Test("with another TLS port no machine stands ready") func otherSecurePort() throws {
+        let (one, two) = try pair(
+            { $0.profiles[0].told = ["tls": "true", "tls-sip-port": "5071"] },
+            one: { $0.profiles[0].told["tls"] = "true" })
+        #expect(blocker(two, .settings) == "profile alpha has TLS port 5071, at fs1 it has 5061")
+        withExtendedLifetime(one) {}
+    }
+
     @Test("of a switch that is gone only that is said, not how it was configured") func gone() throws {
         let (one, two) = try pair { $0.profiles[0].told["sip-port"] = "5064" }
         #expect(blocker(two, .settings) != nil)

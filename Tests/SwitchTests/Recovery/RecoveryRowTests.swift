@@ -193,4 +193,16 @@ import Testing
                 "uuid_setvar \(bridge["Bridge-B-Unique-ID"] ?? "") temp_hold_music",
             ])
     }
+
+    @Test("a leg alone does not wait for one that rang or failed, to which it was to be bridged") func bond()
+        throws
+    {
+        var legs = Self.legs(of: try Recordings.dumps())
+        for index in legs.indices { legs[index].variables.append(.init("originate_signal_bond", "gone")) }
+        for row in try rows(legs) {
+            let metadata = try RecoveryMetadata(reading: row)
+            let wanted = row.uuid == Recordings.parked ? nil : "gone"
+            #expect(metadata.leg.variables.last { $0.name == "originate_signal_bond" }?.value == wanted)
+        }
+    }
 }
