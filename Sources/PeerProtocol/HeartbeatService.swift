@@ -6,7 +6,8 @@ import Cluster
 enum HeartbeatService {
     /// The first byte, so that a view without anything to tell is still told.
     private static let layout: UInt8 = 1
-    private static let longestText = 4 * ServiceView.longestText
+    /// In bytes.
+    private static let longestText = 400
 
     private enum Flag {
         static let sure: UInt8 = 1

@@ -87,7 +87,11 @@ struct KeptBytesTests {
 
     private let recovery = RecoveryLine(
         time: "2026-11-21T12:00:00.000Z", address: "alpha", node: "fs2", epoch: "3.41", legs: 4, recovered: 3,
-        lost: [.init(uuid: "0bf2d8e5", reason: "no media")], stayed: 1, milliseconds: 420)
+        lost: [.init(uuid: "0bf2d8e5", reason: "no media")],
+        left: .init(
+            why: "alpha went to fs3", legs: 1, open: [.init(uuid: "3c11a0b2", reason: "not back yet")]),
+        stayed: 1,
+        milliseconds: 420)
 
     @Test("a recovery is the line that was recorded; a file and a record of it are read")
     func recoveries() throws {

@@ -168,6 +168,10 @@ struct HeartbeatTests {
         let told = view.abridged
         #expect(told.blockers.count == ServiceView.mostBlockers && told.blockers.first?.kind == .interface)
         #expect(told.blockers.allSatisfy { $0.text.count <= ServiceView.longestText })
+        #expect(told.blockers.last?.text.hasSuffix("x…") == true)
+        // Earlier releases drop a heartbeat with a longer one.
+        view.blockers = [Blocker(.replica, nil, String(repeating: "\u{1F600}", count: 200))]
+        #expect((view.abridged.blockers.first?.text.utf8.count ?? 0) <= 400)
     }
 
     @Test("another layout is refused by its version")

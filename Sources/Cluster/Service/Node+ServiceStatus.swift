@@ -36,8 +36,9 @@ extension Node {
 
     /// Why callers at a seat are served by nobody; nil when they are, or when it moves.
     func trouble(at seat: Seat, in state: ControlState, at now: Instant) -> String? {
+        // What it knows is old, also of what it held: others may lead, and serve.
+        if isCutOff(at: now) { return nil }
         guard let grant = state.grant(of: seat.address), !grant.revoked else {
-            if isCutOff(at: now) { return nil }
             let why = state.slaves.compactMap { state.member($0)?.holder }.compactMap { holder in
                 unreadinessTold(of: holder, in: state, at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)

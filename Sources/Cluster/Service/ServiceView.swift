@@ -25,7 +25,10 @@ package struct ServiceView: Hashable, Sendable {
     package static let mostBlockers = 12
     package static let mostSights = 16
     package static let mostStations = 16
-    package static let longestText = 100
+    /// Of a sentence, with what is to be done at its end.
+    package static let longestText = 240
+    /// In bytes: earlier releases read no more.
+    private static let longestBytes = 400
 
     /// As a heartbeat carries it: the gravest blockers first.
     package var abridged: ServiceView {
@@ -35,7 +38,12 @@ package struct ServiceView: Hashable, Sendable {
         }
         view.blockers = view.blockers.prefix(Self.mostBlockers).map { blocker in
             var blocker = blocker
-            blocker.text = String(blocker.text.prefix(Self.longestText))
+            guard blocker.text.count > Self.longestText || blocker.text.utf8.count > Self.longestBytes else {
+                return blocker
+            }
+            blocker.text = String(blocker.text.prefix(Self.longestText - 1))
+            while blocker.text.utf8.count > Self.longestBytes - 3 { blocker.text.removeLast() }
+            blocker.text += "…"
             return blocker
         }
         view.sights = Array(view.sights.prefix(Self.mostSights))

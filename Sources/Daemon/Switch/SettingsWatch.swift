@@ -268,9 +268,10 @@ final class SettingsWatch {
     private var ownSettings: [String: ProfileSettings] {
         var own: [String: ProfileSettings] = [:]
         for name in addresses {
-            guard let parameters = profiles?[name] else { continue }
+            // Before it is known what runs, a file would tell other settings for a moment.
+            guard let parameters = profiles?[name], let running = running[name] else { continue }
             own[name] = ProfileSettings(
-                parameters.merging(running[name] ?? [:]) { $1 }, mediaPorts: mediaPorts,
+                parameters.merging(running) { $1 }, mediaPorts: mediaPorts,
                 domains: domains.keys.filter { known[$0] == true })
         }
         return own

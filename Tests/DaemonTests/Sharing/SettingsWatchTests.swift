@@ -76,7 +76,7 @@ struct SettingsWatchTests {
 
     @Test("with another TLS port no machine stands ready") func otherSecurePort() throws {
         let (one, two) = try pair(
-            { $0.profiles[0].told = ["tls": "true", "tls-sip-port": "5071"] },
+            { $0.profiles[0].told.merge(["tls": "true", "tls-sip-port": "5071"]) { $1 } },
             one: { $0.profiles[0].told["tls"] = "true" })
         #expect(blocker(two, .settings) == "profile alpha has TLS port 5071, at fs1 it has 5061")
         withExtendedLifetime(one) {}

@@ -113,7 +113,10 @@ struct ControlBytesTests {
                 .recoveries([
                     RecoveryLine(
                         time: "2026-11-21T12:00:00.000Z", address: "alpha", node: "fs2", epoch: "3.41",
-                        legs: 4, recovered: 3, lost: [.init(uuid: "0bf2d8e5", reason: "no media")], stayed: 1,
+                        legs: 4, recovered: 3, lost: [.init(uuid: "0bf2d8e5", reason: "no media")],
+                        left: .init(
+                            why: "alpha went to fs3", legs: 1,
+                            open: [.init(uuid: "3c11a0b2", reason: "not back yet")]), stayed: 1,
                         milliseconds: 420)
                 ])
             ), ("audit", .audit([LimitCorrectionLine(node: "fs1", text: "one leg counts no more")])),
