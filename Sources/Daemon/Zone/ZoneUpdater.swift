@@ -200,7 +200,8 @@ extension ZoneUpdater {
                     }
                     // Anybody may have written it: the server's own answer may still come.
                     guard Self.answers(bytes, request) else { continue }
-                    doubt = "\(primary.endpoint) answered \(Self.text(of: error)), without a signature of its own"
+                    doubt =
+                        "\(primary.endpoint) answered \(Self.text(of: error)), without a signature of its own"
                     if transport == .tcp { return .silence(doubt) }
                 }
             }
