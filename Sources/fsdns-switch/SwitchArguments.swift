@@ -58,7 +58,7 @@ struct ProfileArgument: ExpressibleByArgument {
     var profile: SwitchSettings.Profile
 
     init?(argument: String) {
-        let known: Set = ["name", "ip", "port", "standby", "untracked", "registrations"]
+        let known: Set = ["name", "ip", "port", "told-port", "standby", "untracked", "registrations"]
         guard let keys = KeyedArgument(argument, known: known), let name = keys.text("name"),
             let ip = keys.text("ip"), isAddress(ip), let port = keys.number("port", 1...65_535, else: 5060),
             !name.contains(where: { " /'\"".contains($0) })
@@ -69,6 +69,10 @@ struct ProfileArgument: ExpressibleByArgument {
         profile = SwitchSettings.Profile(
             name: name, ip: ip, port: UInt16(port), tracksCalls: keys["untracked"] == nil,
             isStandby: keys["standby"] != nil, registrations: kind)
+        if keys["told-port"] != nil {
+            guard let told = keys.number("told-port", 1...65_535, else: 5060) else { return nil }
+            profile.told["sip-port"] = "\(told)"
+        }
     }
 }
 

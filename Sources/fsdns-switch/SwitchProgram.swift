@@ -23,7 +23,7 @@ struct SwitchProgram: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A sofia profile, repeatable: name=NAME,ip=ADDRESS with [,port=5060] [,standby] [,untracked] "
+            "A sofia profile, repeatable: name=NAME,ip=ADDRESS with [,port=5060] [,told-port=PORT] [,standby] [,untracked] "
                 + "[,registrations=single|call-id|contact]. The address need not be on the machine yet.",
             valueName: "profile"))
     var profile: [ProfileArgument]

@@ -35,11 +35,12 @@ struct DemoSite: Hashable, Sendable {
         return "\(address(number)):\(Self.eventSocketPort)"
     }
 
-    /// How the stand-in FreeSWITCH of a node is started. Five share this machine, so each has SIP ports of its own.
+    /// How the stand-in FreeSWITCH of a node is started. Five share this machine, so each has SIP ports of its own, and
+    /// tells the same one as the others, as five machines would.
     func switchArguments(_ node: String) -> [String] {
         let port = 5060 + (Self.nodes.firstIndex(of: node) ?? 0)
         return Self.profiles.flatMap { name, last in
-            ["--profile", "name=\(name),ip=\(address(last)),port=\(port),standby"]
+            ["--profile", "name=\(name),ip=\(address(last)),port=\(port),told-port=5060,standby"]
         } + [
             "--switchname", node, "--event-socket", eventSocket(node), "--password-file", passwordFile,
             "--db-dir", database(node),
