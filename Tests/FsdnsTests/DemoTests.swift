@@ -21,6 +21,15 @@ import ZoneServer
         #expect(file.settings.version != 0)
     }
 
+    /// Slaves that tell another port than the holder stand not ready, and a drain is refused.
+    @Test("its stand-in switches tell the same SIP port, as those of machines that are alike do")
+    func ports() {
+        for node in DemoSite.nodes {
+            let profiles = site.switchArguments(node).filter { $0.hasPrefix("name=") }
+            #expect(!profiles.isEmpty && profiles.allSatisfy { $0.contains(",told-port=5060,") })
+        }
+    }
+
     @Test("the demonstration's zone is served, and our own questions are answered from it")
     func zone() async throws {
         let records = try ZoneText.parse(site.zoneText, origin: .root, file: "demo.zone")

@@ -1,3 +1,4 @@
+import Glibc
 import Lab
 
 // What a host on the ring can cost, without the key and with it.
@@ -79,11 +80,22 @@ extension Bench {
     private func takeover(under kind: RingFlood.Kind, _ cluster: BenchCluster, _ attacker: Machine) throws
         -> Double
     {
-        let victim = try cluster.victim(0)
+        try takeover(of: try cluster.victim(0), amid: kind.rawValue, after: 3000, cluster, attacker) {
+            try cluster.lab.startFlood(
+                kind, perSecond: 200_000, seconds: 8, from: attacker, to: Lab.group())
+        }
+    }
+
+    /// A master loses its power so many milliseconds after a flood began; afterwards all is as before.
+    ///
+    /// - Returns: how long its seat was not served.
+    func takeover(
+        of victim: BenchCluster.Victim, amid what: String, after wait: Double, _ cluster: BenchCluster,
+        _ attacker: Machine, startFlood: () throws -> pid_t
+    ) throws -> Double {
         let probe = try cluster.lab.startProbe(of: victim.address)
-        let flood = try cluster.lab.startFlood(
-            kind, perSecond: 200_000, seconds: 8, from: attacker, to: Lab.group())
-        pause(milliseconds: 3000)
+        let flood = try startFlood()
+        pause(milliseconds: wait)
         let moment = try victim.host.cutPower()
         _ = try cluster.waitForTakeover(victim, after: moment)
         let record = try probe.stop()
@@ -91,7 +103,7 @@ extension Bench {
         guard let handover = record.handovers.first(where: { $0.from == victim.host.name }) else {
             throw LabFailure("the probe saw no handover from \(victim.host.name)")
         }
-        Self.tell("\(kind.rawValue): \(victim.host.name) lost, gap \(handover.gap) ms")
+        Self.tell("\(what), \(victim.host.name) lost: gap \(handover.gap) ms")
         try victim.host.powerOn()
         try cluster.lab.waitUntilSettled(atMost: 60)
         return handover.gap

@@ -36,25 +36,18 @@ extension Bench {
         let lab = cluster.lab
         let leader = try seatlessLeader(of: cluster)
         let victim = try cluster.victim(round % 3)
-        let probe = try lab.startProbe(of: victim.address)
         // To the group, in frames that only the leader gets: they wait where heartbeats of the others do.
         try attacker.check([
             "ip", "route", "replace", Lab.group() + "/32", "via", leader.machine.addresses[0],
         ])
-        let flood = try lab.startFlood(
-            .signed, perSecond: rate, seconds: seconds + 3, from: attacker, to: Lab.group())
-        pause(milliseconds: seconds * 1000 + Double.random(in: 0...50))
-        let moment = try victim.host.cutPower()
-        _ = try cluster.waitForTakeover(victim, after: moment)
-        let record = try probe.stop()
-        _ = attacker.exitStatus(of: flood)
-        guard let handover = record.handovers.first(where: { $0.from == victim.host.name }) else {
-            throw LabFailure("the probe saw no handover from \(victim.host.name)")
+        return try takeover(
+            of: victim, amid: "\(rate)/s to \(leader.name)",
+            after: seconds * 1000 + Double.random(in: 0...50),
+            cluster, attacker
+        ) {
+            try lab.startFlood(
+                .signed, perSecond: rate, seconds: seconds + 3, from: attacker, to: Lab.group())
         }
-        Self.tell("\(rate)/s to \(leader.name), \(victim.host.name) lost: gap \(handover.gap) ms")
-        try victim.host.powerOn()
-        try lab.waitUntilSettled(atMost: 60)
-        return handover.gap
     }
 
     private func seatlessLeader(of cluster: BenchCluster) throws -> Host {

@@ -47,9 +47,10 @@ extension CallSharing {
         guard var parting = partings[name], let entry = held[name] else { return }
         let now = Instant.now()
         // A leg that rang may have been answered since: then another switch can revive it.
-        let hopeless = findHopeless(entry.placement)
-        let left = Set(hopeless)
-        let step = parting.calls.look(findHopeless: { hopeless }, isThere: left.contains, at: now)
+        lazy var hopeless = findHopeless(entry.placement)
+        lazy var left = Set(hopeless)
+        let step = parting.calls.look(
+            findHopeless: { hopeless }, isThere: { left.contains($0) }, at: now)
         parting.timer?.cancel()
         parting.timer = parting.calls.due.map { due in
             let wait = max(.milliseconds(1), due - now)

@@ -6,20 +6,20 @@ import Replication
 /// one rings, the two are one call for whoever counts, and the calling leg is judged alone: it comes back without the other.
 package struct CallPairs {
     private let find: (String) -> CallLeg?
-    /// Who names a leg that names nobody.
-    private var claims: [String: String] = [:]
-    /// The same for each profile of those who name it.
-    private var claimsOfProfile: [String: [String: String]] = [:]
+    /// Who names a leg that names nobody: of each profile the least.
+    private var claims: [String: [String: String]] = [:]
 
     package init(_ legs: some Sequence<CallLeg>, find: @escaping (String) -> CallLeg?) {
         self.find = find
         for leg in legs {
             guard let other = leg.partner, let found = find(other), found.partner == nil else { continue }
-            claims[other] = min(claims[other] ?? leg.uuid, leg.uuid)
-            let least = claimsOfProfile[other]?[leg.profile] ?? leg.uuid
-            claimsOfProfile[other, default: [:]][leg.profile] = min(least, leg.uuid)
+            let least = claims[other]?[leg.profile] ?? leg.uuid
+            claims[other, default: [:]][leg.profile] = min(least, leg.uuid)
         }
     }
+
+    /// Of those who name it, the one it is taken to name.
+    private func claim(on uuid: String) -> String? { claims[uuid]?.values.min() }
 
     package init(_ legs: [CallLeg]) {
         var known: [String: CallLeg] = [:]
@@ -29,7 +29,7 @@ package struct CallPairs {
 
     /// The leg with the name of its partner, whichever of the two knows of it: what is revived together.
     package func whole(_ leg: CallLeg) -> CallLeg {
-        guard leg.partner == nil, let other = claims[leg.uuid],
+        guard leg.partner == nil, let other = claim(on: leg.uuid),
             leg.phase == .ringing || find(other)?.phase != .ringing
         else { return leg }
         var leg = leg
@@ -42,8 +42,8 @@ package struct CallPairs {
 
     /// The other leg of the call; nil where the two do not name each other.
     package func partner(of leg: CallLeg) -> CallLeg? {
-        guard let name = leg.partner ?? claims[leg.uuid], var other = find(name) else { return nil }
-        if other.partner == nil { other.partner = claims[name] }
+        guard let name = leg.partner ?? claim(on: leg.uuid), var other = find(name) else { return nil }
+        if other.partner == nil { other.partner = claim(on: name) }
         return other.partner == leg.uuid ? other : nil
     }
 
@@ -59,7 +59,7 @@ package struct CallPairs {
         if isFirst(leg) { return true }
         if let partner = partner(of: leg) { return partner.profile != leg.profile }
         guard let name = leg.partner, find(name)?.profile != leg.profile else { return false }
-        return claimsOfProfile[name]?[leg.profile] == leg.uuid
+        return claims[name]?[leg.profile] == leg.uuid
     }
 
     /// Rings beside others for a calling leg, which stands for the call.
