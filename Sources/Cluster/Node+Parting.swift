@@ -29,7 +29,8 @@ extension Node {
         partings = holdings.all.compactMap { holding in
             let name = holding.address.name
             guard holding.condition == .held, let grant = state.grant(of: name), grant.holder != me,
-                grant.isAutomatic != true,
+                // One that moves because something is wrong does not wait for a switch that cannot do it.
+                grant.isAutomatic != true || load.isPausedByOrder,
                 grant.conditions.contains(.released(by: me, epoch: holding.epoch)),
                 !load.parted.contains(HeldAddress(address: name, epoch: holding.epoch))
             else { return nil }

@@ -121,6 +121,9 @@ package struct SwitchReport: Hashable, Sendable {
     package var reviving: [String] = []
     /// Addresses that go elsewhere by plan, where the calls nobody could revive have ended; told to this node only.
     package var parted: [HeldAddress] = []
+    /// An order (`fsctl pause`, `fsctl shutdown elegant`) keeps it from serving new callers, and it is well otherwise: what is on
+    /// it can still be ended in good order. Told to this node only.
+    package var isPausedByOrder = false
 
     package init(health: Health, calls: UInt32 = 0, registrations: UInt32 = 0) {
         self.health = health

@@ -14,6 +14,8 @@ struct PretendSwitch: Hashable, Sendable {
     /// Addresses that go elsewhere by plan: what nobody could revive is to end.
     var partings: [HeldAddress] = []
     var parted: [HeldAddress] = []
+    /// By an order: it takes no new calls, and keeps those it has.
+    var isPaused = false
     /// It does not end what it is told to end.
     var isStubborn = false
     /// What was told last.

@@ -19,7 +19,7 @@ extension World {
         for held in machines[machine].keeper.held.sorted(by: { $0.address.name < $1.address.name }) {
             let address = held.address.name
             if let duty = phones.duty, duty.hangsUp, duty.address == address { calls[address] = 0 }
-            let mayCome = calls.isRemembered(address, at: now)
+            let mayCome = !phones.isPaused && calls.isRemembered(address, at: now)
             let came = calls.pass(
                 address, mayCome: mayCome, isRefusing: phones.isRefusing, using: &chance.machines)
             if came, phones.isRefusing {
@@ -85,6 +85,8 @@ extension World {
         report.isRefusing = phones.isRefusing
         report.arePhonesTold = phones.arePhonesTold
         report.parted = phones.parted
+        report.isPausedByOrder = phones.isPaused
+        if phones.isPaused { report.blockers = [Blocker(.unanswered, nil, "the switch is paused")] }
         return report
     }
 

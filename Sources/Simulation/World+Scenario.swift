@@ -65,6 +65,10 @@ extension World {
             passSwitchNow(number)
         case "hopeless": calls.setHopeless(try act.word(1), calls: try act.number(2))
         case "stubborn": machines[try machine(act, 1)].phones.isStubborn = true
+        case "pause-switch":
+            let number = try machine(act, 1)
+            machines[number].phones.isPaused = true
+            passSwitchNow(number)
         case "switch-fails":
             let number = try machine(act, 1)
             machines[number].phones.health = .unhealthy

@@ -82,6 +82,29 @@ struct ZoneReconcilerTests {
         return zone.reconcile(look, context(now))
     }
 
+    @Test(
+        "once the primary does not know the key any more, an update is tried within seconds, not at the next minute"
+    )
+    func rotatedKey() throws {
+        var zone = ZoneReconciler()
+        var now = start
+        func read(isUnsigned: Bool) throws {
+            let reading = try #require(id(zone.reconcile(look, context(now))))
+            var answer = readings([])
+            answer[0].isUnsigned = isUnsigned
+            _ = zone.read(reading, answer, context(now))
+        }
+        try read(isUnsigned: false)
+        zone.proof.due = now + ZoneProof.interval
+        now = now + .seconds(5)
+        try read(isUnsigned: true)
+        #expect(zone.proof.due == now + ZoneProof.first)
+        // A server that never signs what it answers is no reason to write more often.
+        zone.proof.due = now + ZoneProof.interval
+        try read(isUnsigned: true)
+        #expect(zone.proof.due == now + ZoneProof.interval)
+    }
+
     @Test("a refused update is sent again after a while, and told once however often it is refused")
     func refused() throws {
         var zone = ZoneReconciler()

@@ -68,6 +68,8 @@ package struct ServerReading: Hashable, Sendable, Codable {
     package var outcome: Outcome
     /// Names that were asked for and are a CNAME there, sorted; nil when there is none.
     package var aliases: [ZoneAlias]?
+    /// True when it had to be asked without our key: it does not know the key, or signs with another one.
+    package var isUnsigned: Bool?
 
     package init(endpoint: Endpoint, outcome: Outcome, aliases: [ZoneAlias]? = nil) {
         self.endpoint = endpoint

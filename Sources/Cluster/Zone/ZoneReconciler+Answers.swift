@@ -15,6 +15,10 @@ extension ZoneReconciler {
         if readings.first?.records != nil, case .failed = self.readings.first?.outcome {
             proof.hurry(at: now)
         }
+        // A key that was changed at the server.
+        if readings.first?.isUnsigned == true, self.readings.first?.isUnsigned != true {
+            proof.hurry(at: now)
+        }
         self.readings = readings
         wantsWildcards = desired.needsWildcards(readings.first)
         if wantsWildcards, !askedWildcards {

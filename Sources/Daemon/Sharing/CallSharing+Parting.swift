@@ -36,7 +36,8 @@ extension CallSharing {
     private func endParting(_ name: String) {
         guard let parting = partings.removeValue(forKey: name) else { return }
         parting.timer?.cancel()
-        guard !parting.calls.isDone else { return }
+        let stays = held[name]?.placement.epoch == parting.epoch
+        guard !parting.calls.isDone, !stays else { return }
         told?(
             ClusterEvent(
                 .trouble, name, "it went elsewhere before FreeSWITCH had ended the calls nobody could revive",

@@ -123,9 +123,7 @@ extension CallSharing {
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
                 isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
             held[address]?.blindSince = nil
-            let waited = held[address]?.run?.waitsFor
             step(address, .local(local))
-            if let waits = held[address]?.run?.waitsFor, waits != waited { unable?() }
         } catch {
             guard held[address]?.blindSince == nil else { return }
             log.warning("recovery", address, "the switch cannot be looked at: \(error)")
@@ -142,9 +140,11 @@ extension CallSharing {
     }
 
     func step(_ address: String, _ input: RecoveryRun.Input) {
+        let waited = held[address]?.run?.waitsFor
         guard let number = held[address]?.number,
             let effects = held[address]?.run?.handle(input, at: Instant.now())
         else { return }
+        if held[address]?.run?.waitsFor != waited { unable?() }
         for effect in effects { perform(effect, address, of: number) }
         wake()
     }

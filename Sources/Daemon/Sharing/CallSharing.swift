@@ -68,7 +68,7 @@ final class CallSharing {
     var waiting: [String: WaitingCaller] = [:]
     /// One of them may go.
     var partingDone: (() -> Void)?
-    /// The switch was found unable to bring calls back now: whoever tells the node should look at it.
+    /// The switch was found unable to bring calls back now, or able again: whoever tells the node should look at it.
     var unable: (() -> Void)?
 
     init(
@@ -111,6 +111,12 @@ final class CallSharing {
             return false
         }
         return entry.blindSince.map { Instant.now() - $0 < Self.blindPatience } ?? true
+    }
+    /// Why calls of that address wait to be brought back, though the switch is well.
+    func databaseProblem(_ address: String) -> String? {
+        guard let entry = held[address], !entry.isTelling, case .database(let reason)? = entry.run?.waitsFor
+        else { return nil }
+        return reason
     }
     /// Every leg with the limits it counts for.
     var legs: [CallLeg] { tracker.legs }
@@ -235,19 +241,21 @@ final class CallSharing {
         if event.name == "CHANNEL_HANGUP_COMPLETE", let uuid = event.channel { ended?(uuid) }
         if event.name == "CHANNEL_DESTROY", let uuid = event.channel { destroyed(uuid) }
         renameWaiting(event)
-        restoreMusic(HoldMusic.restoring(after: event))
+        restoreMusic(HoldMusic.silent(after: event))
         for name in held.keys.sorted() where held[name]?.run != nil {
             step(name, .event(event))
         }
         flushSoon()
     }
 
-    private func restoreMusic(_ commands: [String]) {
-        if commands.isEmpty { return }
+    private func restoreMusic(_ uuids: [String]) {
+        if uuids.isEmpty { return }
         let runtime = runtime
         loop.assumeIsolated().scheduleTask(in: .nanoseconds(HoldMusic.patience.nanoseconds)) { [weak self] in
             guard let self, self.runtime == runtime else { return }
-            for command in commands { link.api(command) { _ in } }
+            for uuid in uuids {
+                if tracker.leg(uuid)?.partner != nil { link.api(HoldMusic.restoring(uuid)) { _ in } }
+            }
         }
     }
 
@@ -318,6 +326,12 @@ final class CallSharing {
                     if let event = try ChannelDump.read(answer.body) {
                         tracker.handle(event, at: now)
                         noteWaiting(event)
+                        // The connection may have ended before it was told. Before its bridge stands it is too early.
+                        if HoldMusic.isSilent(event), let leg = tracker.leg(uuid),
+                            held[leg.profile]?.run == nil
+                        {
+                            restoreMusic([uuid])
+                        }
                     } else {
                         tracker.gone(uuid, at: now)
                     }

@@ -23,6 +23,7 @@ extension SharingCore {
         report.blockers = blockers(calls)
         report.sights = outside.sights
         report.parted = calls.parted
+        report.isPausedByOrder = isPausedByOrder
         report.reviving = calls.heldAddresses.filter { calls.isReviving($0) }
         report.addresses = calls.heldAddresses.map { address in
             SwitchReport.AddressLoad(
@@ -55,6 +56,9 @@ extension SharingCore {
                 blockers.append(Blocker(.profile, name, "FreeSWITCH does not run profile \(name)"))
             } else if placement.isHere, let trouble = service?.trouble(name) {
                 blockers.append(Blocker(.unanswered, name, trouble))
+            }
+            if let problem = calls.databaseProblem(name) {
+                blockers.append(Blocker(.database, name, "calls of \(name) wait to be revived: \(problem)"))
             }
             if let since = outOfStep(placement, at: now), now - since >= Self.stepPatience {
                 blockers.append(

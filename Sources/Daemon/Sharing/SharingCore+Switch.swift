@@ -137,11 +137,13 @@ extension SharingCore {
             switch (isEnding == true, isPaused) {
             case (true, true):
                 tellPause(
-                    "FreeSWITCH answers new calls with 503, and ends when it has none (fsctl shutdown cancel)"
-                )
-            case (true, false): tellPause("FreeSWITCH ends as soon as it has no call (fsctl shutdown cancel)")
+                    "FreeSWITCH answers new calls with 503, and ends when it has none (fsctl shutdown cancel)",
+                    byOrder: true)
+            case (true, false):
+                tellPause("FreeSWITCH ends as soon as it has no call (fsctl shutdown cancel)", byOrder: true)
             case (false, true):
-                tellPause("FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)")
+                tellPause(
+                    "FreeSWITCH is paused: it answers new calls with 503 (fsctl resume)", byOrder: true)
             case (false, false): tellPause(nil)
             }
         }
@@ -154,10 +156,11 @@ extension SharingCore {
         tellPause("FreeSWITCH is being stopped (systemctl stop, fsctl shutdown)", insist: true)
     }
 
-    private func tellPause(_ why: String?, insist: Bool = false) {
+    private func tellPause(_ why: String?, byOrder: Bool = false, insist: Bool = false) {
         // Questions may be under way.
         guard why != pauseTrouble, insist || !isStopping else { return }
         pauseTrouble = why
+        isPausedByOrder = byOrder
         watch?.serviceChanged()
     }
 
@@ -274,6 +277,7 @@ extension SharingCore {
         watch?.wasStopped = isStopping
         isStopping = false
         pauseTrouble = nil
+        isPausedByOrder = false
         limitTrouble = nil
         areProfilesKnown = false
         capacity = 0

@@ -54,6 +54,8 @@ final class SharingCore {
     var limitTrouble: String?
     /// Why the switch would serve no new caller at any address.
     var pauseTrouble: String?
+    /// That is an order, and the switch goes on with what it has.
+    var isPausedByOrder = false
     /// It said that it ends.
     var isStopping = false
     let outside: OutsideView
@@ -196,7 +198,10 @@ final class SharingCore {
         settings?.changed = { [weak self] in self?.watch?.serviceChanged() }
         settings?.trouble = { [weak self] in self?.trouble($0) }
         registrations?.registered = { [weak self] in self?.settings?.registered(at: $0) }
-        calls?.unable = { [weak self] in self?.suspectProfiles() }
+        calls?.unable = { [weak self] in
+            self?.suspectProfiles()
+            self?.watch?.serviceChanged()
+        }
         calls?.partingDone = { [weak self] in self?.watch?.serviceChanged() }
         limits.trouble = { [weak self] in self?.trouble($0) }
         limits.refused = { [weak self] in self?.askForLimits() }

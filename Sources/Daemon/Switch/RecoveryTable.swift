@@ -16,7 +16,9 @@ final class RecoveryTable: Sendable {
 
     /// What FreeSWITCH calls SIP in its table.
     private static let technology = "sofia"
-    private static let patience = 3.0
+    private static let patience = Duration.seconds(3)
+    /// With callers waiting it is said soon, and tried again (`RecoveryRun`).
+    private static let patienceWithCalls = Duration.seconds(1)
     /// More legs than any switch carries.
     private static let rowLimit = 100_000
     /// Of the metadata: where the flags are.
@@ -50,7 +52,7 @@ final class RecoveryTable: Sendable {
         do {
             var configuration = Configuration()
             configuration.label = "fsdns.core-db"
-            configuration.busyMode = .timeout(Self.patience)
+            configuration.busyMode = .timeout(Self.patience / .seconds(1))
             // The switch would not survive a loss of power with its calls either.
             configuration.prepareDatabase { database in
                 try database.execute(sql: "PRAGMA synchronous = OFF")
@@ -82,7 +84,7 @@ final class RecoveryTable: Sendable {
             switch failure.resultCode {
             case _ where isReadOnly(path): "is on a read-only file system: mount it writable"
             case .SQLITE_BUSY, .SQLITE_LOCKED:
-                "stayed locked for \(Int(patience)) s; the switch or another program does not let go of it (fuser \(path))"
+                "is locked: the switch or another program does not let go of it (fuser \(path))"
             case .SQLITE_CORRUPT, .SQLITE_NOTADB:
                 "is corrupt (\(failure.message ?? "no database")); stop the switch, move the file away, start it again"
             case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
@@ -197,7 +199,7 @@ final class RecoveryTable: Sendable {
     func stage(
         _ rows: [RecoveryRow], profile: String, runtime: String, on loop: any EventLoop
     ) -> EventLoopFuture<Void> {
-        run(.immediate, on: loop) { database in
+        run(.immediate, waiting: Self.patienceWithCalls, on: loop) { database in
             try database.execute(
                 sql: "DELETE FROM recovery WHERE technology = ? AND profile_name = ? AND runtime_uuid <> ?",
                 arguments: [Self.technology, profile, runtime])
@@ -227,13 +229,13 @@ final class RecoveryTable: Sendable {
     }
 
     private func run<Value: Sendable>(
-        _ kind: Database.TransactionKind, on loop: any EventLoop,
+        _ kind: Database.TransactionKind, waiting patience: Duration = patience, on loop: any EventLoop,
         _ work: @escaping @Sendable (Database) throws -> Value
     ) -> EventLoopFuture<Value> {
         let promise = loop.makePromise(of: Value.self)
         queue.async {
             do {
-                promise.succeed(try self.perform(kind, work))
+                promise.succeed(try self.perform(kind, waiting: patience, work))
             } catch let failure as Failure {
                 promise.fail(failure)
             } catch {
@@ -245,10 +247,12 @@ final class RecoveryTable: Sendable {
 
     /// - Parameter kind: immediate for whoever writes: a reader that turns writer could meet the switch halfway.
     private func perform<Value>(
-        _ kind: Database.TransactionKind, keepsChanges: Bool = true, _ work: (Database) throws -> Value
+        _ kind: Database.TransactionKind, waiting patience: Duration = patience, keepsChanges: Bool = true,
+        _ work: (Database) throws -> Value
     ) throws -> Value {
         var value: Value?
         try database.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA busy_timeout = \(patience.nanoseconds / 1_000_000)")
             try database.inTransaction(kind) {
                 try check(database)
                 value = try work(database)

@@ -135,7 +135,9 @@ extension ZoneUpdater {
         }
         if isByTCP, !reading.unread.isEmpty { learn(\.readsByTCP, of: place, false) }
         if reading.wasSilentByUDP { learn(\.readsByTCP, of: place, reading.unread.isEmpty) }
-        return reading.result
+        var result = reading.result
+        if server.key != nil, isKnown(\.readsUnsigned, of: place) { result.isUnsigned = true }
+        return result
     }
 }
 
@@ -163,6 +165,8 @@ extension ZoneUpdater {
             switch attempt(request, primary, key, by: transport) {
             case .outcome(let outcome):
                 if !isLarge { learn(\.updatesByTCP, of: 0, transport == .tcp) }
+                // It knows the key, as far as this tells; when it does so no more, the next reading is to show it.
+                if outcome == .done { learn(\.readsUnsigned, of: 0, false) }
                 // The attempt before may have been carried out, its answer lost.
                 if number > 0, case .prerequisiteFailed(let code) = outcome {
                     return .prerequisiteFailed("\(code) at the second attempt")

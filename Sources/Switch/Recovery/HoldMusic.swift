@@ -14,22 +14,15 @@ package enum HoldMusic {
     /// How long after the bridge's event it is made for sure.
     package static let patience: Duration = .seconds(3)
 
-    /// The commands that let two legs have their music again, when the event tells that their bridge is being made.
-    package static func restoring(after event: SwitchEvent) -> [String] {
-        guard event.name == "CHANNEL_BRIDGE", event["variable_\(variable)"] == silence else { return [] }
-        let uuids = [event["Bridge-A-Unique-ID"], event["Bridge-B-Unique-ID"]].compactMap { $0 }
-        return uuids.filter(isUUID).map { "uuid_setvar \($0) \(variable)" }
+    /// The legs that may have their music again, when the event tells that their bridge is being made.
+    package static func silent(after event: SwitchEvent) -> [String] {
+        guard event.name == "CHANNEL_BRIDGE", isSilent(event) else { return [] }
+        return [event["Bridge-A-Unique-ID"], event["Bridge-B-Unique-ID"]].compactMap { $0 }
     }
 
-    private static func isUUID(_ text: String) -> Bool {
-        text.utf8.count == 36
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-                    UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
-    }
+    /// Whether an event or a dump of a channel tells that it has none.
+    package static func isSilent(_ event: SwitchEvent) -> Bool { event["variable_\(variable)"] == silence }
+
+    /// Lets a leg have its music.
+    package static func restoring(_ uuid: String) -> String { "uuid_setvar \(uuid) \(variable)" }
 }

@@ -7,12 +7,15 @@ package enum RecoveryRefusal: Error, Hashable, Sendable, CustomStringConvertible
     case profileNotRunning(String, state: String)
     /// Inbound legs would be refused, and their rows deleted.
     case paused
+    /// Rows cannot be written: why.
+    case database(String)
 
     package var description: String {
         switch self {
         case .profileMissing(let name): "the switch has no SIP profile \(name)"
         case .profileNotRunning(let name, let state): "the SIP profile \(name) is \(state), not RUNNING"
         case .paused: "the switch is paused"
+        case .database(let reason): "its rows could not be written: \(reason)"
         }
     }
 }
@@ -23,8 +26,6 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
     /// The switch has a channel of that uuid: it must not be revived a second time.
     case exists
     case refused(RecoveryRefusal)
-    /// Its rows could not be written.
-    case notStaged(String)
     /// The switch was told twice and did not begin it.
     case notRevived
     /// Its other leg never came; it was hung up.
@@ -51,7 +52,6 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
         case .impossible(let obstacle): obstacle.description
         case .exists: "it is there already"
         case .refused(let refusal): refusal.description
-        case .notStaged(let reason): "its rows could not be written: \(reason)"
         case .notRevived: "the switch did not revive it"
         case .stuck: "its other leg did not come back"
         case .ended("SYSTEM_SHUTDOWN"): "the switch was stopped and hung it up (SYSTEM_SHUTDOWN)"
@@ -70,7 +70,7 @@ package enum RecoveryLoss: Hashable, Sendable, CustomStringConvertible {
     /// Whether no other switch could revive the leg either.
     package var isFinal: Bool {
         switch self {
-        case .refused, .notStaged, .abandoned, .exists, .unanswered, .unbegun, .underWay, .unconfirmed: false
+        case .refused, .abandoned, .exists, .unanswered, .unbegun, .underWay, .unconfirmed: false
         case .impossible, .notRevived, .stuck, .ended, .vanished, .tooLate: true
         }
     }

@@ -158,8 +158,11 @@ extension RecoveryRun {
             let loss =
                 refusal.map { RecoveryLoss.refused($0) } ?? .abandoned("nothing is known of the switch")
             for (uuid, fate) in fates where fate == .waiting { fates[uuid] = .lost(loss) }
-            finish(at: now, &effects)
-        case .staging(let number, _):
+            if lastRecover == nil { return finish(at: now, &effects) }
+            // What is up already is seen to the end.
+            batches = []
+            next(at: now, &effects)
+        case .staging(let number):
             staged(number, "no answer in time", at: now, &effects)
         case .recovering:
             // The answer is lost or late; what came will be seen.

@@ -10,7 +10,7 @@ import Replication
 package struct RecoveryRun: Sendable {
     package struct Settings: Hashable, Sendable {
         package var plan: RecoveryPlan.Settings
-        /// How long a refusal (profile not running yet, switch paused) or a restart is waited out, counted from when nobody had
+        /// How long a refusal (profile not running yet, switch paused, database locked) or a restart is waited out, counted from when nobody had
         /// the calls any more: whoever can, has hung up by then.
         package var patience: Duration = .seconds(60)
         /// How often facts are asked for meanwhile.
@@ -23,8 +23,6 @@ package struct RecoveryRun: Sendable {
         package var confirmDelay: Duration = .seconds(1)
         /// How long after the last `recover` a leg may look for its other leg.
         package var settleDelay: Duration = .seconds(5)
-        /// How often the rows of one batch are tried to be written.
-        package var stagingAttempts = 3
         /// How often the last look at the channels is tried, a second apart.
         package var sweeps = 10
         /// How many restarts of the switch are borne.
@@ -74,13 +72,12 @@ package struct RecoveryRun: Sendable {
         case restarted
         case again(legs: Int)
         case stuck([String])
-        case stagingFailed(String)
     }
 
     enum Phase: Hashable {
         /// For facts.
         case waiting
-        case staging(Int, attempt: Int)
+        case staging(Int)
         case recovering(command: Int)
         case confirming
         /// `show channels`, to see what is missing.
@@ -159,8 +156,13 @@ package struct RecoveryRun: Sendable {
     }
 
     package var isFinished: Bool { phase == .finished }
-    /// Why the switch cannot begin, when it was asked and that was the answer.
-    package var waitsFor: RecoveryRefusal? { phase == .waiting ? refusal : nil }
+    /// Why it cannot begin, or go on, when that was tried and failed.
+    package var waitsFor: RecoveryRefusal? {
+        switch phase {
+        case .waiting, .staging: refusal
+        default: nil
+        }
+    }
     /// When to give `.tick`; nil when the run is over.
     package var nextDeadline: Instant? { isFinished ? nil : deadline }
     /// Core-UUID of the switch the run works with.
@@ -202,9 +204,10 @@ package struct RecoveryRun: Sendable {
         do {
             let plan = try RecoveryPlan(
                 legs: open, profile: profile, local: local, settings: settings.plan, isTooLate: isTooLate)
-            refusal = nil
+            // Whether rows can be written is known once they are.
+            if case .database = refusal {} else { refusal = nil }
             // The living first.
-            batches = plan.batches + plan.farewells
+            batches = plan.batches + plan.farewells + batches
             for left in plan.left {
                 fates[left.uuid] = left.reason == .exists ? .existed : .lost(left.reason)
             }
@@ -212,10 +215,15 @@ package struct RecoveryRun: Sendable {
             effects.append(.report(.began(legs: count, batches: plan.batches.count, left: plan.left.count)))
             next(at: now, &effects)
         } catch {
-            if refusal != error { effects.append(.report(.waiting(error))) }
-            refusal = error
-            deadline = min(patienceEnds, now + settings.inspectInterval)
+            wait(for: error, at: now, &effects)
         }
+    }
+
+    private mutating func wait(for refusal: RecoveryRefusal, at now: Instant, _ effects: inout [Effect]) {
+        phase = .waiting
+        if self.refusal != refusal { effects.append(.report(.waiting(refusal))) }
+        self.refusal = refusal
+        deadline = min(patienceEnds, now + settings.inspectInterval)
     }
 
     /// Another life of the switch.
@@ -250,7 +258,7 @@ package struct RecoveryRun: Sendable {
     mutating func next(at now: Instant, _ effects: inout [Effect]) {
         guard let local else { return }
         current = []
-        while current.isEmpty, !batches.isEmpty { current = stillOpen(batches.removeFirst(), .waiting) }
+        while current.isEmpty, !batches.isEmpty { current = stillOpen(batches.removeFirst()) }
         if current.isEmpty {
             if lastRecover == nil { return finish(at: now, &effects) }
             phase = .confirming
@@ -260,38 +268,36 @@ package struct RecoveryRun: Sendable {
         for call in current where !call.isFarewell {
             for leg in call.legs { fates[leg.uuid] = .staged }
         }
-        stage(for: local, attempt: 1, at: now, &effects)
+        stage(for: local, at: now, &effects)
     }
 
     /// What has come back by somebody else's doing meanwhile is not staged, and neither is its other leg.
-    private mutating func stillOpen(_ calls: [RecoverableCall], _ fate: Fate) -> [RecoverableCall] {
+    private mutating func stillOpen(_ calls: [RecoverableCall]) -> [RecoverableCall] {
         var open: [RecoverableCall] = []
         for call in calls {
             if call.isFarewell {
                 open.append(call)
                 continue
             }
-            if call.legs.allSatisfy({ fates[$0.uuid] == fate }) {
+            if call.legs.allSatisfy({ fates[$0.uuid] == .waiting }) {
                 open.append(call)
                 continue
             }
-            for leg in call.legs where fates[leg.uuid] == fate {
+            for leg in call.legs where fates[leg.uuid] == .waiting {
                 fates[leg.uuid] = .lost(.impossible(.halfKnown(leg.partner ?? leg.uuid)))
             }
         }
         return open
     }
 
-    private mutating func stage(
-        for local: LocalSwitch, attempt: Int, at now: Instant, _ effects: inout [Effect]
-    ) {
+    private mutating func stage(for local: LocalSwitch, at now: Instant, _ effects: inout [Effect]) {
         number += 1
         let stage = Stage(
             number: number, profile: profile, runtime: local.coreUUID,
             rows: current.flatMap {
                 $0.rows(for: local.coreUUID, sequence: sequence.later(by: now - began))
             })
-        phase = .staging(number, attempt: attempt)
+        phase = .staging(number)
         deadline = now + settings.stagingTimeout
         isTableClean = false
         effects.append(.stage(stage))
@@ -300,8 +306,9 @@ package struct RecoveryRun: Sendable {
     mutating func staged(
         _ number: Int, _ failure: String?, at now: Instant, _ effects: inout [Effect]
     ) {
-        guard case .staging(number, let attempt) = phase, let local else { return }
+        guard case .staging(number) = phase else { return }
         guard let failure else {
+            refusal = nil
             self.number += 1
             let legs = current.reduce(0) { $0 + $1.legs.count }
             phase = .recovering(command: self.number)
@@ -311,15 +318,13 @@ package struct RecoveryRun: Sendable {
                 .command(number: self.number, "sofia profile \(profile) recover", isBackground: true))
             return
         }
-        effects.append(.report(.stagingFailed(failure)))
-        current = stillOpen(current, .staged)
-        if attempt < settings.stagingAttempts, !current.isEmpty {
-            return stage(for: local, attempt: attempt + 1, at: now, &effects)
-        }
+        // What is not up yet is planned anew once rows can be written: some of it may have come back meanwhile, or ended.
         for call in current where !call.isFarewell {
-            for leg in call.legs { fates[leg.uuid] = .lost(.notStaged(failure)) }
+            for leg in call.legs where fates[leg.uuid] == .staged { fates[leg.uuid] = .waiting }
         }
-        next(at: now, &effects)
+        batches = ([current] + batches).map { $0.filter(\.isFarewell) }.filter { !$0.isEmpty }
+        current = []
+        wait(for: .database(failure), at: now, &effects)
     }
 
     // MARK: - Ending

@@ -29,12 +29,31 @@ struct RehearsalTests {
         let other = try DatabaseQueue(path: path)
         try other.writeWithoutTransaction { database in
             try database.execute(sql: "BEGIN EXCLUSIVE")
-            #expect(isTold("stayed locked for 3 s"))
+            #expect(isTold("is locked: "))
             try database.execute(sql: "ROLLBACK")
         }
         #expect(isWell)
         let told = site.journal.lines(after: 0).map(\.event.text).filter { $0.hasPrefix("calls can") }
         #expect(told.last == "calls can be recovered here again")
+    }
+
+    @Test("locked when an address comes: what its calls wait for is told within seconds, and they come back")
+    func lockedWithCalls() throws {
+        let other = try SharedSite("fs2", number: 15)
+        site.meet(other)
+        let members = [site.me, other.me]
+        for one in [site, other] { try one.told(other.me, epoch: 1, members: members) }
+        #expect(try other.api("simulator load parked 3 alpha").contains("+OK"))
+        #expect(try eventually { try site.calls().count { $0.isRecoverable } == 3 })
+        let writer = try DatabaseQueue(path: path)
+        try writer.writeWithoutTransaction { database in
+            try database.execute(sql: "BEGIN IMMEDIATE")
+            for one in [site, other] { try one.told(site.me, epoch: 2, members: members) }
+            #expect(isTold("calls of alpha wait to be revived: the switch's core database"))
+            try database.execute(sql: "ROLLBACK")
+        }
+        #expect(try eventually { try site.api("show channels count").contains("3 total") })
+        #expect(isWell)
     }
 
     @Test("readable, and not to be written") func unwritable() throws {

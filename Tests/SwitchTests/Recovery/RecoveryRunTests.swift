@@ -233,11 +233,41 @@ import Testing
         #expect(pretend.log == [])
     }
 
-    @Test("rows that cannot be written are told with the reason, other batches go on") func locked() throws {
+    @Test("rows that cannot be written for as long as anybody waits are told with the reason") func locked()
+        throws
+    {
         var run = run(call("x"))
         var pretend = PretendSwitch()
         pretend.weather.failedStages = 100
-        #expect(try pretend.carry(&run).lost[0].reason == .notStaged("the database is locked"))
+        let reason = RecoveryLoss.refused(.database("the database is locked"))
+        #expect(try pretend.carry(&run).lost.map(\.reason) == [reason, reason])
+        #expect(pretend.log == [])
+    }
+
+    @Test(
+        "rows that cannot be written yet are written once they can be, and meanwhile it is known what is waited for"
+    )
+    func lockedForAWhile() throws {
+        var run = run(call("x") + call("y"), batch: 2)
+        var pretend = PretendSwitch()
+        pretend.weather.failedStages = 100
+        var now = Instant.zero
+        func stage(_ effects: [RecoveryRun.Effect]) throws -> Int {
+            try #require(
+                effects.compactMap { if case .stage(let stage) = $0 { stage.number } else { nil } }.first)
+        }
+        for attempt in 1...30 {
+            let number = try stage(run.handle(.local(pretend.local), at: now))
+            let effects = run.handle(.staged(number, failure: "it is locked"), at: now + .seconds(1))
+            #expect(effects == (attempt == 1 ? [.report(.waiting(.database("it is locked")))] : []))
+            #expect(run.waitsFor == .database("it is locked"))
+            now = now + .milliseconds(1250)
+            #expect(run.handle(.tick, at: now) == [.inspect])
+        }
+        pretend.weather.failedStages = 0
+        let summary = try pretend.carry(&run)
+        #expect(summary.lost == [] && summary.calls == 2)
+        #expect(pretend.stagedTwice == [])
     }
 
     @Test("a call counts as recovered when its peers answer, not when its channels are there") func silent()
