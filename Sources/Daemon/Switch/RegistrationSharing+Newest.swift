@@ -134,9 +134,10 @@ extension RegistrationSharing {
         }
     }
 
-    /// Whether a registration counts no more that stands at an address nobody holds.
+    /// Whether a registration counts no more that stands at an address nobody holds, or that came here from nobody and is not
+    /// looked through yet.
     func isOut(_ registration: Registration, at address: String) -> Bool {
-        guard unheld.contains(address) else { return false }
+        guard abandoned.contains(address) || books[address]?.adoption?.wasUnheld == true else { return false }
         return isRetired(registration, at: address) || hasNewer(registration, than: address)
     }
 
