@@ -60,6 +60,54 @@ struct ControlAbuseTests {
         }
     }
 
+    private static let parts = (0..<300).map { number in
+        SharedPart.registrations(
+            (0..<100).map { line in
+                RegistrationLine(
+                    user: "\(number * 100 + line)@h", contact: String(repeating: "c", count: 900),
+                    address: "alpha",
+                    node: "fs1", expiresSeconds: 60, transport: "udp", survivesTakeover: true, userAgent: "")
+            })
+    }
+
+    @Test("a list of many megabytes reaches a client that reads it slowly, whole and in order")
+    func longList() throws {
+        let socket = try site.serve(shared: { $1(Self.parts) })
+        defer { socket.stop() }
+        let client = ControlTestClient(path)
+        client.ask(.shared(.registrations))
+        usleep(300_000)
+        for part in Self.parts { #expect(try client.response() == .shared(part)) }
+        #expect(try client.response() == .end)
+        client.ask(.rings)
+        guard case .rings = try client.response() else {
+            Issue.record("paths expected")
+            return
+        }
+    }
+
+    @Test("so many lists are told at once; who hung up amid one takes no place")
+    func lists() throws {
+        let socket = try site.serve(shared: { $1(Self.parts) })
+        defer { socket.stop() }
+        do {
+            let quiet = (0..<ControlSocket.listingLimit).map { _ in ControlTestClient(path) }
+            for client in quiet { client.ask(.shared(.registrations)) }
+            for client in quiet { #expect(try client.response() == .shared(Self.parts[0])) }
+            let other = ControlTestClient(path)
+            other.ask(.shared(.registrations))
+            #expect(
+                try other.response()
+                    == .failure("too many others list calls, registrations and limits; try again"))
+        }
+        #expect(
+            try eventually {
+                let client = ControlTestClient(path)
+                client.ask(.shared(.registrations))
+                return try client.response() == .shared(Self.parts[0])
+            })
+    }
+
     @Test("a client whose request waits is read no further than its socket's buffer holds")
     func backPressure() throws {
         let socket = try site.serve()

@@ -16,17 +16,20 @@ struct ControlSite {
     let asked = Mailbox<UInt64>()
     let requests = Mailbox<OperatorRequest>()
 
-    func serve(patience: Duration = .seconds(60)) throws -> ControlSocket {
+    func serve(
+        patience: Duration = .seconds(60),
+        shared: (@Sendable (SharedKind, @escaping @Sendable ([SharedPart]) -> Void) -> Void)? = nil
+    ) throws -> ControlSocket {
         let (asked, requests) = (asked, requests)
+        var parts = ControlSocket.Asked(
+            ask: { id, request in
+                requests.put(request)
+                asked.put(id)
+            },
+            rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) })
+        parts.shared = shared
         let socket = ControlSocket(
-            path: path, node: "fs1", journal: journal,
-            asked: ControlSocket.Asked(
-                ask: { id, request in
-                    requests.put(request)
-                    asked.put(id)
-                },
-                rings: { $0(RingsReport(node: "fs1", paths: [], dropped: [], warnings: ["one"])) }),
-            patience: patience)
+            path: path, node: "fs1", journal: journal, asked: parts, patience: patience)
         try socket.start(on: MultiThreadedEventLoopGroup.singleton)
         return socket
     }

@@ -35,6 +35,8 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
 
     /// A client that does not read what it asked for is hung up on.
     private static let unreadLimit = 4 << 20
+    /// So is one that takes longer for a list.
+    private static let listPatience: TimeAmount = .seconds(60)
     /// What may arrive beside a request under way: of a client that hung up, all it sent is read at once.
     private static let waitingLimit = 16 * ControlRequest.maximumLength
     private let socket: ControlSocket
@@ -177,11 +179,32 @@ final class ControlConnection: ChannelDuplexHandler, Sendable {
                 tell(channel, .failure("this node keeps no calls, registrations and limits"))
                 return done(channel)
             }
-            shared(kind) { [self] parts in
-                for part in parts { tell(channel, .shared(part)) }
-                tell(channel, .end)
-                done(channel)
+            guard socket.beginListing() else {
+                tell(channel, .failure("too many others list calls, registrations and limits; try again"))
+                return done(channel)
             }
+            shared(kind) { [self] parts in list(parts[...], until: .now() + Self.listPatience, channel) }
+        }
+    }
+
+    /// One part after the other is taken: all together may be many times what a client's socket holds.
+    private func list(_ parts: ArraySlice<SharedPart>, until end: NIODeadline, _ channel: any Channel) {
+        guard let part = parts.first else {
+            socket.endListing()
+            tell(channel, .end)
+            return done(channel)
+        }
+        let patience = channel.eventLoop.scheduleTask(deadline: end) { channel.close(promise: nil) }
+        let bytes = ControlJSON.encode(ControlResponse.shared(part)) + [0x0A]
+        channel.writeAndFlush(ByteBuffer(bytes: bytes)).whenComplete { [self] result in
+            patience.cancel()
+            guard case .success = result else {
+                channel.close(promise: nil)
+                socket.endListing()
+                return done(channel)
+            }
+            // Later and not at once, so that parts do not nest.
+            channel.eventLoop.execute { [self] in list(parts.dropFirst(), until: end, channel) }
         }
     }
 

@@ -39,12 +39,16 @@ final class ControlSocket: Sendable {
         var followers = 0
         /// Requests without an answer yet, of whatever kind and whether or not their clients still wait.
         var underWay = 0
+        /// Of these, lists that are being told.
+        var listings = 0
     }
 
     private static let idleLimit = 64
     private static let followerLimit = 64
     /// Requests under way at once: so many at most lie before the node's own work.
     private static let requestLimit = 64
+    /// A list of a hundred thousand registrations is a hundred megabytes while it is told.
+    static let listingLimit = 4
     /// This node's name, which is part of who asks.
     let node: String
     private let path: String
@@ -165,6 +169,17 @@ final class ControlSocket: Sendable {
     }
 
     func endFollowing() { state.withLock { $0.followers -= 1 } }
+
+    /// Whether one more list may be told; each allowed one is given back by `endListing`.
+    func beginListing() -> Bool {
+        state.withLock { state in
+            guard state.listings < Self.listingLimit else { return false }
+            state.listings += 1
+            return true
+        }
+    }
+
+    func endListing() { state.withLock { $0.listings -= 1 } }
 
     /// Whether one more request may be under way; each allowed one is given back by `end`.
     func begin(_ place: UInt64) -> Bool {
