@@ -8,6 +8,9 @@ package struct KnownSources: Sendable {
     package static let limit = 1024
     /// Of one /64, which somebody may have to himself.
     package static let perNetwork = 16
+    /// Of one /48, as large as what one customer gets.
+    package static let perSite = 256
+    private static let site = ~UInt64(0xFFFF)
 
     private var seen: [DatagramSource: Instant] = [:]
 
@@ -17,7 +20,10 @@ package struct KnownSources: Sendable {
         if seen[source] == nil {
             let isV4 = source.high == 0
             makeRoom(Self.limit, at: now) { _ in true }
-            if !isV4 { makeRoom(Self.perNetwork, at: now) { $0.high == source.high } }
+            if !isV4 {
+                makeRoom(Self.perSite, at: now) { ($0.high ^ source.high) & Self.site == 0 }
+                makeRoom(Self.perNetwork, at: now) { $0.high == source.high }
+            }
         }
         seen[source] = now
     }

@@ -143,6 +143,15 @@ import Testing
         #expect(!decoder.isInsideFrame)
     }
 
+    @Test("A body longer than any answer of FreeSWITCH ends the stream instead of being read over")
+    func endlessBody() throws {
+        var decoder = FrameDecoder()
+        decoder.append(Array("Content-Length: \(2 << 30)\n\n".utf8))
+        #expect(throws: FrameError.bodyTooLong(length: 2 << 30, limit: FrameLimits.longestOmitted)) {
+            try decoder.next()
+        }
+    }
+
     @Test("More bytes than may wait are refused")
     func overfull() throws {
         var decoder = FrameDecoder(limits: FrameLimits(headerBytes: 100, bodyBytes: 100, bufferedBytes: 300))

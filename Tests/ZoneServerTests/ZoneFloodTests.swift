@@ -214,7 +214,9 @@ struct ZoneFloodTests {
         }
     }
 
-    @Test("what is known is so for a minute, and one /64 has so many places that others keep theirs")
+    @Test(
+        "what is known is so for a minute, and one /64, or all of a site, has so many places that others keep theirs"
+    )
     func knownSources() {
         var known = KnownSources()
         func source(_ text: String) -> DatagramSource { DatagramSource(IPAddress(text)!) }
@@ -231,6 +233,15 @@ struct ZoneFloodTests {
             known.contains(source("2001:db8:2:2::\(String($0, radix: 16))"), at: at(3))
         }
         #expect(held == KnownSources.perNetwork)
+        // Nor does it help to have many of them, as in a /58.
+        for network in 0..<64 {
+            for number in 0..<16 {
+                known.note(
+                    source("2001:db8:3:\(String(network, radix: 16))::\(String(number, radix: 16))"),
+                    at: at(2))
+            }
+        }
+        #expect(known.contains(one, at: at(3)) && known.contains(other, at: at(3)))
         for number in 0..<3000 { known.note(source("10.1.\(number / 250).\(number % 250)"), at: at(4)) }
         let kept = (0..<3000).count {
             known.contains(source("10.1.\($0 / 250).\($0 % 250)"), at: at(5))

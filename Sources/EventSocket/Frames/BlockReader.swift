@@ -151,9 +151,8 @@ struct BlockReader: Sendable {
                 throw .badContentLength(String(field.value.prefix(FrameError.excerptLength)))
             }
             guard length == nil || length == value else { throw .badContentLength("two different values") }
-            guard value <= limits.bodyBytes || omitsLongBodies else {
-                throw .bodyTooLong(length: value, limit: limits.bodyBytes)
-            }
+            let limit = omitsLongBodies ? max(limits.bodyBytes, FrameLimits.longestOmitted) : limits.bodyBytes
+            guard value <= limit else { throw .bodyTooLong(length: value, limit: limit) }
             length = value
         }
         return length ?? 0

@@ -21,6 +21,9 @@ package struct FrameLimits: Hashable, Sendable {
     /// Of FreeSWITCH's answer to one question, in bytes: some 350,000 registrations.
     package static let longestAnswer = 256 << 20
 
+    /// A body above the limit is read over up to here, in bytes: what is longer is no answer of FreeSWITCH.
+    package static let longestOmitted = 1 << 30
+
     /// What a peer that has not yet given its password may send.
     package static let beforeAuthentication = FrameLimits(
         headerBytes: 4096, headerCount: 16, bodyBytes: 0, bufferedBytes: 1 << 18)
