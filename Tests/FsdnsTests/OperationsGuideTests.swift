@@ -9,19 +9,19 @@ import Testing
 @Suite("The operator's guide") struct OperationsGuideTests {
     /// What contributes to status, by file and function.
     private static let sayings: [(file: String, functions: [String])] = [
-        ("Cluster/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
-        ("Cluster/Node+Operator.swift", ["answerItself"]),
-        ("Cluster/Node+Recovery.swift", ["majorityWarnings"]),
+        ("Cluster/Node/Node+Status.swift", ["warnings", "formingLine", "line", "dnsLine"]),
+        ("Cluster/Operator/Node+Operator.swift", ["answerItself"]),
+        ("Cluster/Membership/Node+Recovery.swift", ["majorityWarnings"]),
         ("Cluster/Identity/Node+Identity.swift", ["identityWarnings", "sameNameText"]),
         ("Cluster/Identity/Debts.swift", ["debtWarnings", "sentence"]),
         ("Cluster/Service/Node+ServiceStatus.swift", ["trouble", "serviceWarnings", "machineWarnings"]),
         ("Cluster/Service/Node+Service.swift", ["readiness", "whyUnserved", "unreachedText"]),
-        ("Cluster/Service/PathTrouble.swift", ["sentence"]),
-        ("Cluster/Service/HearingMatrix.swift", ["whole", "parts"]),
-        ("Cluster/Service/Node+Hearsay.swift", ["unreadinessTold", "hearsayWarnings"]),
-        ("Cluster/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
-        ("Cluster/ControlState+Apply.swift", ["unfitness"]),
-        ("Cluster/Node+Configuration.swift", ["configurationWarnings", "text"]),
+        ("Cluster/Liveness/PathTrouble.swift", ["sentence"]),
+        ("Cluster/Liveness/HearingMatrix.swift", ["whole", "parts"]),
+        ("Cluster/Liveness/Node+Hearsay.swift", ["unreadinessTold", "hearsayWarnings"]),
+        ("Cluster/Leader/Node+Leading.swift", ["unreadiness", "unfitText", "unheardText"]),
+        ("Cluster/Agreement/ControlState+Apply.swift", ["unfitness"]),
+        ("Cluster/Settings/Node+Configuration.swift", ["configurationWarnings", "text"]),
         ("Cluster/Zone/Node+ZoneTurns.swift", ["zoneWordText"]),
         ("Cluster/Zone/ZoneRefusal.swift", ["trouble", "grant", "careless", "otherView"]),
         ("Cluster/Zone/ZonePlan.swift", ["plan", "obstacle", "floorObstacle", "notices"]),
@@ -111,7 +111,7 @@ import Testing
     func contributors()
         throws
     {
-        let warnings = try Self.source("Cluster/Node+Status.swift").bodies(of: "warnings")
+        let warnings = try Self.source("Cluster/Node/Node+Status.swift").bodies(of: "warnings")
         let added = warnings.flatMap { $0.added(to: "warnings") }
         #expect(added.filter { !Self.contributors.contains($0) } == [])
         let loop = try Self.source("Daemon/Loop/NodeLoop.swift").bodies(of: "completed")

@@ -71,10 +71,13 @@ package struct ServerReading: Hashable, Sendable, Codable {
     /// True when it had to be asked without our key: it does not know the key, or signs with another one.
     package var isUnsigned: Bool?
 
-    package init(endpoint: Endpoint, outcome: Outcome, aliases: [ZoneAlias]? = nil) {
+    package init(
+        endpoint: Endpoint, outcome: Outcome, aliases: [ZoneAlias]? = nil, isUnsigned: Bool? = nil
+    ) {
         self.endpoint = endpoint
         self.outcome = outcome
         self.aliases = aliases
+        self.isUnsigned = isUnsigned
     }
 
     package var serial: UInt32? {

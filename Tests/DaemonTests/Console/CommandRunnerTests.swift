@@ -80,7 +80,7 @@ struct CommandRunnerTests {
 
     @Test("A program that prints without end is ended at its deadline")
     func endless() throws {
-        let outcome = try outcome(Self.shell("yes", deadline: .milliseconds(200), limit: 10))
+        let outcome = try outcome(Self.shell("yes", deadline: .seconds(3), limit: 10))
         #expect(outcome.ending == .timedOut)
         #expect(outcome.output.count == 10)
         #expect(outcome.dropped > 0)
@@ -91,7 +91,7 @@ struct CommandRunnerTests {
         let outcome = try outcome(
             Self.shell(
                 "trap 'echo bye; exit 0' TERM; echo hi; while :; do sleep 0.05; done",
-                deadline: .milliseconds(300)))
+                deadline: .seconds(2)))
         #expect(outcome.ending == .timedOut)
         // Between them the shell may say that its `sleep` was ended too.
         let text = String(decoding: outcome.output, as: UTF8.self)
@@ -103,7 +103,7 @@ struct CommandRunnerTests {
         let outcome = try outcome(
             Self.shell(
                 "trap '' TERM; sleep 600 & echo $!; while :; do sleep 0.05; done",
-                deadline: .milliseconds(200),
+                deadline: .seconds(2),
                 grace: .milliseconds(100)))
         #expect(outcome.ending == .timedOut)
         #expect(outcome.duration < .seconds(15))

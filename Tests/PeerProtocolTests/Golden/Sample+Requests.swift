@@ -168,7 +168,8 @@ extension Sample {
             readings: [
                 ServerReading(
                     endpoint: endpoint("10.77.0.2:53"), outcome: .read(serial: 7, records: [mark]),
-                    aliases: [ZoneAlias(name: "sip.voip.example.net", target: "old.example.net")]),
+                    aliases: [ZoneAlias(name: "sip.voip.example.net", target: "old.example.net")],
+                    isUnsigned: true),
                 ServerReading(endpoint: endpoint("[2001:db8::2]:53"), outcome: .failed("no answer")),
             ], steps: ["add 10.77.0.11"],
             update: ZoneUpdate(
