@@ -160,4 +160,7 @@ extension LabSuites {
 
 /// All that builds labs runs one after another: the machine has few processors and time matters here.
 @Suite("Lab", .serialized, .enabled(if: LabSite.isUsable, LabSite.word))
-struct LabSuites {}
+struct LabSuites {
+    /// Every combination of what is tried in many, as in `script/soak`; else some of them.
+    static let isWhole = ProcessInfo.processInfo.environment["FSDNS_LAB_WHOLE"] == "1"
+}
