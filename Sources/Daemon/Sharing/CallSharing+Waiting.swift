@@ -47,9 +47,11 @@ extension CallSharing {
             switch result {
             case .success(let answer) where answer.text.hasPrefix("+OK"):
                 waiting[caller]?.phase = .parked
+                // He may be brought back before then, and what rang must end all the same.
+                let known = waiting[caller]?.ringing ?? []
                 loop.assumeIsolated().scheduleTask(in: Self.cancelPatience) { [weak self] in
                     guard let self else { return }
-                    killRinging(waiting[caller]?.ringing ?? [])
+                    killRinging(known.union(waiting[caller]?.ringing ?? []))
                 }
             case .failure(.disconnected):
                 // He may be parked: his channel tells when the switch is there again.

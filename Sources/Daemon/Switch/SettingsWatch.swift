@@ -58,6 +58,7 @@ final class SettingsWatch {
     private var others: [String: [String: ProfileSettings]] = [:]
     private var holders: [String: String] = [:]
     private var addresses: [String] = []
+    private var places: [String: IPAddress] = [:]
     /// Of the process that is asked; answers of an earlier one are dropped.
     private var life = 0
     private var isUp = false
@@ -76,6 +77,8 @@ final class SettingsWatch {
     func surveyed(_ survey: Survey) {
         let former = (addresses, holders)
         addresses = survey.placements.map(\.address.name)
+        places = [:]
+        for placement in survey.placements { places[placement.address.name] = placement.address.ip }
         holders = holders.filter { addresses.contains($0.key) }
         // Of an address that nobody holds at this moment, whoever held it last is what its callers know.
         for placement in survey.placements {
@@ -295,6 +298,15 @@ final class SettingsWatch {
                     Blocker(
                         .settings, name,
                         "profile \(name) has no track-calls: none of its calls could be brought back"))
+            }
+            if let media = running[name]?["rtp-ip"], let ip = IPAddress(media), let place = places[name],
+                ip != place
+            {
+                judged.append(
+                    Blocker(
+                        .difference, name,
+                        "profile \(name) has its media at \(ip), not at \(place): its calls do not follow the address"
+                    ))
             }
             guard let holder = holders[name], holder != me, let other = others[holder]?[name],
                 let own = written[name]

@@ -23,6 +23,7 @@ package enum RunningProfile {
         let secure = value("tls-url")
         parameters["tls"] = secure == nil ? "false" : "true"
         parameters["tls-sip-port"] = secure.map(port)
+        parameters["rtp-ip"] = value("rtp-ip")
         parameters["context"] = value("context")
         parameters["dialplan"] = value("dialplan")
         parameters["inbound-codec-prefs"] = value("inbound-codecs")

@@ -110,7 +110,7 @@ extension SwitchCore {
             ("DBName", "db-name", "sofia_reg_\(name)"), ("Pres Hosts", "pres-hosts", ""),
             ("Dialplan", "dialplan", runs["dialplan"] ?? "XML"),
             ("Context", "context", runs["context"] ?? "default"),
-            ("Challenge Realm", "challenge-realm", "auto_to"), ("RTP-IP", "rtp-ip", media),
+            ("Challenge Realm", "challenge-realm", "auto_to"), ("RTP-IP", "rtp-ip", runs["rtp-ip"] ?? media),
             ("SIP-IP", "sip-ip", profile.settings.ip),
             ("URL", "url", runs["sip-port"].map(uri) ?? "sip:\(profile.address)"),
             ("BIND-URL", "bind-url", "sip:\(profile.address);transport=udp,tcp"),

@@ -42,6 +42,17 @@ struct SettingsWatchTests {
         withExtendedLifetime(one) {}
     }
 
+    @Test("media that stay at the machine are told: calls would not follow the address") func otherMedia()
+        throws
+    {
+        let (one, two) = try pair { $0.profiles[0].runs = ["rtp-ip": "127.0.0.5"] }
+        #expect(
+            blocker(two, .difference)
+                == "profile alpha has its media at 127.0.0.5, not at 127.83.7.200: its calls do not follow the address"
+        )
+        withExtendedLifetime(one) {}
+    }
+
     @Test("without track-calls no machine stands ready, whoever has the address") func untracked() throws {
         let (one, two) = try pair { $0.profiles[0].tracksCalls = false }
         #expect(
