@@ -23,6 +23,8 @@ struct SharingTests {
         let (one, two) = try pair()
         #expect(try one.api("simulator load bridged 6 alpha").contains("+OK"))
         #expect(try one.api("simulator load parked 2 alpha").contains("+OK"))
+        // A caller whose callee still rings could be brought back, too, and is one leg.
+        #expect(try eventually { try two.calls().count { $0.isRecoverable && $0.otherUUID != nil } == 6 })
         #expect(try eventually { try two.calls().count { $0.isRecoverable } == 8 })
         for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
         #expect(try eventually { try two.recoveries().first?.recovered == 14 })
@@ -120,7 +122,7 @@ struct SharingTests {
     @Test("a switch that is started anew gets its own calls back from the replica") func restart() throws {
         let (one, two) = try pair()
         #expect(try one.api("simulator load bridged 4 alpha").contains("+OK"))
-        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 4 })
+        #expect(try eventually { try two.calls().count { $0.isRecoverable && $0.otherUUID != nil } == 4 })
         try one.crashSwitch()
         #expect(try eventually { try one.recoveries().first?.recovered == 8 })
         #expect(one.reports.next { $0.health == .unhealthy } != nil)

@@ -81,7 +81,8 @@ extension LabSuites {
             try taker.freeswitch.api("simulator load stop")
             for host in site.whole {
                 try wait(for: "\(host.name) to know all calls", atMost: 10, every: 100) {
-                    try host.calls().count(where: \.isRevivable) == 50
+                    let calls = try host.calls().filter(\.isRevivable)
+                    return calls.count == 50 && calls.count { $0.legs.count == 2 } == 10
                 }
             }
 
