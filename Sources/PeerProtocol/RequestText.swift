@@ -56,7 +56,7 @@ package enum RequestText {
     private static func fields(of request: OperatorRequest) -> [Field] {
         let who = request.who.map { [Field(name: "name of who asks", text: $0)] } ?? []
         switch request {
-        case .status, .zone, .zoneApply, .abortDrain: return who
+        case .status, .zone, .zoneApply, .abortDrain, .vacate: return who
         case .drain(let drain):
             return who + [
                 Field(name: "reason", text: drain.reason), Field(name: "target", text: drain.target),

@@ -89,6 +89,7 @@ extension World {
         case .zoneApply: "zone apply"
         case .playbook(let request): "playbook \(text(of: request))"
         case .abortDrain: "abort"
+        case .vacate: "vacate"
         case .undrain(let node, _): "undrain \(node)"
         case .forget(let node, _): "forget \(node)"
         case .revoke(let node, _): "revoke \(node)"

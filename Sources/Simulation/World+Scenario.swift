@@ -45,7 +45,7 @@ extension World {
                 machines[number].phones.health = .healthy
                 passSwitchNow(number)
             }
-        case "drain", "abort", "undrain", "switchover", "adopt", "forget", "recover-quorum":
+        case "drain", "abort", "undrain", "switchover", "adopt", "forget", "vacate", "recover-quorum":
             try playOperator(act)
         case "until": try runUntil(act)
         case "calls" where try act.word(1) == "all":
@@ -207,6 +207,7 @@ extension World {
         case "abort": ask(.abortDrain(who: who), of: asked)
         case "adopt": ask(.zoneApply(adopt: true, who: who), of: asked)
         case "forget": ask(.forget(node: try act.word(1), who: who), of: asked)
+        case "vacate": ask(.vacate(who: who), of: try machine(act, 1))
         case "recover-quorum":
             let lost = try act.word(1).split(separator: ",").map(String.init)
             ask(.recoverQuorum(lost: lost, dryRun: false, who: who), of: asked)

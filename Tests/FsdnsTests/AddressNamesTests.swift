@@ -34,10 +34,14 @@ import Testing
         }
     }
 
-    @Test("what is left at a node are the seats it holds, and its calls") func departure() throws {
+    @Test("what is left at a node are the addresses it holds, with a seat or not, and its calls")
+    func departure() throws {
         let report = try StatusFixture.report()
-        #expect(Departure(node: "fs1", report: report).seats == ["master1"])
+        let line = try #require(report.nodes.first { $0.name == "fs1" })
+        #expect(!line.addresses.isEmpty)
+        #expect(Departure(node: "fs1", report: report).addresses == line.addresses)
         #expect(Departure(node: "fs1", report: report).calls == 412)
-        #expect(Departure(node: "fs5", report: report).seats == [])
+        #expect(!Departure(node: "fs1", report: report).isEmpty)
+        #expect(Departure(node: "fs9", report: report).isEmpty)
     }
 }

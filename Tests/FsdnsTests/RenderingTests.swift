@@ -54,7 +54,7 @@ import Testing
                 == "the deadline passed 1m30s ago: calls are waited for all the same")
         #expect(
             try text(.publishing, 0, .handover)
-                == "the deadline passed: handover comes as soon as DNS and the phones are done")
+                == "the deadline is now (then handover)")
         #expect(try text(.lingering, -90, .handover) == "handed over: those left end by themselves at fs4")
         #expect(try text(.hangingUp, -1, .hangup) == "the deadline has passed: they are hung up")
         for phase in [Drain.Phase.rotating, .restoring, .retreating, .emptying, .aborting] {

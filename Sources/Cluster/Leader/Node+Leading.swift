@@ -261,6 +261,17 @@ extension Node {
             return version == scratch.settings.version
         }
         return ready.filter(hasAgreedFile) + ready.filter { !hasAgreedFile($0) }
+            + [lingerer(in: scratch, at: now)].compactMap { $0 }
+    }
+
+    /// Whoever has nothing but the calls that a drain handed over has no seat, and could take one beside them.
+    func lingerer(in scratch: ControlState, at now: Instant) -> Holder? {
+        guard let drain = scratch.drain, drain.phase == .lingering,
+            let grant = scratch.grant(of: drain.oldAddress), !grant.revoked,
+            !scratch.grants.contains(where: { $0.holder == grant.holder && $0.address != grant.address }),
+            unreadiness(of: grant.holder, in: scratch, mayHold: true, at: now) == nil
+        else { return nil }
+        return grant.holder
     }
 
     /// Why a spare could not take an address now; nil when it could.

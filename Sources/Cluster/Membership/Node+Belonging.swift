@@ -118,7 +118,10 @@ extension Node {
         }
         if let reason = reasonToRelinquish(at: now) {
             tellLeader(
-                .relinquish(Relinquishment(holder: me, reason: reason, leaving: leaving != nil)), at: now)
+                .relinquish(
+                    Relinquishment(
+                        holder: me, reason: reason.text, leaving: leaving != nil,
+                        isOrdered: reason.isOrdered ? true : nil)), at: now)
         }
     }
 
@@ -134,7 +137,16 @@ extension Node {
     }
 
     /// Why this node wants to be rid of its addresses; nil when it does not.
-    private func reasonToRelinquish(at now: Instant) -> String? {
+    private func reasonToRelinquish(at now: Instant) -> (text: String, isOrdered: Bool)? {
+        if let trouble = troubleWithAddresses(at: now) { return (trouble, false) }
+        guard let vacating, now < vacating.until,
+            state?.grants.contains(where: { $0.holder == me && !$0.revoked }) ?? false
+        else { return nil }
+        return (vacating.text(name), true)
+    }
+
+    /// The same, without anybody's order but the one to stop.
+    private func troubleWithAddresses(at now: Instant) -> String? {
         guard let state, state.grants.contains(where: { $0.holder == me && !$0.revoked }) else {
             return leaving == nil ? nil : "\(name) stops"
         }

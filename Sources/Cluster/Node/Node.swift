@@ -80,6 +80,8 @@ package struct Node: Sendable, Equatable {
     var leaseLosses: LeaseLosses
     /// What is being taken from an operator now, for the audit trail.
     var deed: AskedCommand?
+    /// The FreeSWITCH here is about to be stopped: who says so, and how long that counts.
+    var vacating: Vacating?
     /// What was applied when things were last surveyed.
     var surveyedAt = Epoch.zero
     /// When periodic messages to the leader (admission, release notices, relinquishing) are due again.

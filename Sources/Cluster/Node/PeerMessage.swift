@@ -84,10 +84,16 @@ package struct Relinquishment: Hashable, Sendable, Codable {
     package var reason: String
     /// Whether the node leaves the cluster for now, rather than only its seats.
     package var leaving: Bool
+    /// True when somebody who runs the machine told it to, and nothing is wrong; nil otherwise.
+    package var isOrdered: Bool?
 
-    package init(holder: Holder, reason: String, leaving: Bool) {
+    package init(holder: Holder, reason: String, leaving: Bool, isOrdered: Bool? = nil) {
         self.holder = holder
         self.reason = reason
         self.leaving = leaving
+        self.isOrdered = isOrdered
     }
+
+    /// Nothing is wrong with the holder: the move is none of those that must not go round and round.
+    var isPlanned: Bool { leaving || isOrdered == true }
 }

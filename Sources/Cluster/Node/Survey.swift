@@ -107,9 +107,10 @@ extension Node {
     }
 
     private func duty(in state: ControlState, at now: Instant) -> DrainDuty? {
-        guard let drain = state.drain, var duty = drain.duty(of: me, at: clusterTime(at: now)) else {
-            return nil
-        }
+        // Only at the address that is emptied: whoever is free of it, or has a seat again, serves callers.
+        guard let drain = state.drain, var duty = drain.duty(of: me, at: clusterTime(at: now)),
+            state.grant(of: duty.address)?.holder == me
+        else { return nil }
         let receiver = drain.phase.isUndoing ? drain.from : drain.to
         duty.isReceiverUnwell = duty.movesRegistrations && load(of: receiver)?.isFit != true
         return duty

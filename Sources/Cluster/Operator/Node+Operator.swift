@@ -8,6 +8,10 @@ extension Node {
             answer(asker, .unavailable("too many requests wait for an answer; nothing was changed"))
             return
         }
+        if case .vacate(let who) = request {
+            vacate(who: who, from: asker, at: now)
+            return
+        }
         if case .recoverQuorum(let lost, let dryRun, _) = request {
             recoverQuorum(without: lost, dryRun: dryRun, deed: request.deed, from: asker, at: now)
             return
@@ -37,7 +41,7 @@ extension Node {
                     "certificates of \(node) from before now count no more: links that it has by one end, and it is "
                         + "fenced when it follows no more"
                 ], at: now)
-        case .recoverQuorum: break
+        case .recoverQuorum, .vacate: break
         case .switchover(let seat, let to, let dryRun, let who):
             switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
         case .zone:
@@ -233,7 +237,10 @@ extension Node {
             return
         }
         var reasons: [String] = []
-        if let drain = state.drain, drain.seat == seat.name || drain.to.name == target {
+        // Calls that were handed over may take hours to end; the seat is as any other meanwhile.
+        if let drain = state.drain, drain.phase != .lingering,
+            drain.seat == seat.name || drain.to.name == target
+        {
             reasons.append("\(drain.owner) is draining \(drain.seat)")
         }
         if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seat.name) is moving already") }
@@ -243,7 +250,8 @@ extension Node {
             to = holder
             if let holder {
                 let reason =
-                    unreadiness(of: holder, in: state, at: now)
+                    unreadiness(
+                        of: holder, in: state, mayHold: holder == lingerer(in: state, at: now), at: now)
                     ?? blocker(of: holder, for: seat.address, in: state, at: now)
                 if let reason { reasons.append(reason) }
             }

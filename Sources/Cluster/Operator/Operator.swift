@@ -17,6 +17,9 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     /// Certificates for the name that are not newer than this moment count no more, whoever has them and whether or not
     /// the node is heard, or a member.
     case revoke(node: String, who: String)
+    /// Everything that the FreeSWITCH of the node that is asked serves goes elsewhere, as it is about to be stopped. The node itself
+    /// sees to that, as long as it is asked again; no other takes it.
+    case vacate(who: String)
     /// These voters are lost for good, and with them every majority: those that are left decide without them.
     case recoverQuorum(lost: [String], dryRun: Bool, who: String)
 }

@@ -58,7 +58,7 @@ extension OperatorRequest {
         case .drain(let drain): drain.who
         case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .revoke(_, let who),
             .switchover(_, _, _, let who),
-            .zoneApply(_, let who), .recoverQuorum(_, _, let who):
+            .zoneApply(_, let who), .vacate(let who), .recoverQuorum(_, _, let who):
             who
         case .playbook(let request): request.who
         }
@@ -82,6 +82,7 @@ extension OperatorRequest {
         case .switchover(let seat, let to, let dryRun, _):
             return .switchover(seat: seat, to: to, dryRun: dryRun, who: who)
         case .zoneApply(let adopt, _): return .zoneApply(adopt: adopt, who: who)
+        case .vacate: return .vacate(who: who)
         case .playbook(let request): return .playbook(request.asked(by: who))
         }
     }

@@ -71,37 +71,55 @@ extension Node {
         for asked in leadership?.relinquishments ?? [] {
             let wish = asked.wish
             if relieveDrain(of: wish.holder, wish.reason, &scratch, at: now) { continue }
-            for grant in scratch.grants where grant.holder == wish.holder && !grant.revoked {
-                let isSeat = scratch.seats.contains { $0.address == grant.address }
-                let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
-                let to =
-                    isLeft
-                    ? takersOfLeftCalls(of: grant.address, besides: wish.holder, in: scratch, at: now).first
-                    : takers(
-                        for: grant.address, upTo: wish.leaving ? .unserving : .degraded, in: scratch, at: now
-                    ).first { $0 != wish.holder }
-                        ?? partnerInDrain(
-                            for: grant.address, besides: wish.holder, in: scratch, at: now)
-                if isSeat || isLeft, let to {
-                    // Something is wrong with it: such moves must not go round and round.
-                    if !wish.leaving, mustWithhold(in: scratch) {
-                        withhold(scratch, at: now)
-                        continue
-                    }
-                    var move = Move(
-                        address: grant.address, from: wish.holder, to: to, reason: wish.reason)
-                    if !wish.leaving { move.isAutomatic = true }
-                    propose(.move(move), &scratch, at: now)
-                } else if wish.leaving, !isSuccessorComing(after: asked, in: scratch, at: now) {
-                    propose(
-                        .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch,
-                        at: now)
-                }
+            for grant in seatsFirst(
+                scratch.grants.filter { $0.holder == wish.holder && !$0.revoked }, scratch)
+            {
+                relieve(grant, asked, &scratch, at: now)
             }
             // What is given to it later it did not ask to be rid of.
             if !scratch.grants.contains(where: { $0.holder == wish.holder && !$0.revoked }) {
                 leadership?.fulfilled(wish)
             }
         }
+    }
+
+    /// A spare that takes what only carries calls of a drain would be missed by a seat, to which callers come.
+    func seatsFirst(_ grants: [Grant], _ state: ControlState) -> [Grant] {
+        let isSeat = { (grant: Grant) in state.seat(at: grant.address) != nil }
+        return grants.filter(isSeat) + grants.filter { !isSeat($0) }
+    }
+
+    private mutating func relieve(
+        _ grant: Grant, _ asked: Leadership.Asked<Relinquishment>, _ scratch: inout ControlState,
+        at now: Instant
+    ) {
+        let wish = asked.wish
+        let isSeat = scratch.seat(at: grant.address) != nil
+        let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
+        if isSeat || isLeft,
+            let to = nextHolder(of: grant.address, besides: wish, in: scratch, at: now)
+        {
+            // Something is wrong with it: such moves must not go round and round.
+            if !wish.isPlanned, mustWithhold(in: scratch) { return withhold(scratch, at: now) }
+            var move = Move(address: grant.address, from: wish.holder, to: to, reason: wish.reason)
+            if !wish.isPlanned { move.isAutomatic = true }
+            propose(.move(move), &scratch, at: now)
+        } else if wish.leaving, !isSuccessorComing(after: asked, in: scratch, at: now) {
+            propose(
+                .revoke(address: grant.address, from: wish.holder, reason: wish.reason), &scratch, at: now)
+        }
+    }
+
+    /// Who takes an address that its holder is to be rid of; nil when nobody could.
+    func nextHolder(
+        of address: String, besides wish: Relinquishment, in scratch: ControlState, at now: Instant
+    ) -> Holder? {
+        if scratch.addressesWithLeftCalls.contains(address) {
+            return takersOfLeftCalls(of: address, besides: wish.holder, in: scratch, at: now).first
+        }
+        // Where the holder will serve nobody in a moment, anybody is better.
+        let worst: Readiness = wish.leaving ? .unserving : wish.isPlanned ? .unsettled : .degraded
+        return takers(for: address, upTo: worst, in: scratch, at: now).first { $0 != wish.holder }
+            ?? partnerInDrain(for: address, besides: wish.holder, in: scratch, at: now)
     }
 }

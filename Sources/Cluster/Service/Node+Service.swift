@@ -9,6 +9,7 @@ extension Node {
     func serviceView(at now: Instant) -> ServiceView {
         var machine = diskTrouble.map { [$0] } ?? []
         guard kind == .full else { return ServiceView(blockers: machine) }
+        if let vacating, now < vacating.until { machine.append(Blocker(.health, nil, vacating.text(name))) }
         if holdings.isKeeperMissing(at: now) {
             machine.append(
                 Blocker(.room, nil, "no keeper runs there: it holds nothing, and can take nothing"))
@@ -252,14 +253,13 @@ extension Node {
     /// is waited for. When nobody would be better, nothing moves.
     mutating func relieveUnserved(_ scratch: inout ControlState, at now: Instant) {
         let askers = askers(at: now)
-        for grant in scratch.grants where !grant.revoked && grant.conditions.allSatisfy(isMet) {
+        for grant in seatsFirst(scratch.grants, scratch)
+        where !grant.revoked && grant.conditions.allSatisfy(isMet) {
             let isSeat = scratch.seat(at: grant.address) != nil
             guard isSeat || scratch.addressesWithLeftCalls.contains(grant.address),
                 isHeard(grant.holder, at: now),
                 let cause = whyUnserved(grant, by: askers, at: now),
-                let to = takers(for: grant.address, upTo: .degraded, in: scratch, at: now)
-                    .first(where: { $0 != grant.holder })
-                    ?? partnerInDrain(for: grant.address, besides: grant.holder, in: scratch, at: now)
+                let to = betterHolder(than: grant, in: scratch, at: now)
             else { continue }
             if mustWithhold(in: scratch) {
                 withhold(scratch, at: now)
@@ -272,6 +272,17 @@ extension Node {
                 leadership?.shun(grant.holder, grant.address, until: now + Leadership.shunned)
             }
         }
+    }
+
+    private func betterHolder(than grant: Grant, in scratch: ControlState, at now: Instant) -> Holder? {
+        let (address, holder) = (grant.address, grant.holder)
+        if scratch.addressesWithLeftCalls.contains(address) {
+            return takersOfLeftCalls(of: address, besides: holder, in: scratch, at: now).first {
+                readiness(of: $0, for: address, at: now).readiness <= .degraded
+            }
+        }
+        return takers(for: address, upTo: .degraded, in: scratch, at: now).first { $0 != holder }
+            ?? partnerInDrain(for: address, besides: holder, in: scratch, at: now)
     }
 
     mutating func withhold(_ scratch: ControlState, at now: Instant) {

@@ -125,13 +125,15 @@ package struct Blocker: Hashable, Comparable, Sendable {
         case settings = 15
         /// Another configuration than where the address is: callers are served, in another way.
         case difference = 16
+        /// Calls that came with the address wait to be brought back, and cannot be: their callers hear nothing.
+        case waiting = 17
 
         package var readiness: Readiness {
             switch self {
             case .room, .difference: .ready
             case .media, .replica, .database, .health, .disk, .limits, .settings: .degraded
             case .unsettled, .alone: .unsettled
-            case .link, .profile, .unanswered, .keeper, .gateway: .unserving
+            case .link, .profile, .unanswered, .keeper, .gateway, .waiting: .unserving
             case .interface: .unable
             }
         }
@@ -140,7 +142,7 @@ package struct Blocker: Hashable, Comparable, Sendable {
             switch self {
             case .unsettled, .link, .interface, .alone: true
             case .media, .replica, .database, .profile, .unanswered, .keeper, .health, .disk, .room, .gateway,
-                .limits, .settings, .difference:
+                .limits, .settings, .difference, .waiting:
                 false
             }
         }

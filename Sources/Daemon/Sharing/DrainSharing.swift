@@ -11,6 +11,8 @@ import Switch
 /// began anew.
 final class DrainSharing {
     private static let retry: TimeAmount = .seconds(1)
+    /// Between two looks at whether the switch refuses calls that nobody wants refused.
+    private static let look: TimeAmount = .seconds(10)
     private static let hangupInterval: Duration = .seconds(3)
     /// The dialplan asks for it.
     private static let variable = "fsdns_drain"
@@ -98,7 +100,13 @@ final class DrainSharing {
         moveRegistrations()
         hangUp()
         let isWorking = duty != nil || refuses != false
-        guard isWorking else { return }
+        guard isWorking else {
+            timer = loop.assumeIsolated().scheduleTask(in: Self.look) { [weak self] in
+                self?.refuses = nil
+                self?.tend()
+            }
+            return
+        }
         let pace = move.map { $0.isDone ? Self.retry : .milliseconds(20) } ?? Self.retry
         timer = loop.assumeIsolated().scheduleTask(in: pace) { [weak self] in self?.tend() }
     }
@@ -109,6 +117,8 @@ final class DrainSharing {
         let wanted = duty?.refusesCalls ?? false
         guard !isAsking, refuses != wanted else { return }
         isAsking = true
+        // Until it is through, the switch may do either.
+        refuses = nil
         read(Self.variable) { [weak self] refuses in
             guard let self else { return }
             // Whatever was begun before, by this or an earlier life of ours, is brought to its end.
@@ -130,6 +140,7 @@ final class DrainSharing {
             guard !access.isReviving() else {
                 // The called legs of what is revived count as outbound: once they are back.
                 isAsking = false
+                if duty?.refusesCalls != true { refuse() }
                 return
             }
             ask("fsctl pause_check outbound") { [weak self] answer in

@@ -58,7 +58,7 @@ extension SharingCore {
                 blockers.append(Blocker(.unanswered, name, trouble))
             }
             if let problem = calls.databaseProblem(name) {
-                blockers.append(Blocker(.database, name, "calls of \(name) wait to be revived: \(problem)"))
+                blockers.append(Blocker(.waiting, name, "calls of \(name) wait to be revived: \(problem)"))
             }
             if let since = outOfStep(placement, at: now), now - since >= Self.stepPatience {
                 blockers.append(

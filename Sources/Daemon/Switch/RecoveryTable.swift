@@ -80,6 +80,8 @@ final class RecoveryTable: Sendable {
         guard let failure = error as? DatabaseError else {
             return Failure(description: "the switch's core database \(path): \(error)")
         }
+        // Removed, or another file is at its path: what is written into the one that is open nobody would find.
+        if failure.extendedResultCode == .SQLITE_READONLY_DBMOVED { return replaced(path) }
         let what =
             switch failure.resultCode {
             case _ where isReadOnly(path): "is on a read-only file system: mount it writable"

@@ -6,17 +6,19 @@ import Config
 struct FreeSWITCHLeaveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "leave",
-        abstract: "Move the seats of this machine to slaves, before its FreeSWITCH is stopped.",
+        abstract: "Move what this machine serves to slaves, before its FreeSWITCH is stopped.",
         discussion: """
             FreeSWITCH says BYE to every caller when it is stopped. Run before that, as \
-            config/systemd/freeswitch.service.d/fsdns.conf does, this moves each seat this machine holds, and its calls with it. \
-            It ends when the calls are elsewhere, or when there was nothing to move. Exit 1: a seat could not be moved; \
-            exit 4: the time was over.
+            config/systemd/freeswitch.service.d/fsdns.conf does, this moves each seat this machine holds, and its calls with it; \
+            of a machine that is being drained it moves the calls that are left there. It ends when the calls are elsewhere, \
+            or when there was nothing to move. Exit 1: something could not be moved; exit 4: the time was over.
             """)
 
     /// Between two looks at the cluster.
-    private static let interval = Duration.milliseconds(100)
+    private static let interval = Duration.milliseconds(200)
     private static let patience = Duration.seconds(20)
+    /// A reason may be over in a moment: an address that is moving already, a slave that was just given back.
+    private static let doubt = Duration.seconds(2)
 
     @Option(help: "The cluster file.")
     var config: String
@@ -41,52 +43,51 @@ struct FreeSWITCHLeaveCommand: ParsableCommand {
         let file = try ConfigCommand.load(config)
         let node = try NodeIdentity.ofCommand(name, file.settings)
         let client = control.client
-        let seats = Departure(node: node, report: try client.status()).seats
-        if seats.isEmpty { return Output.line("\(node) holds no seat") }
-        var refused: [String] = []
-        var moving: Set<String> = []
-        for seat in seats {
-            do throws(CommandFailure) {
-                _ = try client.ask(
-                    .switchover(seat: seat, to: nil, dryRun: false, who: Operator.name))
-                moving.insert(seat)
-                Output.line("\(seat) moves away from \(node)")
-            } catch {
-                refused += error.lines.map { "\(seat): \($0)" }
-            }
-        }
-        if !moving.isEmpty { try wait(for: moving, node, client, isEmptied: refused.isEmpty) }
-        if !refused.isEmpty { throw CommandFailure.refused(refused) }
-        Output.line("\(node) holds no seat and has no calls")
-    }
-
-    /// - Parameter isEmptied: no seat stays, so no calls do either.
-    private func wait(
-        for seats: Set<String>, _ node: String, _ client: ControlClient, isEmptied: Bool
-    ) throws(CommandFailure) {
         let clock = Stopwatch()
         let patience = timeout?.duration ?? Self.patience
+        var told: Set<String> = []
+        var refusedSince: Duration?
         while clock.elapsed < patience {
-            // A leader that moves its own seat may be silent for a moment.
-            if let report = try? client.status() {
-                let left = Departure(node: node, report: report)
-                if seats.isDisjoint(with: left.seats), left.calls == 0 || !isEmptied { return }
+            do throws(CommandFailure) {
+                let moving = try Self.ask(client)
+                refusedSince = nil
+                for line in moving where told.insert(line).inserted { Output.line(line) }
+                // A leader that moves its own seat may be silent for a moment.
+                if moving.isEmpty, let report = try? client.status(),
+                    Departure(node: node, report: report).isEmpty
+                {
+                    return Output.line("\(node) serves nothing\(told.isEmpty ? "" : " any more")")
+                }
+            } catch {
+                let since = refusedSince ?? clock.elapsed
+                refusedSince = since
+                guard case .refused = error, clock.elapsed - since < Self.doubt else { throw error }
             }
             Stopwatch.sleep(Self.interval)
         }
-        throw .waitEnded(
+        throw CommandFailure.waitEnded(
             "calls of \(node) are not elsewhere after \(OperatorDuration.text(patience)); see: fsdns status")
+    }
+
+    /// - Returns: what moves away, a line each; empty when nothing is left to move.
+    private static func ask(_ client: ControlClient) throws(CommandFailure) -> [String] {
+        guard case .accepted(_, let lines) = try client.ask(.vacate(who: Operator.name)) else {
+            throw .noAnswer(client.strange)
+        }
+        return lines
     }
 }
 
 /// What is left at a node that is to be left.
 struct Departure: Hashable {
-    /// It holds these.
-    var seats: [String]
+    var addresses: [String]
     var calls: Int
 
+    var isEmpty: Bool { addresses.isEmpty && calls == 0 }
+
     init(node: String, report: StatusReport) {
-        seats = report.seats.filter { $0.holder == node }.map(\.name)
-        calls = report.nodes.first { $0.name == node }?.calls ?? 0
+        let line = report.nodes.first { $0.name == node }
+        addresses = line?.addresses ?? []
+        calls = line?.calls ?? 0
     }
 }

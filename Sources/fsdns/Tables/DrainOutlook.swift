@@ -13,6 +13,8 @@ extension StatusReport.DrainLine {
         if seconds > 0 {
             return "\(OperatorDuration.text(.seconds(seconds))) to the deadline (then \(onDeadline.rawValue))"
         }
+        // Whole seconds: less than one may be left.
+        if seconds == 0 { return "the deadline is now (then \(onDeadline.rawValue))" }
         let ago = seconds < 0 ? " \(OperatorDuration.text(.seconds(-seconds))) ago" : ""
         return onDeadline == .wait
             ? "the deadline passed\(ago): calls are waited for all the same"

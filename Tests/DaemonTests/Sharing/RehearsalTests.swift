@@ -19,7 +19,9 @@ struct RehearsalTests {
 
     private func isTold(_ text: String) -> Bool {
         site.reports.next { report in
-            report.blockers.contains { $0.kind == .database && $0.text.contains(text) }
+            report.blockers.contains {
+                ($0.kind == .database || $0.kind == .waiting) && $0.text.contains(text)
+            }
         } != nil
     }
 

@@ -114,7 +114,7 @@ final class SharedSite {
     /// - Parameter isParting: it is about to go elsewhere by plan.
     func told(
         _ holder: Holder?, epoch: Index, members: [Holder], ip: String = "127.83.7.200",
-        isParting: Bool = false
+        isParting: Bool = false, duty: DrainDuty? = nil
     ) throws {
         let address = ServiceAddress(name: Self.profile, ip: try #require(IPAddress(ip)), prefixLength: 8)
         var survey = Survey(
@@ -125,6 +125,7 @@ final class SharedSite {
             ], members: members, heard: members.map(\.name), expected: members.count, hasLease: true,
             seats: ["master1"])
         if isParting { survey.partings = [Self.profile] }
+        survey.duty = duty
         sharing.surveyed(survey)
     }
 

@@ -109,6 +109,28 @@ struct SharingTests {
         #expect(try eventually { try two.calls().count { $0.isRecoverable } == 2 })
     }
 
+    @Test(
+        "calls are refused for as long as a drain wants it, also when that ends amid a recovery or somebody else began it"
+    )
+    func refusal() throws {
+        let (one, two) = try pair()
+        let members = [one.me, two.me]
+        func isRefusing() throws -> Bool { try two.api("global_getvar fsdns_drain").hasPrefix("true") }
+        #expect(try one.api("simulator load parked 3 alpha").contains("+OK"))
+        #expect(try eventually { try two.calls().count { $0.isRecoverable } == 3 })
+        let duty = DrainDuty(
+            address: SharedSite.profile, refusesCalls: true, movesRegistrations: false, hangsUp: false)
+        for site in [one, two] {
+            try site.told(two.me, epoch: 2, members: members, duty: site.me == two.me ? duty : nil)
+        }
+        #expect(try eventually { try isRefusing() })
+        for site in [one, two] { try site.told(two.me, epoch: 2, members: members) }
+        #expect(try eventually { try !isRefusing() })
+        #expect(try two.api("global_setvar fsdns_drain=true").contains("+OK"))
+        #expect(try eventually { try !isRefusing() })
+        #expect(two.reports.next { !$0.isRefusing } != nil)
+    }
+
     @Test("a call that ends is forgotten everywhere") func hangup() throws {
         let (one, two) = try pair()
         #expect(try one.api("simulator load bridged 3 alpha").contains("+OK"))

@@ -84,10 +84,11 @@ extension Entry.Payload: CountedCases {
 extension OperatorRequest: CountedCases {
     package enum CaseName: String, CaseIterable {
         case status, drain, abortDrain, undrain, switchover, zone, zoneApply, playbook, forget, revoke
-        case recoverQuorum
+        case recoverQuorum, vacate
     }
     package var caseName: CaseName {
         switch self {
+        case .vacate: .vacate
         case .status: .status
         case .drain: .drain
         case .abortDrain: .abortDrain

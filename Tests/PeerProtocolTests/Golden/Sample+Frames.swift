@@ -22,6 +22,13 @@ extension Sample {
                         anew: "its disk was new"))
             ), ("released", .released(ReleaseNotice(address: "alpha", holder: one, epoch: epoch(12)))),
             ("relinquish", .relinquish(Relinquishment(holder: one, reason: "told to stop", leaving: true))),
+            (
+                "relinquish-ordered",
+                .relinquish(
+                    Relinquishment(
+                        holder: one, reason: "FreeSWITCH is about to be stopped", leaving: false,
+                        isOrdered: true))
+            ),
             ("refused", .refused("fs9 is not in the cluster file")),
             ("step-ended", .stepNoticed(notice(.ended(outcome(.failed("exited with 1")))))),
             ("step-checked", .stepNoticed(notice(.checked(CheckResult(holds: true, text: "200 OK"))))),

@@ -29,6 +29,7 @@ extension Sample {
             ("zone", .zone), ("zone-apply", .zoneApply(adopt: true, who: "ann@ops")),
             ("forget", .forget(node: "fs3", who: "ann@ops")),
             ("revoke", .revoke(node: "fs3", who: "ann@ops")),
+            ("vacate", .vacate(who: "root@fs1")),
             ("recover-quorum", .recoverQuorum(lost: ["fs2", "fs3"], dryRun: true, who: "ann@ops")),
         ] + playbooks.map { ("playbook-\($0.name)", .playbook($0.value)) }
     }
