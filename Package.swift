@@ -176,7 +176,7 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(name: "XMLTests", dependencies: ["XML"], swiftSettings: settings),
         .testTarget(
-            name: "ConfigTests", dependencies: ["Calendar", "Cluster", "Config", "Primitives"],
+            name: "ConfigTests", dependencies: ["Calendar", "Cluster", "Config", "Primitives", "XML"],
             swiftSettings: settings),
         .testTarget(
             name: "KeeperTests",
