@@ -95,8 +95,8 @@ extension AttributeReading {
         return nil
     }
 
-    mutating func port(_ element: Element, _ attribute: String) -> UInt16? {
-        number(element, attribute, in: 1...65535).map { UInt16($0) }
+    mutating func port(_ element: Element, _ attribute: String, upTo last: Int = 65535) -> UInt16? {
+        number(element, attribute, in: 1...last).map { UInt16($0) }
     }
 
     /// One of a few words; `otherwise` when the attribute is not there.

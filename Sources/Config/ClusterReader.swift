@@ -7,6 +7,8 @@ import XML
 /// The rules about one element stand with its reading; the rules between elements in `ClusterRules`.
 struct ClusterReader {
     static let nodeLimit = 64
+    /// Calls, registrations and limits are copied by the next one.
+    static let lastRingPort = 65534
     static let addressLimit = 256
     static let seatLimit = 64
     static let networkLimit = 8

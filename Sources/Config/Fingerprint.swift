@@ -107,6 +107,12 @@ struct Fingerprint {
                     "freeswitch", "\(access.endpoint)", text(access.check), text(access.failedAfter),
                     access.registrations.rawValue, "\(access.injectionsPerSecond)")
             }
+            // Later than the number's form: files without them keep theirs.
+            if access.promptsPerSecond != usual.promptsPerSecond
+                || access.drainsOutbound != usual.drainsOutbound
+            {
+                add("drain", "\(access.promptsPerSecond)", access.drainsOutbound ? "refuse" : "allow")
+            }
         }
         if let listener = section.eventSocket { add("event-socket", "\(listener.endpoint)") }
         if let listener = section.limitService { add("limit-service", "\(listener.endpoint)") }

@@ -60,25 +60,32 @@ package struct ProgramList: Hashable, Sendable {
                 facts throws(LocalFile.Refusal) in
                 try refuseForeign(facts, "it")
             }
-            let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-            return Self.read(lines)
+            let lines = String(decoding: bytes, as: UTF8.self).split(
+                omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            return try Self.read(lines)
         } catch {
             throw Refusal(description: "the list of programs \(path) \(error.reason)")
         }
     }
 
-    private static func read(_ lines: [Substring]) -> [String: Set<String>] {
+    private static func read(_ lines: [Substring]) throws(LocalFile.Refusal) -> [String: Set<String>] {
         var programs: [String: Set<String>] = [:]
         var program: String?
-        for line in lines {
+        for (number, line) in lines.enumerated() {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
             if line.hasPrefix("/") {
                 program = String(line)
                 if programs[String(line)] == nil { programs[String(line)] = [] }
-                continue
+            } else if first == "environment", let program {
+                programs[program]?.formUnion(words.dropFirst().map(String.init))
+            } else {
+                // Whoever wrote it meant something; what the others say stays in doubt.
+                throw LocalFile.Refusal(
+                    reason:
+                        "is not believed: line \(number + 1) is neither an absolute path from its first letter on, nor "
+                        + "\"environment NAME…\" below one, nor a comment")
             }
-            let words = line.split(whereSeparator: \.isWhitespace)
-            guard words.first == "environment", let program else { continue }
-            programs[program]?.formUnion(words.dropFirst().map(String.init))
         }
         return programs
     }

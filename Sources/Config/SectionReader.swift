@@ -26,7 +26,7 @@ extension ClusterReader {
         for child in children(element, named: "peer", limit: Self.nodeLimit) {
             check(child, required: ["address"], optional: ["port"])
             allow(child, children: [])
-            let port = child.value("port") == nil ? 5405 : port(child, "port")
+            let port = child.value("port") == nil ? 5405 : port(child, "port", upTo: Self.lastRingPort)
             if let ip = host(child, "address"), let port {
                 draft.peers.append(Placed(value: Endpoint(ip: ip, port: port), place: child.place))
             }
@@ -40,7 +40,7 @@ extension ClusterReader {
         check(element, required: ["name", "subnet"], optional: ["group", "port"])
         allow(element, children: [])
         let name = name(element, "name")
-        let port = element.value("port") == nil ? 5405 : port(element, "port")
+        let port = element.value("port") == nil ? 5405 : port(element, "port", upTo: Self.lastRingPort)
         let group = group(element)
         guard let subnet = prefixed(element, "subnet") else { return nil }
         let edge = subnet.ip.edge(prefixLength: subnet.length, filledWith: 0)

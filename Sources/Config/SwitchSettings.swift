@@ -119,6 +119,8 @@ package struct LimitRules: Hashable, Sendable {
 extension ClusterFile {
     /// The switch of that node and our services beside it: what its own element says, else what is said for all.
     package func switchSection(of node: String) -> SwitchSection {
+        // It has no FreeSWITCH, and so none of what stands beside one.
+        if settings.nodes.first(where: { $0.name == node })?.kind == .witness { return SwitchSection() }
         let own = nodeSwitches.first { $0.node == node }?.section ?? SwitchSection()
         return own.completed(
             by: SwitchSection(

@@ -46,7 +46,7 @@ import Testing
             problems(of: text) == [
                 "1: <cluster> needs the attribute \"name\"",
                 "3: <heartbeat> lease=\"150\" has no unit; the units are us, ms, s, m, h, d",
-                "4: <network> port=\"0\" must be a whole number between 1 and 65535",
+                "4: <network> port=\"0\" must be a whole number between 1 and 65534",
                 "7: expect=5, but only 4 nodes are listed; a cluster could never form",
                 "10: <node> needs the attribute \"name\"",
                 "10: unknown attribute \"nam\" on <node>; it may carry: name, address",

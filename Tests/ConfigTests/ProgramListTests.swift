@@ -38,7 +38,7 @@ import Testing
 
     @Test("a playbook sets only those variables of a program that the list names below it") func variables() {
         let list = list(
-            "environment LOST\n/bin/true\n# of apt\n/usr/bin/apt-get\nenvironment DEBIAN_FRONTEND  LANG\n\tenvironment APT\n"
+            "/bin/true\n# of apt\n/usr/bin/apt-get\nenvironment DEBIAN_FRONTEND  LANG\n\tenvironment APT\n"
         )
         func refusal(_ program: String, _ variables: [String]) -> String? {
             do throws(ProgramList.Refusal) {
@@ -53,10 +53,21 @@ import Testing
             refusal("/usr/bin/apt-get", ["LANG", "LD_PRELOAD"])
                 == "/programs does not let playbooks set LD_PRELOAD for /usr/bin/apt-get: that needs a line \"environment LD_PRELOAD\" below it"
         )
-        for name in ["LOST", "LANG", "BASH_ENV", "PATH", ""] {
+        for name in ["LANG", "BASH_ENV", "PATH", ""] {
             #expect(refusal("/bin/true", [name]) != nil)
         }
-        #expect(refusal("environment LOST", []) != nil)
+    }
+
+    @Test("a line that means nothing makes nothing of the list be believed") func strange() {
+        for (text, line) in [
+            ("environment LOST\n/bin/true\n", 1), ("/bin/true\n /bin/false\n", 2),
+            ("/bin/true\n\nbin/false\n", 3),
+        ] {
+            #expect(
+                refusal("/bin/true", list(text))?.contains(
+                    "is not believed: line \(line) is neither an absolute path from its first letter on")
+                    == true)
+        }
     }
 
     @Test("a list that others may write or replace, or that is somebody else's, is not believed")

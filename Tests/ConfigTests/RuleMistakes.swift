@@ -92,13 +92,6 @@ let ruleMistakes: [Mistake] = [
             #"7: expect=6, but only 5 nodes are listed; a cluster could never form"#
         ]),
     Mistake(
-        "expecting a minority",
-        #"expect="5""#,
-        #"expect="2""#,
-        [
-            #"7: expect=2 is no majority of the 5 listed nodes; two halves could each form a cluster"#
-        ]),
-    Mistake(
         "expecting nobody",
         #"expect="5""#,
         #"expect="0""#,

@@ -158,7 +158,7 @@ let structureMistakes: [Mistake] = [
         #"port="5405""#,
         #"port="65536""#, schema: true,
         [
-            #"4: <network> port="65536" must be a whole number between 1 and 65535"#
+            #"4: <network> port="65536" must be a whole number between 1 and 65534"#
         ]),
     Mistake(
         "a port that is a name",

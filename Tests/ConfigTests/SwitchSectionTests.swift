@@ -20,6 +20,16 @@ import Testing
         #expect(access.passwordFile == "/etc/fsdns/event_socket.secret")
     }
 
+    @Test("a witness needs none of the secrets of a FreeSWITCH and what stands beside it") func witness()
+        throws
+    {
+        let all = "<event-socket listen=\"127.0.0.1:8121\" password-file=\"own.secret\"/>"
+        let file = try file(all, node: "<node name=\"fs1\"/><witness name=\"w1\"/>")
+        #expect(file.switchSection(of: "w1") == SwitchSection())
+        #expect(file.secretFiles(of: "w1").allSatisfy { $0.use != .eventSocket && $0.use != .ownEventSocket })
+        #expect(file.secretFiles(of: "fs1").contains { $0.use == .eventSocket })
+    }
+
     @Test("what a node's own element says counts before what is said for all")
     func ownElement() throws {
         let all = "<event-socket listen=\"127.0.0.1:8121\" password-file=\"own.secret\"/>"

@@ -72,10 +72,12 @@ import Testing
         #expect(file.settings.dns?.services == ["sip"])
     }
 
-    @Test("a cluster that may form before all are there is told so") func earlyStart() throws {
+    @Test("that all listed nodes found the cluster is told where the file expects fewer") func earlyStart()
+        throws
+    {
         #expect(
             try warnings(of: goodFile.replacing("expect=\"5\"", with: "expect=\"3\"")) == [
-                "c.xml:7: expect=3 lets a cluster form before all 5 listed nodes are there"
+                "c.xml:7: expect=3, but a cluster forms only when all 5 listed nodes are there; leave expect out"
             ])
     }
 

@@ -248,7 +248,9 @@ extension Node {
         if heard.contains(where: { $0.heartbeat.clusterID != 0 }) { return "joining a formed cluster" }
         let names = (heard.map(\.holder.name) + [name]).sorted()
         let missing = settings.nodes.map(\.name).filter { !names.contains($0) }
-        var text = "\(names.count) of \(settings.expect) nodes are here"
+        // Where nodes are listed, all of them found the cluster.
+        let wanted = settings.nodes.isEmpty ? settings.expect : settings.nodes.count
+        var text = "\(names.count) of \(wanted) nodes are here"
         if !missing.isEmpty { text += "; waiting for \(missing.joined(separator: ", "))" }
         let odd = heard.filter { $0.heartbeat.settingsVersion != settings.version }.map(\.holder.name)
         if !odd.isEmpty { text += "; another cluster file on \(odd.joined(separator: ", "))" }
