@@ -30,7 +30,45 @@ import Testing
         -> Neighbours.Hearing
     {
         neighbours.heard(
-            heartbeat, by: me, patience: .seconds(1), silence: .milliseconds(200), at: now)
+            heartbeat, by: me, patience: .seconds(1), silence: .milliseconds(200), pace: .milliseconds(25),
+            at: now)
+    }
+
+    @Test("a number that its sender cannot have come to makes nothing old that the sender says")
+    func leap() {
+        var neighbours = Neighbours(at: .zero)
+        check(hear(&neighbours, heartbeat(other(1), 7, hears: me), at(0)) == .appeared)
+        check(hear(&neighbours, heartbeat(other(1), 100_001, hears: me), at(10)) == .stale)
+        for beat in 1...80 {
+            check(
+                hear(&neighbours, heartbeat(other(1), 7 + UInt64(beat), hears: me), at(Int64(beat) * 25))
+                    == .again)
+            // Whoever goes on with it is not believed beside the true one either.
+            check(
+                hear(
+                    &neighbours, heartbeat(other(1), 100_001 + UInt64(beat), hears: me),
+                    at(Int64(beat) * 25 + 1)) == .stale)
+        }
+    }
+
+    @Test("who goes on from a number far ahead, and nobody says anything else, is believed after a second")
+    func stoodStill() {
+        var neighbours = Neighbours(at: .zero)
+        _ = hear(&neighbours, heartbeat(other(1), 7, hears: me), at(0))
+        for beat in 0..<40 {
+            check(
+                hear(
+                    &neighbours, heartbeat(other(1), 90_000 + UInt64(beat), hears: me),
+                    at(30 + Int64(beat) * 25)) == .stale)
+        }
+        check(hear(&neighbours, heartbeat(other(1), 90_040, hears: me), at(1030)) == .again)
+        check(hear(&neighbours, heartbeat(other(1), 90_041, hears: me), at(1055)) == .again)
+    }
+
+    @Test("after a silence the numbers may be as far ahead as the time allows") func lostBeats() {
+        var neighbours = Neighbours(at: .zero)
+        _ = hear(&neighbours, heartbeat(other(1), 7, hears: me), at(0))
+        check(hear(&neighbours, heartbeat(other(1), 7 + 2400, hears: me), at(60_000)) != .stale)
     }
 
     @Test("the silence of a life counts from when that life was heard, not from our start")

@@ -37,8 +37,10 @@ struct Neighbours: Hashable, Sendable {
     /// - Parameters:
     ///   - patience: how long a sender is believed without showing that it hears `me`.
     ///   - silence: how long the life on record must have been silent until another life elsewhere is believed.
+    ///   - pace: how often heartbeats are sent, as a rule.
     mutating func heard(
-        _ heartbeat: Heartbeat, by me: Holder, patience: Duration, silence: Duration, at now: Instant
+        _ heartbeat: Heartbeat, by me: Holder, patience: Duration, silence: Duration, pace: Duration,
+        at now: Instant
     ) -> Hearing {
         let sender = heartbeat.sender
         guard let at = all.firstIndex(where: { $0.holder.member == sender.member }) else {
@@ -55,6 +57,11 @@ struct Neighbours: Hashable, Sendable {
             return verdict
         }
         if sender.incarnation == known.sender.incarnation, heartbeat.sequence <= known.sequence {
+            return .stale
+        }
+        if sender.incarnation == known.sender.incarnation,
+            all[at].leaps(to: heartbeat.sequence, pace: pace, at: now)
+        {
             return .stale
         }
         if let word = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
@@ -188,6 +195,8 @@ struct Neighbour: Hashable, Sendable {
     var mark = DurableMark.zero
     /// Oldest first.
     private(set) var former: [FormerLife] = []
+    /// Numbers too far ahead, of which it is not clear yet whether they are its own.
+    private var leap: Leap?
     var leaseInvalidSince: Instant?
     fileprivate(set) var leaseLosses: LeaseLosses
 
@@ -207,6 +216,41 @@ struct Neighbour: Hashable, Sendable {
     }
 
     var holder: Holder { heartbeat.sender }
+
+    private struct Leap: Hashable, Sendable {
+        var sequence: UInt64
+        var first: Instant
+        var last: Instant
+    }
+    private static let leapPatience = Duration.seconds(1)
+
+    /// Whether a number is further ahead than the sender can have come since it was heard.
+    ///
+    /// Believed at once, one such heartbeat, by whoever has the cluster key, would make all that the sender says afterwards old for as
+    /// long as it takes to count so far. What goes on from there, while nothing else comes, is believed after a second: this machine may
+    /// have stood still without its clock.
+    fileprivate mutating func leaps(to sequence: UInt64, pace: Duration, at now: Instant) -> Bool {
+        func isPlausible(_ from: UInt64, since then: Instant) -> Bool {
+            let beats = (now - then).nanoseconds / max(1, pace.nanoseconds)
+            return sequence - from <= 64 + UInt64(clamping: beats) * 8
+        }
+        if isPlausible(heartbeat.sequence, since: received) {
+            leap = nil
+            return false
+        }
+        guard let known = leap, sequence > known.sequence, isPlausible(known.sequence, since: known.last),
+            now - known.last < Self.leapPatience
+        else {
+            leap = Leap(sequence: sequence, first: now, last: now)
+            return true
+        }
+        guard now - known.first >= Self.leapPatience else {
+            leap = Leap(sequence: sequence, first: known.first, last: now)
+            return true
+        }
+        leap = nil
+        return false
+    }
 
     /// Puts the present life on record among the former ones; returns when one that had to go was last heard.
     fileprivate mutating func beginLife(_ next: Heartbeat, at now: Instant) -> Instant? {

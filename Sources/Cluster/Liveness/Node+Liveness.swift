@@ -12,7 +12,9 @@ extension Node {
         hearWord(heartbeat, at: now)
         if case .stopped = membershipPhase { return }
         switch neighbours.heard(
-            heartbeat, by: me, patience: timing.proofPatience, silence: timing.deadAfter, at: now)
+            heartbeat, by: me, patience: timing.proofPatience, silence: timing.deadAfter,
+            pace: timing.interval,
+            at: now)
         {
         case .stale, .unproven, .rival: return
         case .appeared: report(.nodeHeard, sender.name, "\(sender) is heard (\(heartbeat.role.rawValue))")

@@ -1,5 +1,6 @@
 import EventSocket
 import NIOCore
+import Primitives
 
 /// Carries out what is asked at a console, most of it by our own command line. Lives on one event loop.
 final class Console {
@@ -14,6 +15,10 @@ final class Console {
     private let origin: EventStamp.Origin
     private let names: () -> ConsoleNames
     private let hashDump: () -> [UInt8]
+    /// When those who may only look get the next list of limits, which may be megabytes: so the loop is theirs a fifth of the time
+    /// at most, however many ask.
+    private var dumpDue = Instant.zero
+    private static let dumpShare = 4
     private let log: EventLog
     private let runner = CommandRunner(parallel: 4, waiting: 60)
     /// For those who may only look: however much they ask, they hold up nobody who may change something.
@@ -47,7 +52,7 @@ final class Console {
         switch command {
         case .cluster(let words): run(words, asker, mayChange, then)
         case .help: then(Array(ConsoleVerbs.help.utf8))
-        case .limitDump: then(hashDump())
+        case .limitDump: mayChange ? then(hashDump()) : dump(then)
         case .switchname: then(Array(origin.switchname.utf8))
         case .hostname: then(Array(origin.hostname.utf8))
         case .version: start(["version"], asker, mayChange, then)
@@ -55,6 +60,23 @@ final class Console {
         case .complete(let argument): then(ConsoleCommand.completion(argument, names: names()))
         case .unknown(let name): then(ConsoleCommand.notFound(name))
         }
+    }
+
+    private func dump(_ then: @escaping ([UInt8]) -> Void) {
+        let now = Instant.now()
+        guard now < dumpDue else { return tell(then) }
+        let wait = dumpDue - now
+        // Its place in the line, until it is known what it costs.
+        dumpDue = dumpDue + .milliseconds(1)
+        loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [weak self] in
+            self?.tell(then)
+        }
+    }
+
+    private func tell(_ then: ([UInt8]) -> Void) {
+        let start = Instant.now()
+        then(hashDump())
+        dumpDue = max(dumpDue, start) + (Instant.now() - start) * Self.dumpShare
     }
 
     private func run(

@@ -33,6 +33,10 @@ final class LimitSharing {
         "FreeSWITCH is refused by the limit service: `limit hiredis` calls get 603 (password? fsdns doctor)"
     /// What our switch's mod_hash is told when it asks.
     private(set) var hashAnswer: [UInt8] = Array("-ERR no reply\n".utf8)
+    /// That there is little room for more keys, or none.
+    private(set) var shortage: Blocker?
+    /// It is another one.
+    var shortageChanged: (() -> Void)?
 
     init(
         me: String, listener: ListenerSettings?, password: String, rules: LimitRules, replica: ReplicaService,
@@ -77,6 +81,7 @@ final class LimitSharing {
             change(&book, now)
             let changes = book.takeChanges()
             hashAnswer = book.hashAnswer(at: now)
+            filled(book.fullness(at: now))
             write(changes)
             return
         }
@@ -84,8 +89,27 @@ final class LimitSharing {
         service.update { book, now in
             change(&book, now)
             let answer = book.hashAnswer(at: now)
-            loop.execute { here.value.hashAnswer = answer }
+            let fullness = book.fullness(at: now)
+            loop.execute {
+                here.value.hashAnswer = answer
+                here.value.filled(fullness)
+            }
         }
+    }
+
+    private func filled(_ fullness: Double) {
+        let former = shortage
+        shortage =
+            fullness >= 1
+            ? Blocker(
+                .limits, nil,
+                "there is no room for another limit or rate: calls with a new one are refused (603); see: fsdns limits"
+            )
+            : fullness >= 0.9
+                ? Blocker(
+                    .room, nil, "nine tenths of the room for limits and rates are taken; see: fsdns limits")
+                : nil
+        if shortage != former { shortageChanged?() }
     }
 
     private func write(_ changes: [LimitChange]) {

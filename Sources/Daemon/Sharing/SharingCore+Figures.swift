@@ -44,6 +44,7 @@ extension SharingCore {
         var blockers: [Blocker] = []
         if let pauseTrouble { blockers.append(Blocker(.unanswered, nil, pauseTrouble)) }
         if let limitTrouble { blockers.append(Blocker(.limits, nil, limitTrouble)) }
+        if let shortage = limits.shortage { blockers.append(shortage) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
         if let databaseRoom { blockers.append(Blocker(.room, nil, databaseRoom)) }
         blockers += settings?.blockers ?? []

@@ -205,6 +205,7 @@ final class SharingCore {
         calls?.partingDone = { [weak self] in self?.watch?.serviceChanged() }
         limits.trouble = { [weak self] in self?.trouble($0) }
         limits.refused = { [weak self] in self?.askForLimits() }
+        limits.shortageChanged = { [weak self] in self?.watch?.serviceChanged() }
         calls?.revived = { [weak self] in self?.limits.adopt($0) }
         calls?.ended = { [weak self] in self?.limits.ended($0) }
     }

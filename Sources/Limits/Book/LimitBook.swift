@@ -71,6 +71,13 @@ package struct LimitBook: Sendable {
     }
 
     /// The body to answer our own switch's mod_hash remote with (`api hash_dump limit`): never empty.
+    /// How much of the room for this node's own limits and rates is taken, of 1: in a full table nothing new can be counted.
+    package mutating func fullness(at now: LimitMoment) -> Double {
+        // What ended lies there until its place is needed.
+        if counters.usage.fullness > 0.9 { counters.sweep(now.boot) }
+        return max(counters.usage.fullness, figures.usage.fullness)
+    }
+
     package func hashAnswer(at now: LimitMoment) -> [UInt8] { figures.answer(at: now.wall) }
 
     // MARK: - Our own switch

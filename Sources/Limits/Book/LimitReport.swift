@@ -21,7 +21,7 @@ package struct LimitLine: Hashable, Sendable {
 
 extension LimitBook {
     /// Every limit in use, by key; at most `limit` of each backend.
-    package func report(at now: LimitMoment, limit: Int = 10_000) -> [LimitLine] {
+    package func report(at now: LimitMoment, limit: Int = LimitBounds.keys) -> [LimitLine] {
         let hash = figures.usage.table
         let counter = counters.usage.table
         var lines: [LimitLine] = []

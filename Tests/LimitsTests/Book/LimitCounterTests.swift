@@ -124,7 +124,9 @@ struct LimitCounterTests {
     @Test("there is room for so many keys, and again when they are given back")
     func room() {
         var book = book()
+        #expect(book.fullness(at: .after(0)) == 0)
         for number in 0..<LimitBounds.keysPerOrigin { #expect(book.incr("key\(number)") == 1) }
+        #expect(book.fullness(at: .after(0)) == 1)
         #expect(book.incr("one more") == nil)
         #expect(book.incr("key0") == 2)
         _ = book.decr("key1")
@@ -140,6 +142,7 @@ struct LimitCounterTests {
             _ = book.expire("key\(number)", 1)
         }
         #expect(book.incr("one more") == nil)
+        #expect(book.fullness(at: .after(1)) < 0.9)
         #expect(book.incr("one more", at: .after(1)) == 1)
     }
 }
