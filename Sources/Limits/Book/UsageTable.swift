@@ -43,7 +43,9 @@ struct UsageTable<Usage: Hashable & Sendable>: Sendable {
     // MARK: - Own usage
 
     var fullness: Double {
-        max(Double(ownKeys) / Double(LimitBounds.keysPerOrigin), Double(table.count) / Double(LimitBounds.keys))
+        max(
+            Double(ownKeys) / Double(LimitBounds.keysPerOrigin),
+            Double(table.count) / Double(LimitBounds.keys))
     }
     var hasRoom: Bool { ownKeys < LimitBounds.keysPerOrigin && table.count < LimitBounds.keys }
 
