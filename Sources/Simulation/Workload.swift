@@ -67,7 +67,9 @@ extension World {
                 seat: seat, to: chance.workload.happens(perMille: 500) ? node : nil, dryRun: false,
                 who: "ops@simulation")
         default:
-            return chance.workload.pick([.status, .zone, .zoneApply(adopt: false, who: "ops@simulation")])
+            return chance.workload.pick([
+                .status, .zone, .zoneApply(adopt: false, who: "ops@simulation"), .vacate(who: "ops@simulation"),
+            ])
         }
     }
 
