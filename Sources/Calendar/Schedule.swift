@@ -74,3 +74,25 @@ package struct PlaybookWindow: Hashable, Sendable, Codable {
         self.zone = zone
     }
 }
+
+// MARK: - The JSON keys
+
+// They are the format: a property or case with another name keeps its key.
+
+extension WallTime {
+    enum CodingKeys: String, CodingKey { case seconds }
+}
+
+extension PlaybookSchedule {
+    enum CodingKeys: String, CodingKey { case cron, once }
+    enum CronCodingKeys: String, CodingKey { case _0, zone }
+    enum OnceCodingKeys: String, CodingKey { case _0 }
+}
+
+extension CronLine {
+    enum CodingKeys: String, CodingKey { case minutes, hours, days, months, weekdays, text, isEitherDay }
+}
+
+extension PlaybookWindow {
+    enum CodingKeys: String, CodingKey { case from, to, weekdays, zone }
+}

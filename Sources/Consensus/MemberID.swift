@@ -6,6 +6,9 @@ package struct MemberID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     package var name: String
     package var birth: UInt64
 
+    /// The format: a property with another name keeps its key.
+    enum CodingKeys: String, CodingKey { case name, birth }
+
     package init(name: String, birth: UInt64) {
         self.name = name
         self.birth = birth

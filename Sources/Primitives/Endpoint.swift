@@ -3,6 +3,9 @@ package struct Endpoint: Hashable, Comparable, Sendable, Codable, CustomStringCo
     package var ip: IPAddress
     package var port: UInt16
 
+    /// The format: a property with another name keeps its key.
+    enum CodingKeys: String, CodingKey { case ip, port }
+
     package init(ip: IPAddress, port: UInt16) {
         self.ip = ip
         self.port = port

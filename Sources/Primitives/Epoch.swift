@@ -6,6 +6,9 @@ package struct Epoch: Hashable, Comparable, Sendable, Codable, CustomStringConve
     package var term: Term
     package var index: Index
 
+    /// The format: a property with another name keeps its key.
+    enum CodingKeys: String, CodingKey { case term, index }
+
     package init(term: Term, index: Index) {
         self.term = term
         self.index = index

@@ -4,13 +4,13 @@ import Primitives
 package struct Drain: Hashable, Sendable, Codable {
     package enum Phase: String, Hashable, Sendable, Codable, CaseIterable {
         /// The slave takes the maintenance address and answers there.
-        case raising
+        case raising = "raising"
         /// DNS serves both addresses, on every server.
-        case publishing
+        case publishing = "publishing"
         /// DNS serves only the new address, on every server.
-        case withdrawing
+        case withdrawing = "withdrawing"
         /// Resolvers forget the old address.
-        case forgetting
+        case forgetting = "forgetting"
         /// Phones at the old address are told to come by DNS again.
         case movingRegistrations = "moving-registrations"
         /// New calls are refused, and calls end on the old address.
@@ -20,20 +20,23 @@ package struct Drain: Hashable, Sendable, Codable {
         /// The old address and the calls that are left go to the new holder.
         case handingOver = "handing-over"
         /// The calls that were handed over end at the new holder; the drained node is free.
-        case lingering
+        case lingering = "lingering"
         /// Whoever holds the old address lets it go.
-        case rotating
+        case rotating = "rotating"
         /// The drain is being undone: DNS serves both addresses again, on every server.
-        case restoring
+        case restoring = "restoring"
         /// DNS serves only the old address again, on every server.
-        case retreating
+        case retreating = "retreating"
         /// Resolvers forget the new address, and calls end on it.
-        case emptying
+        case emptying = "emptying"
         /// The slave lets the new address go.
-        case aborting
+        case aborting = "aborting"
     }
     package enum OnDeadline: String, Hashable, Sendable, Codable, CaseIterable {
-        case wait, handover, hangup, abort
+        case wait = "wait"
+        case handover = "handover"
+        case hangup = "hangup"
+        case abort = "abort"
     }
     package var seat: String
     package var from: Holder

@@ -75,9 +75,9 @@ extension Timing {
 package struct NodeRule: Hashable, Sendable, Codable {
     package enum Kind: String, Hashable, Sendable, Codable {
         /// Runs a FreeSWITCH and may hold a seat.
-        case full
+        case full = "full"
         /// Votes only.
-        case witness
+        case witness = "witness"
     }
     package var name: String
     package var kind: Kind
@@ -119,15 +119,15 @@ package struct SeatRule: Hashable, Sendable, Codable {
 package struct Policy: Hashable, Sendable, Codable {
     package enum NoQuorum: String, Hashable, Sendable, Codable {
         /// A node without a majority gives up its addresses when its lease ends.
-        case release
+        case release = "release"
         /// Nodes keep their addresses without a majority; automatic takeover is off, for two nodes without a witness.
-        case hold
+        case hold = "hold"
     }
     package enum OnExhaustion: String, Hashable, Sendable, Codable {
         /// A seat without a spare leaves DNS until a node can take it.
-        case withdraw
+        case withdraw = "withdraw"
         /// A seat without a spare stays in DNS.
-        case keep
+        case keep = "keep"
     }
     package var noQuorum: NoQuorum
     package var onExhaustion: OnExhaustion
