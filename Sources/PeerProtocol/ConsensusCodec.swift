@@ -73,7 +73,7 @@ enum ConsensusCodec {
             writer.write(byte: PayloadCode.empty)
         case .command(let command):
             writer.write(byte: PayloadCode.command)
-            writer.write(blob: ControlJSON.encode(command))
+            writer.write(blob: command.written ?? ControlJSON.encode(command))
         case .membership(let membership):
             writer.write(byte: PayloadCode.membership)
             write(membership, to: &writer)
@@ -136,7 +136,9 @@ enum ConsensusCodec {
         case PayloadCode.empty: return ControlEntry(term: term, index: index, payload: .empty)
         case PayloadCode.command:
             let bytes = try reader.blob("command", limit: FrameLimits.peerFrame)
-            let command = try ControlJSON.decode(StampedCommand.self, bytes, field: "command")
+            var command = try ControlJSON.decode(StampedCommand.self, bytes, field: "command")
+            // What only a later release knows is stored and handed on as it came.
+            if command.command.unknownKind != nil { command.written = bytes }
             return ControlEntry(term: term, index: index, payload: .command(command))
         case PayloadCode.membership:
             return ControlEntry(term: term, index: index, payload: .membership(try membership(&reader)))

@@ -25,6 +25,8 @@ package struct PeerHello: Hashable, Sendable {
 package enum PeerFrame: Hashable, Sendable {
     case hello(PeerHello)
     case message(PeerMessage)
+    /// Of a kind that only a later release knows; readers pass over it.
+    case unknown(kind: UInt8)
 }
 
 /// Peer frames as bytes: `length 4 | version 1 | kind 1 | body`, the length counting what follows it.
@@ -47,12 +49,14 @@ package enum PeerFrameCodec {
         static let response: UInt8 = 6
         static let refused: UInt8 = 7
         static let stepNoticed: UInt8 = 8
+        static let known = hello...stepNoticed
     }
 
     /// A whole frame, its length in front.
     package static func encode(_ message: PeerMessage) -> [UInt8] { encode(.message(message)) }
 
     /// - Parameter bytes: one whole frame and nothing else.
+    /// - Throws: also for a hello, and for a kind that is not known.
     package static func decode(_ bytes: [UInt8]) throws(FrameFailure) -> PeerMessage {
         guard case .message(let message) = try decodeFrame(bytes) else { throw .malformed("message kind") }
         return message
@@ -71,6 +75,7 @@ package enum PeerFrameCodec {
             writer.write(section: HelloSection.voucher) { $0.write(raw: hello.voucher?.publicKey ?? []) }
         case .message(let message):
             write(message, to: &writer)
+        case .unknown(let kind): writer.write(byte: kind)
         }
         var framed = FrameWriter()
         framed.write(fixed: UInt32(truncatingIfNeeded: writer.bytes.count))
@@ -86,7 +91,9 @@ package enum PeerFrameCodec {
         guard length == reader.remaining else { throw .malformed("length") }
         let version = try reader.byte()
         guard version == Self.version else { throw .version(version) }
-        let frame = try frame(of: try reader.byte(), &reader)
+        let kind = try reader.byte()
+        guard Code.known.contains(kind) else { return .unknown(kind: kind) }
+        let frame = try frame(of: kind, &reader)
         guard reader.remaining == 0 else { throw .malformed("end") }
         return frame
     }

@@ -44,7 +44,7 @@ package enum RequestCheck {
         case .playbook(.run(let playbook, _, _, _)), .playbook(.schedule(let playbook, _)):
             return who + [("name of the playbook", playbook.name), ("summary", playbook.summary)]
         case .playbook(.unschedule(let name, _)): return who + [("name of the playbook", name)]
-        case .status, .abortDrain, .zone, .zoneApply, .vacate, .playbook: return who
+        case .status, .abortDrain, .zone, .zoneApply, .vacate, .playbook, .unknown: return who
         }
     }
 }

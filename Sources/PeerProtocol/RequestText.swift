@@ -56,7 +56,7 @@ package enum RequestText {
     private static func fields(of request: OperatorRequest) -> [Field] {
         let who = request.who.map { [Field(name: "name of who asks", text: $0)] } ?? []
         switch request {
-        case .status, .zone, .zoneApply, .abortDrain, .vacate: return who
+        case .status, .zone, .zoneApply, .abortDrain, .vacate, .unknown: return who
         case .drain(let drain):
             return who + [
                 Field(name: "reason", text: drain.reason), Field(name: "target", text: drain.target),
@@ -78,7 +78,7 @@ package enum RequestText {
                 Field(name: "summary of the playbook", text: playbook.summary, limit: longestSummary),
             ] + playbook.steps.flatMap(fields)
         case .unschedule(let name, _): [Field(name: "name of the playbook", text: name)]
-        case .cancel, .approve, .list, .history: []
+        case .cancel, .approve, .list, .history, .unknown: []
         }
     }
 

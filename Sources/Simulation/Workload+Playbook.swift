@@ -134,6 +134,7 @@ extension World {
         case .approve: "approve"
         case .list: "list"
         case .history: "history"
+        case .unknown(let kind): kind
         }
     }
 

@@ -89,6 +89,7 @@ extension World {
         case .status: "status"
         case .zone: "zone"
         case .zoneApply: "zone apply"
+        case .unknown(let kind): kind
         case .playbook(let request): "playbook \(text(of: request))"
         case .abortDrain: "abort"
         case .vacate: "vacate"

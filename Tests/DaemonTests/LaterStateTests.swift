@@ -71,9 +71,29 @@ struct LaterStateTests {
                 + "(the frame has version 2, which is not known here); \(remedy)")
     }
 
-    @Test("an entry with a command that is not known makes the file a corrupt one")
+    @Test("an entry with a command of an unknown kind is read, and is written again as the bytes it was")
     func unknownCommand() throws {
-        let command = Array(#"{"command":{"ofLater":{}},"time":{"nanoseconds":5}}"#.utf8)
+        let command = Array(#"{"time": {"nanoseconds":5}, "command":{"ofLater":{}}}"#.utf8)
+        let bytes = Data([1, 1, 2, 1, UInt8(command.count)] + command)
+        let file = try open()
+        try file.database.write { database in
+            try database.execute(sql: "INSERT INTO log VALUES (2, ?)", arguments: [bytes])
+        }
+        let entry = try #require(
+            try file.database.read { database in
+                try Data.fetchOne(database, sql: "SELECT entry FROM log").map {
+                    try StorageCodec.decodeEntry(Array($0))
+                }
+            })
+        try file.write([
+            .store(StoreRequest(sequence: 1, truncateFrom: 1, entries: [entry]))
+        ])
+        #expect(try file.database.read { try Data.fetchOne($0, sql: "SELECT entry FROM log") } == bytes)
+    }
+
+    @Test("an entry with a command of a known kind that cannot be makes the file a corrupt one")
+    func oddCommand() throws {
+        let command = Array(#"{"command":{"admit":{}},"time":{"nanoseconds":5}}"#.utf8)
         let entry = [1, 1, 1, 1, UInt8(command.count)] + command
         #expect(
             try refusal(after: "INSERT INTO log VALUES (1, ?)", [Data(entry)])?.hasPrefix(

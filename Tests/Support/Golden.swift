@@ -1,7 +1,7 @@
 import Foundation
 
-/// Bytes of a format as they were recorded: one file for each value, in `Fixtures/v1` of the test target. JSON and text
-/// stand there as they are, with an end of line; other bytes as hexadecimal digits, with what they say as ASCII beside them.
+/// Bytes of a format as they were recorded: one file for each value, in `Fixtures/v1` of the test target, `v2` for what came
+/// with format 2. JSON and text stand there as they are, with an end of line; other bytes as hexadecimal digits, with what they say as ASCII beside them.
 ///
 /// With FSDNS_REWRITE=1 what is written now is recorded instead. Bytes that change are a change of the format: other
 /// releases must be able to read it, and docs/formats.md to say so.
@@ -13,15 +13,18 @@ package struct Golden {
     private let form: Form
 
     /// - Parameters:
-    ///   - folder: in `Fixtures/v1` of the target.
+    ///   - folder: in `Fixtures/v1` of the target, or of another version.
     ///   - other: whose folder it is; by default that of the target that the calling file belongs to.
-    package init(_ folder: String, as form: Form, of other: String? = nil, in file: String = #filePath) {
+    package init(
+        _ folder: String, as form: Form, version: Int = 1, of other: String? = nil,
+        in file: String = #filePath
+    ) {
         var target = URL(fileURLWithPath: file)
         while target.deletingLastPathComponent().lastPathComponent != "Tests", target.path != "/" {
             target.deleteLastPathComponent()
         }
         if let other { target = target.deletingLastPathComponent().appendingPathComponent(other) }
-        self.folder = target.appendingPathComponent("Fixtures/v1/\(folder)")
+        self.folder = target.appendingPathComponent("Fixtures/v\(version)/\(folder)")
         self.form = form
     }
 

@@ -1,7 +1,7 @@
 import Calendar
 
 /// One agreed change of the control state; applying it is deterministic and refuses by doing nothing.
-package enum ControlCommand: Hashable, Sendable, Codable {
+package enum ControlCommand: Hashable, Sendable {
     /// A new incarnation (or a new node) becomes part of the cluster, last in the slave list.
     case admit(Admission)
     /// An incarnation is out; each address it held goes to a named slave, once the fence is in effect.
@@ -32,6 +32,8 @@ package enum ControlCommand: Hashable, Sendable, Codable {
     case revokeCertificates(node: String)
     /// These are lost for good, and with them every majority; the next membership in the log is without them.
     case recoverQuorum(lost: [Holder])
+    /// Of a kind that only a later release knows: kept and handed on as it came, and applied as a refusal.
+    case unknown(String)
 }
 
 extension ControlCommand {
@@ -52,6 +54,10 @@ package struct StampedCommand: Hashable, Sendable, Codable {
     package var command: ControlCommand
     /// The proposer's wall clock, for people; nil when it had not read one.
     package var wall: WallTime?
+    /// The JSON it was read from, where that has a kind in it that is not known here: it is written as it came. Nil otherwise.
+    package var written: [UInt8]?
+
+    enum CodingKeys: String, CodingKey { case time, command, wall }
 
     package init(time: ClusterTime, command: ControlCommand, wall: WallTime? = nil) {
         self.time = time
@@ -63,13 +69,13 @@ package struct StampedCommand: Hashable, Sendable, Codable {
 package struct Fence: Hashable, Sendable, Codable {
     package enum Basis: String, Hashable, Sendable, Codable {
         /// Nothing was heard for `dead-after`.
-        case silence
+        case silence = "silence"
         /// Alive, but without a valid lease for `dead-after`: it cannot be told anything.
-        case lapse
+        case lapse = "lapse"
         /// A newer incarnation says that its keeper holds nothing.
-        case reborn
+        case reborn = "reborn"
         /// It stopped on purpose and holds nothing.
-        case left
+        case left = "left"
     }
     package var holder: Holder
     package var basis: Basis
@@ -120,7 +126,7 @@ package struct Move: Hashable, Sendable, Codable {
     }
 }
 
-package enum DrainCommand: Hashable, Sendable, Codable {
+package enum DrainCommand: Hashable, Sendable {
     case begin(Drain)
     /// From one phase to the next; ignored when the drain is no longer in `from`. `served` is the largest TTL any server
     /// was seen to serve meanwhile.
@@ -128,6 +134,8 @@ package enum DrainCommand: Hashable, Sendable, Codable {
     case abort(reason: String)
     /// The drain is over and leaves nothing to do.
     case finish
+    /// Of a kind that only a later release knows.
+    case unknown(String)
 }
 
 package struct Maintenance: Hashable, Sendable, Codable {

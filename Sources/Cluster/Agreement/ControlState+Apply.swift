@@ -37,6 +37,7 @@ extension ControlState {
         case .revokeCertificates(let node):
             applied = revokeCertificates(of: node, wall: stamped.wall, at: epoch)
         case .recoverQuorum(let lost): applied = giveUp(lost, at: epoch)
+        case .unknown(let kind): applied = .unknown(kind)
         case .asked(let asked):
             applied =
                 asked.command.map { command in

@@ -36,6 +36,7 @@ extension ControlState {
         case .advance(let from, let to, let served): return advance(from: from, to: to, served, at: epoch)
         case .abort(let reason): return abort(reason, at: epoch)
         case .finish: return finish(at: epoch)
+        case .unknown(let kind): return .unknown("drain \(kind)")
         }
     }
 

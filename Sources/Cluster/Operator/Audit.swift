@@ -132,7 +132,7 @@ extension OperatorRequest {
             case .unschedule(let name, let who): return deed(who, "playbook cancel \(name)")
             case .cancel(let who): return deed(who, "playbook cancel")
             case .approve(let who): return deed(who, "playbook approve")
-            case .run, .list, .history: return nil
+            case .run, .list, .history, .unknown: return nil
             }
         default: return nil
         }

@@ -12,6 +12,15 @@ extension Node {
             vacate(who: who, from: asker, at: now)
             return
         }
+        if let kind = request.unknownKind {
+            answer(
+                asker,
+                .refused([
+                    "the release of \(name) does not know the request “\(kind)”: bring the release of the machine that "
+                        + "asks onto \(name), then repeat it"
+                ]))
+            return
+        }
         if case .recoverQuorum(let lost, let dryRun, _) = request {
             recoverQuorum(without: lost, dryRun: dryRun, deed: request.deed, from: asker, at: now)
             return
@@ -41,7 +50,7 @@ extension Node {
                     "certificates of \(node) from before now count no more: links that it has by one end, and it is "
                         + "fenced when it follows no more"
                 ], at: now)
-        case .recoverQuorum, .vacate: break
+        case .recoverQuorum, .vacate, .unknown: break
         case .switchover(let seat, let to, let dryRun, let who):
             switchOver(seat, to: to, dryRun: dryRun, who: who, from: asker, at: now)
         case .zone:

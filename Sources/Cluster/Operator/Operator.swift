@@ -1,7 +1,7 @@
 import Primitives
 
 /// What an operator asks of the cluster; any node takes it and carries it to the leader.
-package enum OperatorRequest: Hashable, Sendable, Codable {
+package enum OperatorRequest: Hashable, Sendable {
     case status
     case drain(DrainRequest)
     case abortDrain(who: String)
@@ -22,6 +22,8 @@ package enum OperatorRequest: Hashable, Sendable, Codable {
     case vacate(who: String)
     /// These voters are lost for good, and with them every majority: those that are left decide without them.
     case recoverQuorum(lost: [String], dryRun: Bool, who: String)
+    /// Of a kind that only a later release knows: answered with that.
+    case unknown(String)
 }
 
 package struct DrainRequest: Hashable, Sendable, Codable {
@@ -54,7 +56,7 @@ package struct DrainRequest: Hashable, Sendable, Codable {
     }
 }
 
-package enum OperatorReply: Hashable, Sendable, Codable {
+package enum OperatorReply: Hashable, Sendable {
     case status(StatusReport)
     /// Committed at this epoch; one line per thing that will happen.
     case accepted(Epoch, [String])

@@ -54,7 +54,7 @@ extension OperatorRequest {
     /// Who asks for the change; nil where nothing is asked but to look.
     package var who: String? {
         switch self {
-        case .status, .zone: nil
+        case .status, .zone, .unknown: nil
         case .drain(let drain): drain.who
         case .abortDrain(let who), .undrain(_, let who), .forget(_, let who), .revoke(_, let who),
             .switchover(_, _, _, let who),
@@ -69,7 +69,7 @@ extension OperatorRequest {
 
     package func asked(by who: String) -> OperatorRequest {
         switch self {
-        case .status, .zone: return self
+        case .status, .zone, .unknown: return self
         case .drain(var drain):
             drain.who = who
             return .drain(drain)
@@ -94,7 +94,7 @@ extension PlaybookRequest {
         case .run(_, let who, _, _), .schedule(_, let who), .unschedule(_, let who), .cancel(let who),
             .approve(let who):
             who
-        case .list, .history: nil
+        case .list, .history, .unknown: nil
         }
     }
 
@@ -106,7 +106,7 @@ extension PlaybookRequest {
         case .unschedule(let name, _): .unschedule(name: name, who: who)
         case .cancel: .cancel(who: who)
         case .approve: .approve(who: who)
-        case .list, .history: self
+        case .list, .history, .unknown: self
         }
     }
 }

@@ -22,6 +22,7 @@ extension ControlState {
         case .finish(let run): return finish(run, wall: wall, at: epoch)
         case .begin, .assign, .drain, .rest, .undrain, .move, .lowerTTL, .outcome, .approve, .beginUndo:
             return applyToStep(command, at: epoch)
+        case .unknown(let kind): return .unknown("playbook \(kind)")
         }
     }
 

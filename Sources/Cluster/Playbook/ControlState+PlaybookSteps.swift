@@ -21,7 +21,7 @@ extension ControlState {
         case .undrain(let id): return undrain(for: id, at: epoch)
         case .move(let id, let move): return apply(move, for: id, at: epoch)
         case .lowerTTL(let id): return changeTTL(for: id, at: epoch)
-        case .schedule, .unschedule, .consider, .start, .abandon, .finish: return Self.isOver
+        case .schedule, .unschedule, .consider, .start, .abandon, .finish, .unknown: return Self.isOver
         }
     }
 

@@ -33,6 +33,7 @@ extension Node {
         case .approve(let who): approve(who, from: asker, at: now)
         case .list: answer(asker, .playbooks(playbookReport(withHistory: false, at: now)))
         case .history: answer(asker, .playbooks(playbookReport(withHistory: true, at: now)))
+        case .unknown: break
         }
     }
 

@@ -2,7 +2,7 @@ import Calendar
 import Primitives
 
 /// One agreed step of schedules and runs; each says what its sender thought, and is refused when that is not so.
-package enum PlaybookCommand: Hashable, Sendable, Codable {
+package enum PlaybookCommand: Hashable, Sendable {
     /// Replaces a schedule of that name.
     case schedule(Playbook, who: String, considered: WallTime)
     case unschedule(name: String, who: String)
@@ -25,6 +25,8 @@ package enum PlaybookCommand: Hashable, Sendable, Codable {
     case abandon(run: Epoch, reason: String, undoes: Bool)
     case beginUndo(run: Epoch, step: Int)
     case finish(run: Epoch)
+    /// Of a kind that only a later release knows.
+    case unknown(String)
 }
 
 package struct PlaybookStart: Hashable, Sendable, Codable {

@@ -2,7 +2,7 @@ import Calendar
 import Primitives
 
 /// What an operator asks about playbooks.
-package enum PlaybookRequest: Hashable, Sendable, Codable {
+package enum PlaybookRequest: Hashable, Sendable {
     case run(Playbook, who: String, dryRun: Bool, ignoresWindow: Bool)
     /// Replaces a schedule of that name.
     case schedule(Playbook, who: String)
@@ -14,6 +14,8 @@ package enum PlaybookRequest: Hashable, Sendable, Codable {
     case list
     /// With finished runs and the audit trail.
     case history
+    /// Of a kind that only a later release knows.
+    case unknown(String)
 }
 
 /// Playbooks as the leader knows them.

@@ -78,6 +78,19 @@ enum LinkRefusal {
     }
 }
 
+/// Kinds of frames that came over one link and that only a later release knows: passed over, each told once.
+struct LaterKinds {
+    private var told: Set<UInt8> = []
+
+    mutating func note(_ kind: UInt8, from name: String, in log: EventLog) {
+        guard told.insert(kind).inserted else { return }
+        log.warning(
+            "peer-link", name,
+            "sends frames of kind \(kind), which this release does not know: they are passed over; bring the release of "
+                + "\(name) onto this machine")
+    }
+}
+
 /// The end of a link that this node made: introduces itself, hears who answers, then only sends.
 final class OutgoingLink: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -88,6 +101,7 @@ final class OutgoingLink: ChannelInboundHandler {
     private let attempt: UInt64
     private var decoder = PeerFrameDecoder()
     private var isStanding = false
+    private var laterKinds = LaterKinds()
     /// What the other end proved; nil before.
     private var proven: LinkProven?
     /// Why this end closes it.
@@ -113,6 +127,10 @@ final class OutgoingLink: ChannelInboundHandler {
         decoder.append(unwrapInboundIn(data).readableBytesView)
         do throws(FrameFailure) {
             while let frame = try decoder.next() {
+                if case .unknown(let kind) = frame {
+                    laterKinds.note(kind, from: member.name, in: links.log)
+                    continue
+                }
                 if !isStanding, proven != nil, let told = LinkRefusal.told(frame) {
                     reason = told
                     links.log.warning("peer-link", member.name, told)
@@ -184,6 +202,7 @@ final class IncomingLink: ChannelInboundHandler {
     private var member: MemberID?
     private var proven: LinkProven?
     private var slot: UInt64?
+    private var laterKinds = LaterKinds()
     private var timeout: Scheduled<Void>?
 
     init(links: PeerLinks) { self.links = links }
@@ -222,6 +241,8 @@ final class IncomingLink: ChannelInboundHandler {
                     }
                     guard greet(hello, proven, context) else { return }
                 case (.message(let message), let member?): links.receive(message, from: member)
+                case (.unknown(let kind), let member?):
+                    laterKinds.note(kind, from: member.name, in: links.log)
                 default: throw .malformed("order of frames")
                 }
             }

@@ -53,7 +53,10 @@ struct AgreedBytesTests {
     func coverage() {
         let samples: [Any] =
             Sample.commands.map { Sample.stamped($0.value) } + Sample.states.map(\.value)
-            + [Sample.snapshot, Drain.Phase.allCases, Drain.OnDeadline.allCases]
+            + [
+                Sample.laterCommand, Sample.laterCommands, Sample.snapshot, Drain.Phase.allCases,
+                Drain.OnDeadline.allCases,
+            ]
         #expect(Coverage(samples, leaves: [IPAddress.self]).gaps == [])
     }
 }

@@ -7,7 +7,7 @@ import TestSupport
 extension ControlCommand: CountedCases {
     package enum CaseName: String, CaseIterable {
         case admit, fence, grant, move, revoke, released, drain, maintenance, configure, playbook, ttl
-        case ttlServed, asked, forget, revokeCertificates, recoverQuorum
+        case ttlServed, asked, forget, revokeCertificates, recoverQuorum, unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -27,6 +27,7 @@ extension ControlCommand: CountedCases {
         case .forget: .forget
         case .revokeCertificates: .revokeCertificates
         case .recoverQuorum: .recoverQuorum
+        case .unknown: .unknown
         }
     }
 }
@@ -47,7 +48,7 @@ extension Fence.Basis: CountedCases {
 
 extension DrainCommand: CountedCases {
     package enum CaseName: String, CaseIterable {
-        case begin, advance, abort, finish
+        case begin, advance, abort, finish, unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -55,6 +56,7 @@ extension DrainCommand: CountedCases {
         case .advance: .advance
         case .abort: .abort
         case .finish: .finish
+        case .unknown: .unknown
         }
     }
 }
@@ -122,7 +124,7 @@ extension Policy.OnExhaustion: CountedCases {
 extension PlaybookCommand: CountedCases {
     package enum CaseName: String, CaseIterable {
         case schedule, unschedule, consider, start, begin, assign, drain, rest, undrain, move, lowerTTL
-        case outcome, approve, abandon, beginUndo, finish
+        case outcome, approve, abandon, beginUndo, finish, unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -142,6 +144,7 @@ extension PlaybookCommand: CountedCases {
         case .abandon: .abandon
         case .beginUndo: .beginUndo
         case .finish: .finish
+        case .unknown: .unknown
         }
     }
 }

@@ -8,12 +8,13 @@ import TestSupport
 
 extension PeerFrame: CountedCases {
     package enum CaseName: String, CaseIterable {
-        case hello, message
+        case hello, message, unknown
     }
     package var caseName: CaseName {
         switch self {
         case .hello: .hello
         case .message: .message
+        case .unknown: .unknown
         }
     }
 }
@@ -84,7 +85,7 @@ extension Entry.Payload: CountedCases {
 extension OperatorRequest: CountedCases {
     package enum CaseName: String, CaseIterable {
         case status, drain, abortDrain, undrain, switchover, zone, zoneApply, playbook, forget, revoke
-        case recoverQuorum, vacate
+        case recoverQuorum, vacate, unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -100,13 +101,14 @@ extension OperatorRequest: CountedCases {
         case .forget: .forget
         case .revoke: .revoke
         case .recoverQuorum: .recoverQuorum
+        case .unknown: .unknown
         }
     }
 }
 
 extension PlaybookRequest: CountedCases {
     package enum CaseName: String, CaseIterable {
-        case run, schedule, unschedule, cancel, approve, list, history
+        case run, schedule, unschedule, cancel, approve, list, history, unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -117,6 +119,7 @@ extension PlaybookRequest: CountedCases {
         case .approve: .approve
         case .list: .list
         case .history: .history
+        case .unknown: .unknown
         }
     }
 }

@@ -42,7 +42,7 @@ struct ControlBytesTests {
     @Test("no case, and no field, is without recorded bytes")
     func coverage() {
         let samples: [Any] =
-            requests.map(\.value) + responses.map(\.value)
+            requests.map(\.value) + responses.map(\.value) + Sample.laterRequests
             + [Drain.Phase.allCases, Drain.OnDeadline.allCases]
             + [Role.allCases, SwitchReport.Health.allCases]
         #expect(Coverage(samples, leaves: [IPAddress.self]).gaps == [])

@@ -84,6 +84,7 @@ struct ConversationBytesTests {
             Sample.frames.map(\.value) + Sample.heartbeats.map { Self.onTheWire($0.value) }
             + [Drain.Phase.allCases, Drain.OnDeadline.allCases, Sample.commands.map(\.value)]
             + Sample.states.map(\.value)
+            + [Sample.laterCommand, Sample.laterCommands, Sample.laterRequests, PeerFrame.unknown(kind: 9)]
         let leaves: [any Any.Type] = [IPAddress.self, HeartbeatVoucher.self]
         #expect(Coverage(samples, leaves: leaves).gaps == [])
     }

@@ -130,13 +130,51 @@ struct LaterReleaseTests {
     // MARK: - Commands
 
     @Test(
-        "an entry with an unknown command, or an unknown case in one, is no entry, on the disk and in a frame",
+        "a command of an unknown kind is read as one, and written as the very bytes that came, on the disk and in a frame",
         arguments: [
-            #"{"ofLater": {"_0": 1}}"#, #"{"drain": {"_0": {"ofLater": {}}}}"#,
-
-            #"{"drain": {"_0": {"advance": {"from": "raising", "to": "of-later"}}}}"#, #"{}"#,
+            #"{"ofLater": {"_0": 1}}"#: "ofLater", #"{"ofLater": [1, 2]}"#: "ofLater",
+            #"{"drain": {"_0": {"ofLater": {}}}}"#: "drain ofLater",
+            #"{"playbook": {"_0": {"ofLater": {"run": 5}}}}"#: "playbook ofLater",
+            #"{"asked": {"_0": {"who": "", "what": "", "why": "", "command": {"ofLater": {}}}}}"#: "ofLater",
         ])
-    func unknownCommand(command: String) {
+    func unknownCommand(command: String, kind: String) throws {
+        let stamped = Array(#"{ "time": {"nanoseconds": 5},  "command": \#(command), "more": 1.50}"#.utf8)
+        let bytes = [StorageCodec.version] + entry(stamped)
+        let read = try StorageCodec.decodeEntry(bytes)
+        guard case .command(let known) = read.payload else {
+            Issue.record("no command: \(read)")
+            return
+        }
+        #expect(known.command.unknownKind == kind)
+        #expect(known.command.format > FormatVersion.newest)
+        #expect(known.time == ClusterTime(nanoseconds: 5))
+        #expect(StorageCodec.encode(read) == bytes)
+        let frame = frame(kind: 5, entry(stamped), isOneOfSome: true)
+        #expect(PeerFrameCodec.encode(try PeerFrameCodec.decodeFrame(frame)) == frame)
+    }
+
+    @Test("a command of an unknown kind changes nothing but the cluster's time, and says why")
+    func unknownIsRefused() {
+        for command in Sample.laterCommands {
+            var state = ControlState(clusterID: 1, settings: Sample.plainSettings)
+            var same = state
+            let applied = state.apply(
+                StampedCommand(time: Sample.time(200), command: command), at: Sample.epoch(61))
+            #expect(applied.refusal?.contains("does not know the command") == true)
+            #expect(applied.events == [])
+            same.time = Sample.time(200)
+            #expect(state == same)
+        }
+    }
+
+    @Test(
+        "a command of a known kind that cannot be is no entry, on the disk and in a frame",
+        arguments: [
+            #"{}"#, #"{"admit": {}}"#, #"{"ttlServed": 1}"#, #"{"ttlServed": {}, "forget": {}}"#,
+            #"{"drain": {"_0": {"advance": {"from": "raising", "to": "of-later"}}}}"#, #"{"": {}}"#,
+            #"{"of\u0007later": {}}"#, #"{"\#(String(repeating: "a", count: 65))": {}}"#,
+        ])
+    func oddCommand(command: String) {
         let stamped = Array(#"{"command": \#(command), "time": {"nanoseconds": 5}}"#.utf8)
         let failure = FrameFailure.malformed("command")
         #expect(throws: failure) { try StorageCodec.decodeEntry([StorageCodec.version] + entry(stamped)) }
@@ -171,10 +209,27 @@ struct LaterReleaseTests {
         #expect(throws: FrameFailure.version(2)) { try PeerFrameCodec.decodeFrame(frame) }
     }
 
-    @Test("a frame of an unknown kind is refused")
+    @Test("a frame of an unknown kind is read as one, whatever it holds, and is no message")
     func kind() throws {
         var frame = try Golden("frame", as: .hex).recorded("refused")
         frame[5] = 9
-        #expect(throws: FrameFailure.malformed("message kind")) { try PeerFrameCodec.decodeFrame(frame) }
+        #expect(try PeerFrameCodec.decodeFrame(frame) == .unknown(kind: 9))
+        #expect(throws: FrameFailure.malformed("message kind")) { try PeerFrameCodec.decode(frame) }
+    }
+
+    @Test(
+        "a request of an unknown kind is read as one; an answer of an unknown kind says that it may have been done",
+        arguments: [#"{"ofLater": {"who": 5}}"#, #"{"playbook": {"_0": {"ofLater": {}}}}"#])
+    func unknownRequest(json: String) throws {
+        let request = try ControlJSON.decode(OperatorRequest.self, Array(json.utf8), field: "request")
+        #expect(request.unknownKind?.hasSuffix("ofLater") == true)
+        #expect(try RequestCheck.plausible(request) == request)
+        let reply = try ControlJSON.decode(
+            OperatorReply.self, Array(#"{"ofLater": {"_0": 5}}"#.utf8), field: "response")
+        guard case .unavailable(let reason) = reply else {
+            Issue.record("\(reply)")
+            return
+        }
+        #expect(reason.contains("“ofLater”") && reason.contains("it may have been done: look"))
     }
 }
