@@ -29,7 +29,7 @@ package enum FrameFailure: Error, Hashable, Sendable, CustomStringConvertible {
         case .forged: "the frame is forged or was changed on the way"
         case .malformed(let field): "the frame's \(field) is malformed"
         case .stateFormat(let format):
-            "the agreed state has format \(format), and this fsdns knows \(ControlState.newestFormat)"
+            "the agreed state has format \(format), and this fsdns knows \(FormatVersion.newest)"
         case .tooLong(let length): "the frame is too long (\(length) bytes)"
         }
     }

@@ -113,6 +113,7 @@ package enum HeartbeatCodec {
                 $0.write(fixed: UInt64(bitPattern: wallClock))
             }
         }
+        writer.write(section: HeartbeatSection.release) { HeartbeatRelease.write(heartbeat, to: &$0) }
         writer.write(section: HeartbeatSection.endpoints) { $0.write(endpoints: heartbeat.endpoints) }
     }
 
@@ -128,6 +129,7 @@ package enum HeartbeatCodec {
             case HeartbeatSection.paths: heartbeat.paths = try HeartbeatPaths.read(&content)
             case HeartbeatSection.wallClock:
                 heartbeat.wallClock = Int64(bitPattern: try content.fixed64())
+            case HeartbeatSection.release: try HeartbeatRelease.read(&content, into: &heartbeat)
             case HeartbeatSection.origin: try HeartbeatOrigin.read(&content, into: &heartbeat)
             default: break
             }

@@ -23,6 +23,8 @@ enum HeartbeatSection {
     static let wallClock: UInt8 = 7
     /// The sender's signature of all before it; always the last (`HeartbeatSignature`).
     static let signature: UInt8 = 8
+    /// The sender's release, and which formats of what is agreed it reads (`HeartbeatRelease`).
+    static let release: UInt8 = 9
     /// As many rings as a node may have.
     static let endpointLimit = 8
 }

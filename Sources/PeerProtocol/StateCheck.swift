@@ -12,7 +12,7 @@ enum StateCheck {
     static func read(_ bytes: [UInt8]) throws(FrameFailure) -> ControlState {
         let field = "control state"
         let head = try ControlJSON.decode(Head.self, bytes, field: field)
-        guard head.format <= ControlState.newestFormat else { throw .stateFormat(head.format) }
+        guard head.format <= FormatVersion.newest else { throw .stateFormat(head.format) }
         return try plausible(ControlJSON.decode(ControlState.self, bytes, field: field))
     }
 

@@ -52,7 +52,7 @@ struct LaterStateTests {
     func newerState() throws {
         var state = ControlState(
             clusterID: 9, settings: ClusterSettings(cluster: "pbx", expect: 1, addresses: [], seats: []))
-        state.format = 2
+        state.format = 3
         let member = MemberID(name: "fs1", birth: 7)
         let snapshot = ControlSnapshot(
             epoch: Epoch(term: 1, index: 1), membership: Membership(voters: [member]),
@@ -60,7 +60,7 @@ struct LaterStateTests {
         #expect(
             try refusal(after: "INSERT INTO snapshot VALUES (?)", [Data(StorageCodec.encode(snapshot))])
                 == "the state file \(path) was written by a newer fsdns "
-                + "(the agreed state has format 2, and this fsdns knows 1); \(remedy)")
+                + "(the agreed state has format 3, and this fsdns knows 2); \(remedy)")
     }
 
     @Test("an entry of a newer version is refused with what to do")

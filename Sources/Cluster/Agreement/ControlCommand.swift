@@ -32,6 +32,8 @@ package enum ControlCommand: Hashable, Sendable {
     case revokeCertificates(node: String)
     /// These are lost for good, and with them every majority; the next membership in the log is without them.
     case recoverQuorum(lost: [Holder])
+    /// From now on this format may be written: every member reads it. Of format 2.
+    case raiseFormat(to: Int)
     /// Of a kind that only a later release knows: kept and handed on as it came, and applied as a refusal.
     case unknown(String)
 }

@@ -37,6 +37,7 @@ extension ControlState {
         case .revokeCertificates(let node):
             applied = revokeCertificates(of: node, wall: stamped.wall, at: epoch)
         case .recoverQuorum(let lost): applied = giveUp(lost, at: epoch)
+        case .raiseFormat(let next): applied = raiseFormat(to: next, at: epoch)
         case .unknown(let kind): applied = .unknown(kind)
         case .asked(let asked):
             applied =
@@ -187,6 +188,18 @@ extension ControlState {
                 .quorumRecovered, settings.cluster, "\(names) given up for good; the others decide without",
                 epoch: epoch))
         return Applied(events: events)
+    }
+
+    private mutating func raiseFormat(to next: Int, at epoch: Epoch) -> Applied {
+        guard next == format + 1 else {
+            return .refused("format \(format) is agreed on, and \(next) is not the next one")
+        }
+        format = next
+        return .done(
+            ClusterEvent(
+                .configuration, settings.cluster,
+                "format \(next) is agreed on: every member's release reads it; an older release is not taken in any more",
+                epoch: epoch))
     }
 
     mutating func setMaintenance(

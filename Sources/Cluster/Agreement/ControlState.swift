@@ -5,9 +5,8 @@ import Primitives
 ///
 /// Every node computes the same value from the same log; arrays are kept sorted so that equal states are equal bytes.
 package struct ControlState: Hashable, Sendable, Codable {
-    /// The newest layout this release knows; a reader refuses newer ones.
-    package static let newestFormat = 1
-    /// Of this layout.
+    /// The format that is agreed on (`FormatVersion`): nothing newer is in the log, and a reader that does not know it refuses
+    /// the state by this number.
     package var format: Int
     /// Drawn from the founding members; two clusters that formed apart never share it.
     package var clusterID: UInt64
@@ -38,8 +37,9 @@ package struct ControlState: Hashable, Sendable, Codable {
     /// Names that were forgotten, the newest last: their certificates of before count no more. Nil for none.
     package var revoked: [Revocation]?
 
-    package init(clusterID: UInt64, settings: ClusterSettings) {
-        format = Self.newestFormat
+    /// - Parameter format: one that every founder reads.
+    package init(clusterID: UInt64, settings: ClusterSettings, format: Int = FormatVersion.oldest) {
+        self.format = format
         self.clusterID = clusterID
         time = .zero
         self.settings = settings

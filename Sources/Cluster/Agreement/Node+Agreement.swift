@@ -28,10 +28,14 @@ extension Node {
             switch output {
             case .store(let request): effects.append(.store(request))
             case .send(let message, let receiver):
+                // It would end the link, and be no answer.
+                guard mayTell(receiver) else { continue }
                 effects.append(.send(.consensus(message, rider(at: now)), to: receiver))
             case .appended(let entries): noteAppended(entries, at: now)
             case .truncated(let index):
                 fences.truncate(from: index)
+                formatInLog = FormatVersion.oldest
+                noteFormats(raft.entries(from: applied.index + 1, through: raft.lastIndex))
                 requests.truncated(from: index).forEach {
                     answer(
                         $0, .unavailable("another leader took over before it was agreed; look, then repeat"))
@@ -71,6 +75,7 @@ extension Node {
 
     /// An entry decides what acknowledgements are worth from the moment it is in the log.
     mutating func noteAppended(_ entries: [ControlEntry], at now: Instant) {
+        noteFormats(entries)
         for entry in entries {
             switch entry.payload {
             case .membership: note(nil, entry.epoch)
@@ -79,6 +84,14 @@ extension Node {
                 for fence in stamped.command.fences { note(fence, entry.epoch) }
             case .empty: continue
             }
+        }
+    }
+
+    private mutating func noteFormats(_ entries: [ControlEntry]) {
+        for entry in entries {
+            guard case .command(let stamped) = entry.payload, case .raiseFormat(let next) = stamped.command
+            else { continue }
+            formatInLog = max(formatInLog, next)
         }
     }
 
@@ -112,6 +125,7 @@ extension Node {
             let wasTakenIn = state.isActive(me)
             let outcome = state.apply(stamped, at: entry.epoch)
             self.state = state
+            tellUnknown(stamped.command)
             clockBase = (state.time, now)
             followTiming()
             if wasTakenIn || state.isActive(me) || isOwnDecision(entry.epoch) {

@@ -21,6 +21,7 @@ extension ControlCommand {
         case forget = "forget"
         case revokeCertificates = "revokeCertificates"
         case recoverQuorum = "recoverQuorum"
+        case raiseFormat = "raiseFormat"
     }
 
     /// The oldest format that has this command, with all that it carries.
@@ -29,6 +30,7 @@ extension ControlCommand {
         case .admit, .fence, .grant, .move, .revoke, .released, .maintenance, .configure, .ttl, .ttlServed,
             .forget, .revokeCertificates, .recoverQuorum:
             1
+        case .raiseFormat: 2
         case .drain(let command): command.format
         case .playbook(let command): command.format
         case .asked(let asked): asked.command?.format ?? 1
@@ -80,6 +82,7 @@ extension ControlCommand: Codable {
         case .forget: self = .forget(try read())
         case .revokeCertificates: self = .revokeCertificates(node: try read("node"))
         case .recoverQuorum: self = .recoverQuorum(lost: try read("lost"))
+        case .raiseFormat: self = .raiseFormat(to: try read("to"))
         case nil: self = .unknown(read.name)
         }
     }
@@ -140,6 +143,9 @@ extension ControlCommand: Codable {
         case .recoverQuorum(let lost):
             write = writer(.recoverQuorum)
             try write("lost", lost)
+        case .raiseFormat(let next):
+            write = writer(.raiseFormat)
+            try write("to", next)
         // Its bytes are written as they came (`StampedCommand.written`).
         case .unknown(let kind): _ = KindWriter(encoder, kind)
         }

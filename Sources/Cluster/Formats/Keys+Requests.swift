@@ -8,17 +8,6 @@ extension DrainRequest {
     }
 }
 
-extension OperatorReply {
-    enum CodingKeys: String, CodingKey { case status, accepted, plan, refused, zone, unavailable, playbooks }
-    enum StatusCodingKeys: String, CodingKey { case _0 }
-    enum AcceptedCodingKeys: String, CodingKey { case _0, _1 }
-    enum PlanCodingKeys: String, CodingKey { case _0 }
-    enum RefusedCodingKeys: String, CodingKey { case _0 }
-    enum ZoneCodingKeys: String, CodingKey { case _0 }
-    enum UnavailableCodingKeys: String, CodingKey { case _0 }
-    enum PlaybooksCodingKeys: String, CodingKey { case _0 }
-}
-
 extension PlaybookReport {
     enum CodingKeys: String, CodingKey { case schedules, run, finished, audit }
 }
@@ -44,7 +33,7 @@ extension StatusReport.PlaybookLine {
 extension StatusReport {
     enum CodingKeys: String, CodingKey {
         case cluster, node, leader, term, epoch, quorum, nodes, seats, maintenance, dns, warnings, forming,
-            playbook, paths
+            playbook, paths, format
     }
 }
 
@@ -55,7 +44,7 @@ extension StatusReport.Quorum {
 extension StatusReport.NodeLine {
     enum CodingKeys: String, CodingKey {
         case name, role, position, seat, addresses, lease, freeswitch, calls, registrations, lastHeardMs,
-            voter, incarnation, configurationDiffers, note, ready, blockers, heardBy
+            voter, incarnation, configurationDiffers, note, ready, blockers, heardBy, release, newestFormat
     }
 }
 

@@ -48,6 +48,10 @@ struct Leadership: Hashable, Sendable {
         var until: Instant
     }
     static let shunned: Duration = .seconds(60)
+    /// Whether every member reads the next format, and since when it is so; nil where this release knows no newer one.
+    var format: FormatWait?
+    /// Nodes of which the operator was told that their release is too old to be taken in.
+    private var outdatedTold: [String] = []
     var pace = DrainPace()
     var debts = Debts()
     /// When every server was seen without the old address, in a phase of a drain that does not know it otherwise.
@@ -56,6 +60,11 @@ struct Leadership: Hashable, Sendable {
     struct Withdrawal: Hashable, Sendable {
         var phase: Epoch
         var at: Instant
+    }
+
+    struct FormatWait: Hashable, Sendable {
+        var isReady: Bool
+        var since: Instant
     }
 
     private struct Return: Hashable, Sendable {
@@ -119,6 +128,13 @@ struct Leadership: Hashable, Sendable {
     mutating func isNewlyUnheard(_ applicant: Holder) -> Bool {
         guard !unheardTold.contains(where: { $0.name == applicant.name }) else { return false }
         unheardTold.append(applicant)
+        return true
+    }
+
+    /// Whether the operator has not been told yet that this node's release is too old.
+    mutating func isNewlyOutdated(_ name: String) -> Bool {
+        guard !outdatedTold.contains(name), outdatedTold.count < ClusterLimits.nodes else { return false }
+        outdatedTold.append(name)
         return true
     }
 

@@ -24,6 +24,7 @@ extension Node {
         fenceTheLost(&scratch, at: now)
         admit(&scratch, at: now)
         activateConfiguration(&scratch, at: now)
+        raiseFormat(&scratch, at: now)
         coverSeats(&scratch, at: now)
         relieve(&scratch, at: now)
         relieveUnserved(&scratch, at: now)
@@ -39,6 +40,7 @@ extension Node {
     @discardableResult
     mutating func propose(_ command: ControlCommand, _ scratch: inout ControlState, at now: Instant) -> Epoch?
     {
+        guard formatRefusal(of: command, in: scratch) == nil else { return nil }
         let stamped = StampedCommand(time: clusterTime(at: now), command: command, wall: wallTime(at: now))
         var next = scratch
         let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
@@ -327,6 +329,7 @@ extension Node {
     private mutating func admit(_ scratch: inout ControlState, at now: Instant) {
         for asked in leadership?.admissions ?? [] {
             tellIfUnheard(asked, at: now)
+            if refuseOldRelease(asked, in: scratch, at: now) { continue }
             let admission = asked.wish
             let holder = admission.holder
             guard let known = scratch.member(holder.name) else {

@@ -48,6 +48,10 @@ package struct Heartbeat: Hashable, Sendable {
     /// The sender's wall clock when it was sent, in milliseconds since 1970; nil from an earlier release, which does not
     /// tell. For people only: nothing is decided by it. The service fills it in when it sends.
     package var wallClock: Int64?
+    /// The sender's program; nil from an earlier release, which reads format 1 and does not tell.
+    package var release: ReleaseInfo?
+    /// The format that is agreed on, as the sender knows; 1 without an agreed state.
+    package var agreedFormat = FormatVersion.oldest
 
     package init(
         clusterID: UInt64, sender: Holder, sequence: UInt64, kind: NodeRule.Kind, role: Role,

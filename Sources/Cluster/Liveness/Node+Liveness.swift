@@ -191,6 +191,10 @@ extension Node {
         heartbeat.paths = pathTroubles
         heartbeat.zone = zoneWord(at: now)
         heartbeat.identity = identityView(at: now)
+        if release.formats.upperBound > FormatVersion.oldest {
+            heartbeat.release = release
+            heartbeat.agreedFormat = state?.format ?? FormatVersion.oldest
+        }
         effects.append(.beat(heartbeat))
     }
 

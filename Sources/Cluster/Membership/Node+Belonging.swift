@@ -44,20 +44,42 @@ extension Node {
         return hash == 0 ? 1 : hash
     }
 
-    func foundingDigest(at now: Instant) -> UInt64 { founders(at: now).map(digest) ?? 0 }
+    /// What founders must agree on beside who they are. The number of the cluster follows from them alone.
+    private func foundingDigest(of founders: [MemberID], format: Int) -> UInt64 {
+        let digest = digest(of: founders)
+        // Founders that know of no second format announce the bare digest.
+        if format == FormatVersion.oldest { return digest }
+        return max(1, digest &* 0x100_0000_01B3 ^ UInt64(format))
+    }
+
+    func foundingDigest(at now: Instant) -> UInt64 {
+        founders(at: now).map { foundingDigest(of: $0, format: foundingFormat(of: $0)) } ?? 0
+    }
+
+    /// The newest that every founder reads: a cluster of one release begins with what its release writes.
+    private func foundingFormat(of founders: [MemberID]) -> Int {
+        let others = founders.filter { $0 != me.member }.map { founder in
+            (neighbours[founder]?.heartbeat.release ?? .unannounced).formats.upperBound
+        }
+        return others.reduce(release.formats.upperBound, min)
+    }
 
     /// Forms the cluster once all founders see the same founders.
     mutating func form(at now: Instant) {
         guard let founders = founders(at: now) else { return }
-        let digest = digest(of: founders)
+        let clusterID = digest(of: founders)
+        let format = foundingFormat(of: founders)
+        let announced = foundingDigest(of: founders, format: format)
         let agreed = founders.allSatisfy { founder in
             guard founder != me.member else { return true }
             guard let heartbeat = neighbours[founder]?.heartbeat else { return false }
-            return heartbeat.founding == digest || heartbeat.clusterID == digest
+            return heartbeat.founding == announced
+                || (heartbeat.clusterID == clusterID && heartbeat.agreedFormat == format)
         }
         guard agreed else { return }
         let snapshot = ControlSnapshot.founding(
-            Membership(voters: founders), state: ControlState(clusterID: digest, settings: settings))
+            Membership(voters: founders),
+            state: ControlState(clusterID: clusterID, settings: settings, format: format))
         membershipPhase = .founding(snapshot)
         // Zero is no sequence of consensus: this one write happens before it begins.
         effects.append(

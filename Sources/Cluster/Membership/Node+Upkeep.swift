@@ -28,6 +28,7 @@ extension Node {
             let isFree = known.map { !$0.isActive || $0.holder.member == member } ?? true
             // Heard as well: one that fell silent is removed again, and must not go in and out in turns.
             let isHeard = member == raft.me || neighbours.isHeard(member, within: timing.deadAfter, at: now)
+            guard releaseRefusal(of: asked.wish.holder, in: scratch) == nil else { continue }
             if isFree, isHeard, !membership.contains(member), membership.members.count < ClusterLimits.nodes {
                 return membership.with(learner: member)
             }
@@ -37,7 +38,7 @@ extension Node {
             let id = member.holder.member
             guard !membership.contains(id), membership.members.count < ClusterLimits.nodes,
                 scratch.givenUp?.contains(id) != true,
-                neighbours.isHeard(id, within: timing.deadAfter, at: now)
+                neighbours.isHeard(id, within: timing.deadAfter, at: now), mayTell(id)
             else { continue }
             return membership.with(learner: id)
         }

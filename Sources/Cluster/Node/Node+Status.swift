@@ -20,6 +20,7 @@ extension Node {
             StatusReport.PathLine(
                 node: $0.node, kind: $0.trouble.kind.word, ring: $0.trouble.ring, peers: $0.trouble.peers)
         }
+        report.format = state?.format
         return report
     }
 
@@ -66,7 +67,8 @@ extension Node {
         case .active, nil: note = member?.maintenance.map { maintenanceText($0, at: now) } ?? member?.anew
         }
         let version = isMe ? settings.version : neighbour?.heartbeat.settingsVersion
-        return StatusReport.NodeLine(
+        let program = isMe ? release : neighbour.map { $0.heartbeat.release ?? .unannounced }
+        var line = StatusReport.NodeLine(
             name: node, role: role,
             position: state?.slaves.firstIndex(of: node).map { $0 + 1 }, seat: seat?.name,
             addresses: isFed ? held.compactMap { state?.address($0.address)?.ip.description } : [],
@@ -82,6 +84,9 @@ extension Node {
             configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
             note: note, ready: member.flatMap { isReady($0, at: now) },
             blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil }, heardBy: hearers)
+        line.release = program.flatMap { $0.name.isEmpty ? nil : $0.name }
+        line.newestFormat = program?.formats.upperBound
+        return line
     }
 
     private func maintenanceText(_ maintenance: Maintenance, at now: Instant) -> String {
@@ -239,6 +244,7 @@ extension Node {
         }
         warnings += zoneTurnWarnings(at: now)
         warnings += configurationWarnings(at: now)
+        warnings += formatWarnings(in: state, at: now)
         return warnings
     }
 

@@ -12,6 +12,8 @@ package struct Node: Sendable, Equatable {
     package let kind: NodeRule.Kind
     /// The cluster file this node has read; the agreed one is `state.settings`.
     package let settings: ClusterSettings
+    /// This program, and the formats it reads.
+    package let release: ReleaseInfo
     /// Where this node runs.
     package let machine: MachineID
     /// Where the state directory was used before this start.
@@ -82,6 +84,10 @@ package struct Node: Sendable, Equatable {
     var deed: AskedCommand?
     /// The FreeSWITCH here is about to be stopped: who says so, and how long that counts.
     var vacating: Vacating?
+    /// The newest format that a command in the log raises to, applied or not; at least the first.
+    var formatInLog = FormatVersion.oldest
+    /// Kinds of commands that were agreed on and that only a later release knows.
+    var unknownTold: [String] = []
     /// What was applied when things were last surveyed.
     var surveyedAt = Epoch.zero
     /// When periodic messages to the leader (admission, release notices, relinquishing) are due again.
@@ -123,8 +129,10 @@ package struct Node: Sendable, Equatable {
         name: String, birth: UInt64, incarnation: UInt64, kind: NodeRule.Kind, settings: ClusterSettings,
         restored: Raft<StampedCommand, ControlState>.Restored, seed: UInt64,
         machine: MachineID = .unknown, formerMachine: MachineID = .unknown, anew: String? = nil,
+        release: ReleaseInfo = .current,
         at now: Instant
     ) {
+        self.release = release
         self.machine = machine
         self.formerMachine = formerMachine
         self.anew = anew
@@ -177,6 +185,10 @@ package struct Node: Sendable, Equatable {
         }
         defer { nextDeadline = deadline }
         wakeUp(at: now)
+        if let formatFault {
+            stop(.fatal(formatFault))
+            return effects
+        }
         switch event {
         case .tick: agree(.tick, at: now)
         case .heard(let heartbeat): hear(heartbeat, at: now)
@@ -215,6 +227,10 @@ package struct Node: Sendable, Equatable {
             executed(id, StepOutcome(failure.map { .failed($0) } ?? .done(nil)), at: now)
         }
         if case .stopped = membershipPhase { return effects }
+        if let formatFault {
+            stop(.fatal(formatFault))
+            return effects
+        }
         pursue(event, at: now)
         return effects
     }
@@ -242,6 +258,7 @@ package struct Node: Sendable, Equatable {
         hold(at: now)
         if isBeat {
             settleDoubt(at: now)
+            if let fault = formatFault(byHearsayAt: now) { stop(.fatal(fault)) }
             if case .stopped = membershipPhase { return }
             watchKeeper(at: now)
             contradict(at: now)

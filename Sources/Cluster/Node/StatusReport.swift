@@ -31,6 +31,11 @@ package struct StatusReport: Hashable, Sendable, Codable {
         package var blockers: [String]?
         /// Who hears it, where the reporting node does not; nil where that one does, and from a node that does not tell.
         package var heardBy: [HearingLine]?
+        /// Name of its release; nil where it does not tell, and from a node that does not tell.
+        package var release: String?
+        /// The newest format of what is agreed that its release reads; nil while it was not heard, and from a node that does
+        /// not tell.
+        package var newestFormat: Int?
     }
     /// Somebody who hears a node that the reporting node does not hear.
     package struct HearingLine: Hashable, Sendable, Codable {
@@ -164,4 +169,6 @@ package struct StatusReport: Hashable, Sendable, Codable {
     package var playbook: PlaybookLine?
     /// Nil from a leader that does not tell; `warnings` has a sentence for each.
     package var paths: [PathLine]?
+    /// The format that is agreed on; nil before there is a cluster, and from a node that does not tell.
+    package var format: Int?
 }

@@ -143,6 +143,10 @@ extension Node {
             deed.command = command
             command = .asked(deed)
         }
+        if let refusal = formatRefusal(of: command, in: state) {
+            answer(asker, .refused([refusal]))
+            return
+        }
         var scratch = state
         let stamped = StampedCommand(
             time: clusterTime(at: now), command: command, wall: wallTime(at: now))

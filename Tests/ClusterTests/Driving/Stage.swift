@@ -48,6 +48,8 @@ struct Stage {
     /// Machines without a way to the name server.
     var zoneFailures: Set<Int> = []
 
+    /// What lies on each machine; those that are not in it have this release.
+    var releases: [Int: ReleaseInfo]
     private var replies: [UInt64: OperatorReply] = [:]
     private var asked: UInt64 = 0
 
@@ -61,8 +63,10 @@ struct Stage {
     /// A cluster of `count` nodes with one seat that `fs<prefer>` should have; everybody starts at once.
     init(
         _ count: Int, prefer: Int, timing: Timing = Timing(discovery: .milliseconds(500)), seed: UInt64,
-        takeoversPerHour: Int = 100, dns: DNSSettings? = nil
+        takeoversPerHour: Int = 100, dns: DNSSettings? = nil,
+        releases: [Int: ReleaseInfo] = [:]
     ) {
+        self.releases = releases
         generator = SeededGenerator(seed: seed)
         settings = ClusterSettings(
             cluster: "stage", timing: timing, expect: count,
@@ -85,7 +89,8 @@ struct Stage {
         machines[i].node = Node(
             name: machines[i].name, birth: machines[i].birth, incarnation: machines[i].incarnation,
             kind: .full, settings: settings, restored: machines[i].disk.restored, seed: generator.next(),
-            machine: place, formerMachine: machines[i].formerMachine, at: now)
+            machine: place, formerMachine: machines[i].formerMachine, release: releases[i] ?? .current,
+            at: now)
         machines[i].formerMachine = place
         tell(i, .switchReported(SwitchReport(health: .none)))
         schedule(.event(.keeperReady), to: i, after: .milliseconds(1))
@@ -213,7 +218,9 @@ struct Stage {
         for item in due where item.life == nil || item.life == machines[item.to].life {
             switch item.happening {
             case .heartbeat(let heartbeat): tell(item.to, .heard(heartbeat))
-            case .message(let message, let sender): tell(item.to, .received(message, from: sender))
+            case .message(let message, let sender):
+                machines[item.to].noteFormat(of: message)
+                tell(item.to, .received(message, from: sender))
             case .event(let event): tell(item.to, event)
             case .written:
                 if let event = machines[item.to].finishWrite() { tell(item.to, event) }
@@ -338,6 +345,8 @@ struct StageMachine {
     var formerMachine = MachineID.unknown
     /// Why its node service ended.
     var stopped: StopReason?
+    /// Messages that its release could not read, in words.
+    var unreadable: [String] = []
     var incarnation: UInt64 = 0
     var life = 0
     var node: Node?

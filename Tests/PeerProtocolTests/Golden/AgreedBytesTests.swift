@@ -24,6 +24,25 @@ struct AgreedBytesTests {
                 read: { try ControlJSON.decode(ControlState.self, $0, field: "control state") }) == [])
     }
 
+    @Test("what came with format 2 is the JSON that was recorded then, and is read from it")
+    func second() throws {
+        let commands = Sample.commandsOfSecond.map { ($0.name, Sample.stamped($0.value)) }
+        #expect(
+            try Golden("command", as: .json, version: 2).faults(
+                commands, write: ControlJSON.encode,
+                read: { try ControlJSON.decode(StampedCommand.self, $0, field: "command") }) == [])
+        #expect(
+            try Golden("state", as: .json, version: 2).faults(
+                Sample.statesOfSecond, write: ControlJSON.encode,
+                read: { try ControlJSON.decode(ControlState.self, $0, field: "control state") }) == [])
+    }
+
+    @Test("no command that was recorded for one format needs a newer one")
+    func formats() {
+        #expect(Sample.commands.allSatisfy { $0.value.format == 1 })
+        #expect(Sample.commandsOfSecond.allSatisfy { $0.value.format == 2 })
+    }
+
     @Test("entries and a snapshot are the bytes of the state file that were recorded, and are read from them")
     func stored() throws {
         let payloads: [(name: String, value: ControlEntry.Payload)] = [
@@ -54,7 +73,8 @@ struct AgreedBytesTests {
         let samples: [Any] =
             Sample.commands.map { Sample.stamped($0.value) } + Sample.states.map(\.value)
             + [
-                Sample.laterCommand, Sample.laterCommands, Sample.snapshot, Drain.Phase.allCases,
+                Sample.laterCommand, Sample.laterCommands, Sample.commandsOfSecond.map(\.value),
+                Sample.snapshot, Drain.Phase.allCases,
                 Drain.OnDeadline.allCases,
             ]
         #expect(Coverage(samples, leaves: [IPAddress.self]).gaps == [])

@@ -7,7 +7,8 @@ import TestSupport
 extension ControlCommand: CountedCases {
     package enum CaseName: String, CaseIterable {
         case admit, fence, grant, move, revoke, released, drain, maintenance, configure, playbook, ttl
-        case ttlServed, asked, forget, revokeCertificates, recoverQuorum, unknown
+        case ttlServed, asked, forget, revokeCertificates, recoverQuorum, raiseFormat
+        case unknown
     }
     package var caseName: CaseName {
         switch self {
@@ -27,6 +28,7 @@ extension ControlCommand: CountedCases {
         case .forget: .forget
         case .revokeCertificates: .revokeCertificates
         case .recoverQuorum: .recoverQuorum
+        case .raiseFormat: .raiseFormat
         case .unknown: .unknown
         }
     }

@@ -39,10 +39,24 @@ struct ControlBytesTests {
                 read: { try ControlJSON.decode(ControlResponse.self, $0, field: "response") }) == [])
     }
 
+    @Test("what was added to answers with format 2 is the line that was recorded, and is read from it")
+    func second() throws {
+        let answers: [(name: String, value: ControlResponse)] = [
+            ("reply-status", .reply(.status(Sample.statusOfSecond))),
+            ("reply-zone", .reply(.zone(Sample.zoneOfSecond))),
+        ]
+        #expect(
+            try Golden("response", as: .json, version: 2).faults(
+                answers, write: ControlJSON.encode,
+                read: { try ControlJSON.decode(ControlResponse.self, $0, field: "response") }) == [])
+    }
+
     @Test("no case, and no field, is without recorded bytes")
     func coverage() {
         let samples: [Any] =
-            requests.map(\.value) + responses.map(\.value) + Sample.laterRequests
+            requests.map(\.value) + responses.map(\.value) + Sample.laterRequests + [
+                Sample.statusOfSecond, Sample.zoneOfSecond,
+            ]
             + [Drain.Phase.allCases, Drain.OnDeadline.allCases]
             + [Role.allCases, SwitchReport.Health.allCases]
         #expect(Coverage(samples, leaves: [IPAddress.self]).gaps == [])

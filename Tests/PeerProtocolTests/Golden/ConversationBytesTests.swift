@@ -17,6 +17,15 @@ struct ConversationBytesTests {
                 Sample.heartbeats, write: { HeartbeatCodec.encode($0) }, read: HeartbeatCodec.decode) == [])
     }
 
+    @Test(
+        "a heartbeat that tells the sender's release is the bytes that were recorded, and is read from them")
+    func releases() throws {
+        #expect(
+            try Golden("heartbeat", as: .hex, version: 2).faults(
+                Sample.heartbeatsOfSecond, write: { HeartbeatCodec.encode($0) }, read: HeartbeatCodec.decode)
+                == [])
+    }
+
     @Test("a sealed heartbeat is the datagram that was recorded, and is opened")
     func sealed() throws {
         let session = HeartbeatSession(high: 0x0102_0304_0506_0708, low: 0x090A_0B0C_0D0E_0F10)
@@ -84,6 +93,8 @@ struct ConversationBytesTests {
             Sample.frames.map(\.value) + Sample.heartbeats.map { Self.onTheWire($0.value) }
             + [Drain.Phase.allCases, Drain.OnDeadline.allCases, Sample.commands.map(\.value)]
             + Sample.states.map(\.value)
+            + Sample.heartbeatsOfSecond.map { Self.onTheWire($0.value) }
+            + [Sample.commandsOfSecond.map(\.value), Sample.statusOfSecond, Sample.zoneOfSecond] as [Any]
             + [Sample.laterCommand, Sample.laterCommands, Sample.laterRequests, PeerFrame.unknown(kind: 9)]
         let leaves: [any Any.Type] = [IPAddress.self, HeartbeatVoucher.self]
         #expect(Coverage(samples, leaves: leaves).gaps == [])

@@ -62,7 +62,7 @@ struct LaterReleaseTests {
 
     @Test(
         "a state of a newer format is refused by its number, whatever else it holds",
-        arguments: [2, 300, .max])
+        arguments: [3, 300, .max])
     func newerFormat(format: Int) throws {
         let newer = try changed(states.recorded("full")) { $0["format"] = format }
         let other = Array(#"{"format": \#(format), "nodes": 5}"#.utf8)
@@ -76,7 +76,7 @@ struct LaterReleaseTests {
             }
         }
         #expect(
-            "\(FrameFailure.stateFormat(2))" == "the agreed state has format 2, and this fsdns knows 1")
+            "\(FrameFailure.stateFormat(3))" == "the agreed state has format 3, and this fsdns knows 2")
     }
 
     @Test("the format of this release is read from the same bytes; one that is no number is not")
