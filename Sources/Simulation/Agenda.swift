@@ -92,6 +92,8 @@ enum Occurrence: Sendable {
     case weather
     case fileComes
     case rollGoesOn
+    /// The next machine gets another release.
+    case upgradeGoesOn
     case squall
     case linkChanges(LinkChange)
     /// The two ends of the link hear each other from now on.

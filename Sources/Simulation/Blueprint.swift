@@ -13,6 +13,8 @@ package struct Blueprint: Sendable {
         package var drift: Int64
         /// What its clock shows when the world begins, in nanoseconds.
         package var clockOffset: Int64
+        /// The program that lies there when the world begins.
+        package var release = ReleaseInfo.current
         /// A second machine with a name that is taken; a storm starts it.
         var isCopy = false
 

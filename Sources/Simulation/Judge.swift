@@ -45,6 +45,7 @@ package enum Law: String, Hashable, Sendable, CaseIterable {
     case rolledBack = "a rolled back run leaves nothing"
     case oneRun = "one run at once"
     case audit = "the audit trail has no gap"
+    case formats = "nobody meets what its release cannot read"
 }
 
 /// Looks at the whole world in true time and objects to the first thing that must not be.

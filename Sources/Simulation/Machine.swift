@@ -8,6 +8,10 @@ struct Machine: Sendable {
     let kind: NodeRule.Kind
     /// What this machine's copy of the cluster file says.
     var settings: ClusterSettings
+    /// The program that lies there; what runs may be another.
+    var release = ReleaseInfo.current
+    /// It was told that this program does not start with this disk.
+    var hasRefused = false
     let clock: MachineClock
     var disk: PretendDisk
     var keeper = PretendKeeper()

@@ -71,6 +71,8 @@ struct Stage {
     private var oddNodes: [String] = []
     private var formerWriter: String?
     private var copied: String?
+    /// Machines whose program is from before there was a second format.
+    private var oldNodes: [String] = []
     private var cuts: [Cut] = []
     var sabotage = Sabotage.none
     var world: World?
@@ -110,6 +112,7 @@ struct Stage {
         case "secondaries": secondaries = try act.number(1)
         case "differs": oddNodes = rest
         case "zone-of": formerWriter = try act.word(1)
+        case "release-before": oldNodes = rest
         case "copies": copied = try act.word(1)
         default: return false
         }
@@ -126,6 +129,9 @@ struct Stage {
             var other = settings
             other.version += 1
             machines[i].settings = other
+        }
+        for i in machines.indices where oldNodes.contains(machines[i].name) {
+            machines[i].release = .unannounced
         }
         var blueprint = Blueprint(machines: machines, settings: settings)
         blueprint.formerWriter = formerWriter

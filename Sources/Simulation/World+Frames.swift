@@ -99,6 +99,7 @@ extension World {
             return
         }
         guard let sender = machines[link.from].service?.member else { return }
+        if endsUnread(message, over: link) { return }
         deliver(.received(message, from: sender), to: link.to)
     }
 

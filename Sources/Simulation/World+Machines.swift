@@ -23,6 +23,7 @@ extension World {
             judge.object(now, .storage, "\(machines[machine].name) finds a broken log: \(fault)")
             return
         }
+        if refusesDisk(machine) { return }
         machines[machine].life += 1
         let life = machines[machine].life
         let low = chance.machines.next() & 0xFFFF_FFFF
@@ -33,7 +34,7 @@ extension World {
             name: member.name, birth: member.birth, incarnation: incarnation, kind: machines[machine].kind,
             settings: machines[machine].settings, restored: disk.restored, seed: chance.machines.next(),
             machine: place, formerMachine: disk.machine, anew: disk.anew,
-            at: machines[machine].clock.instant(at: now))
+            release: machines[machine].release, at: machines[machine].clock.instant(at: now))
         trace.add(now, member.name, "starts as incarnation \(incarnation >> 32)")
         machines[machine].service = Service(node: node, member: member, life: life, startedAt: now)
         machines[machine].phones.told = nil

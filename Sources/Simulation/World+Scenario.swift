@@ -76,6 +76,8 @@ extension World {
             passSwitchNow(number)
         case "dns": try playOnServer(act)
         case "file": try layFile(act)
+        case "upgrade": install(.current, on: try machine(act, 1))
+        case "downgrade": install(.unannounced, on: try machine(act, 1))
         case "watch": watchCoverage()
         default: throw Scenario.Failure(line: act.line, text: "\"\(act.words[0])\" is no verb")
         }
@@ -293,8 +295,7 @@ extension World {
             let phase = state.drain?.phase.rawValue ?? "none"
             return try act.word(2) == phase ? nil : "the drain is \(phase)"
         case "moves":
-            let count = state.takeovers.count
-            return "\(count)" == (try act.word(2)) ? nil : "\(count) moves count"
+            return state.takeovers.count == (try act.number(2)) ? nil : "\(state.takeovers.count) moves count"
         case "file":
             let wanted = blueprint.settings.changed(by: rest)
             return wanted == state.settings ? nil : "file \(state.settings.version) is the agreed one"
@@ -305,6 +306,7 @@ extension World {
                 ? nil : "\(coverage.worst) was bare for \(coverage.longest)"
         case "terms":
             return judge.newestTerm <= Term(try act.number(2)) ? nil : "term \(judge.newestTerm) has begun"
+        case "format": return "\(state.format)" == text ? nil : "format \(state.format) is agreed on"
         case "slaves": return state.slaves == rest ? nil : "the slaves are \(state.slaves)"
         default: throw Scenario.Failure(line: act.line, text: "nothing like that can be expected")
         }

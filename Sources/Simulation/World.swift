@@ -70,6 +70,7 @@ package struct World: Sendable {
         machines = blueprint.machines.map { plan in
             Machine(
                 name: plan.name, kind: plan.kind, settings: plan.settings ?? blueprint.settings,
+                release: plan.release,
                 clock: MachineClock(offset: plan.clockOffset, drift: plan.drift),
                 disk: PretendDisk(birth: chance.machines.next()), phones: PretendSwitch(health: plan.health),
                 staysDown: plan.isCopy, isCopy: plan.isCopy)
@@ -175,6 +176,7 @@ package struct World: Sendable {
         case .weather: blow()
         case .fileComes: fileComes()
         case .rollGoesOn: rollGoesOn()
+        case .upgradeGoesOn: upgradeGoesOn()
         case .operatorActs: operatorActs()
         case .squall, .linkChanges, .meet, .crashes, .peerLinkHeals, .unmutes, .switchFails, .isToldToStop,
             .copyEnds:
@@ -209,6 +211,7 @@ package struct World: Sendable {
         }
         if let term = machines[machine].service?.node.raft.term { judge.observe(term: term, now) }
         if let (state, index) = handled.news {
+            judgeFormat(of: machine, state)
             judge.observe(state, at: index, of: machines[machine].name, calls, now)
         }
     }

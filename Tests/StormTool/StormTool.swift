@@ -6,12 +6,12 @@ import Simulation
 @main
 struct StormTool {
     static let usage = """
-        usage: fsdns-storm [--first SEED] [--seeds COUNT] [--theme THEME] [--all] [--weather] [--sabotage NAME]
-               fsdns-storm --seed SEED [--trace] [--weather] [--sabotage NAME]
+        usage: fsdns-storm [--first SEED] [--seeds COUNT] [--theme THEME] [--all] [--weather | --upgrade] [--sabotage NAME]
+               fsdns-storm --seed SEED [--trace] [--weather | --upgrade] [--sabotage NAME]
                fsdns-storm --directed [NAME] [--seed VARIANT] [--trace]
 
         Prints every seed that broke a law; stops at the first unless --all. Exit 1 when one did. --weather runs the
-        other class of seeds, that of `fsdns simulate`. --sabotage breaks a law of the world, which must be noticed: \
+        other class of seeds, that of `fsdns simulate`; --upgrade storms over clusters of two releases. --sabotage breaks a law of the world, which must be noticed: \
         \(Sabotage.allCases.map(\.rawValue).joined(separator: ", ")). Themes: \
         \(StormTheme.allCases.map(\.rawValue).joined(separator: ", ")). Schedules: \
         \(Directed.allCases.map(\.rawValue).joined(separator: ", ")).
@@ -22,6 +22,7 @@ struct StormTool {
     private var theme: StormTheme?
     private var findsAll = false
     private var isWeather = false
+    private var isUpgrade = false
     private var single: UInt64?
     private var directed: [Directed] = []
     private var sabotage = Sabotage.none
@@ -42,6 +43,7 @@ struct StormTool {
             switch word {
             case "--all": findsAll = true
             case "--weather": isWeather = true
+            case "--upgrade": isUpgrade = true
             case "--trace": showsTrace = true
             case "--directed":
                 guard let name = rest.first, !name.hasPrefix("--") else {
@@ -72,7 +74,8 @@ struct StormTool {
     }
 
     private func outcome(_ seed: UInt64) -> Simulation.Outcome {
-        isWeather
+        if isUpgrade { return Simulation.upgrade(seed: seed, trace: showsTrace) }
+        return isWeather
             ? Simulation.replay(seed: seed, trace: showsTrace, sabotage: sabotage)
             : Simulation.storm(seed: seed, trace: showsTrace, sabotage: sabotage)
     }

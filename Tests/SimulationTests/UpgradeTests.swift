@@ -1,0 +1,22 @@
+import Foundation
+import Simulation
+import Testing
+
+/// A cluster of two releases in storms, upgraded one machine after another; FSDNS_UPGRADE_SEEDS runs more of them.
+@Suite struct UpgradeTests {
+    static let seeds =
+        ProcessInfo.processInfo.environment["FSDNS_UPGRADE_SEEDS"].flatMap { UInt64($0) } ?? 24
+
+    @Test(
+        "in no storm does a node meet what its release cannot read, and afterwards the newest format is agreed on",
+        arguments: 0..<4)
+    func upgrades(part: UInt64) {
+        let count = Self.seeds / 4
+        for seed in part * count..<(part + 1) * count {
+            let outcome = Simulation.upgrade(seed: seed, trace: false)
+            guard let violation = outcome.violation else { continue }
+            Issue.record("seed \(seed): \(violation)")
+            break
+        }
+    }
+}
