@@ -1,8 +1,9 @@
 import ArgumentParser
+import Cluster
 
 /// The command line of fsdns: verbs for the cluster, the zone, the configuration and this machine.
 struct FSDNS: ParsableCommand {
-    static let version = "0.1.0"
+    static let version = ReleaseInfo.current.name
 
     static let configuration = CommandConfiguration(
         commandName: "fsdns",

@@ -34,6 +34,10 @@ import Testing
                 "callObstacle",
             ]
         ),
+        (
+            "Cluster/Agreement/Node+Formats.swift",
+            ["formatWarnings", "formatObstacles", "tooOld", "releaseRefusal", "faultText", "tellUnknown"]
+        ),
         ("Config/FileKeeping.swift", ["findings", "folderFindings"]),
         ("Config/SecretStrength.swift", ["key", "password"]), ("DNSMessages/TSIGKey.swift", ["text"]),
         ("Daemon/Heartbeats/Heartbeats.swift", ["warnings"]),
@@ -53,7 +57,7 @@ import Testing
     private static let contributors = [
         "PathTrouble.sentences", "serviceWarnings", "zone.told.filter", "zoneTurnWarnings",
         "configurationWarnings", "identityWarnings", "debtWarnings", "majorityWarnings",
-        "hearsayWarnings",
+        "hearsayWarnings", "formatWarnings",
     ]
 
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

@@ -14,8 +14,9 @@ import Testing
 struct PrintedBytesTests {
     private let zones = ZoneInfo(folder: "/none")
 
-    private func answer(_ name: String) throws -> ControlResponse {
-        let recorded = try Golden("response", as: .json, of: "PeerProtocolTests").recorded(name)
+    private func answer(_ name: String, version: Int = 1) throws -> ControlResponse {
+        let recorded = try Golden("response", as: .json, version: version, of: "PeerProtocolTests").recorded(
+            name)
         return try ControlJSON.decode(ControlResponse.self, recorded, field: "response")
     }
 
@@ -41,6 +42,18 @@ struct PrintedBytesTests {
         #expect(documents.count == 8)
         documents += try shared()
         #expect(try Golden("document", as: .json).faults(documents) == [])
+    }
+
+    @Test("a status with releases and formats is the text that was recorded") func released() throws {
+        guard case .reply(.status(let report)) = try answer("reply-status", version: 2) else {
+            Issue.record("no status")
+            return
+        }
+        let document = StatusDocument(report, now: Date(timeIntervalSince1970: 1_795_485_600))
+        #expect(
+            try Golden("document", as: .json, version: 2).faults([
+                ("status", printed(JSONText.pretty(document)))
+            ]) == [])
     }
 
     private func shared() throws -> [(name: String, bytes: [UInt8])] {

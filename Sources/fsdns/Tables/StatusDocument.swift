@@ -34,6 +34,9 @@ struct StatusDocument: Encodable {
         var blockers: [String]
         /// Who hears it, where the node that answers does not.
         var heardBy: [StatusReport.HearingLine]
+        /// Left out where the node does not tell: from an earlier release, or unheard.
+        var release: String?
+        var newestFormat: Int?
     }
 
     struct Seat: Encodable {
@@ -126,6 +129,8 @@ struct StatusDocument: Encodable {
     var forming: Nullable<String>
     var playbook: Nullable<Playbook>
     var paths: [StatusReport.PathLine]
+    /// Left out before there is a cluster, and by a node that does not tell.
+    var format: Int?
 
     /// `now` is the wall time deadlines are counted from.
     init(_ report: StatusReport, now: Date) {
@@ -144,6 +149,7 @@ struct StatusDocument: Encodable {
         warnings = report.warnings
         forming = .init(report.forming)
         paths = report.paths ?? []
+        format = report.format
         playbook = .init(
             report.playbook.map { line in
                 Playbook(
@@ -172,6 +178,8 @@ extension StatusDocument.Node {
         ready = .init(line.ready)
         blockers = line.blockers ?? []
         heardBy = line.heardBy ?? []
+        release = line.release
+        newestFormat = line.newestFormat
     }
 }
 

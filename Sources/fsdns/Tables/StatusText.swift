@@ -28,12 +28,20 @@ struct StatusText {
             "Quorum \(quorum.have)/\(quorum.votes), \(quorum.needed) needed: "
                 + paint(verdict, isQuorate ? .good : .bad),
         ]
+        if let format = report.format, report.nodes.contains(where: { ($0.newestFormat ?? format) != format })
+        {
+            lines.append("Format \(format) is agreed on; some releases read another")
+        }
         if let forming = report.forming { lines.append(paint(cut("Forming: \(forming)", to: width), .warn)) }
         return lines
     }
 
     private func nodes(_ report: StatusReport) -> Table {
-        let notes = report.nodes.map(note)
+        let releases = Set(report.nodes.compactMap(Self.release))
+        let notes = report.nodes.map { node in
+            let release = releases.count > 1 ? Self.release(node) : nil
+            return [note(node), release ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
+        }
         var columns: [Table.Column] = [
             .init("NODE"), .init("ROLE"), .init("SEAT"), .init("ADDRESSES"), .init("LEASE"), .init("SWITCH"),
             .init("CALLS", .right), .init("REGS", .right), .init("HEARD", .right),
@@ -100,6 +108,13 @@ struct StatusText {
     private func time(_ milliseconds: Int) -> String {
         OperatorDuration.text(
             milliseconds < 10_000 ? .milliseconds(milliseconds) : .seconds(milliseconds / 1_000))
+    }
+
+    /// Shown where not all nodes have the same.
+    private static func release(_ node: StatusReport.NodeLine) -> String? {
+        if let release = node.release { return "release \(release)" }
+        // Heard, and from before there was a word for it.
+        return node.newestFormat.map { _ in "an earlier release" }
     }
 
     private func note(_ node: StatusReport.NodeLine) -> String {
