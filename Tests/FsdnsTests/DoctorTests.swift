@@ -201,6 +201,37 @@ import Testing
         #expect(try found { $0.nodes = [] } == [])
     }
 
+    @Test(
+        "a program, a node service and nodes of other releases are told, and a program that cannot read what is agreed on"
+    )
+    func releases() throws {
+        func found(_ change: (inout StatusReport) -> Void) throws -> [Finding] {
+            var report = try StatusFixture.report()
+            report.format = 2
+            for place in report.nodes.indices {
+                report.nodes[place].release = "9.9"
+                report.nodes[place].newestFormat = 2
+            }
+            change(&report)
+            return ReleaseCheck(
+                report: report, node: "fs1", program: ReleaseInfo(name: "9.9", formats: 1...2)
+            ).findings
+        }
+        #expect(try found { _ in }.map(\.level) == [.fine])
+        let later = try found { $0.format = 3 }
+        #expect(
+            later.map(\.level) == [.wrong] && later[0].text.contains("reads 2 at most: it does not start"))
+        let service = try found { $0.nodes[0].release = "9.8" }
+        #expect(service.map(\.text) == ["this program is of release 9.9, the node service here of 9.8"])
+        let other = try found {
+            $0.nodes[1].release = nil
+            $0.nodes[1].newestFormat = 1
+        }
+        #expect(other.map(\.text) == ["fs2 has an earlier release, this machine 9.9"])
+        #expect(ReleaseCheck(report: try StatusFixture.report(), node: "fs1").findings == [])
+        #expect(ReleaseCheck(report: nil, node: "fs1").findings == [])
+    }
+
     @Test("the service address itself gives it no home")
     func ownAddress() throws {
         #expect(try Self.levels([Self.interface("10.77.0.11")]) == [.fine, .wrong])

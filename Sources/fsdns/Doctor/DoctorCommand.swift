@@ -31,6 +31,8 @@ struct DoctorCommand: ParsableCommand {
         findings += AddressUseCheck(file: file, report: report).findings
         findings += KeeperCheck(path: keeper ?? KeeperCheck.beside, mode: file.addressMode).findings
         findings += MachineCheck(stateDirectory: stateDir).findings
+        findings +=
+            ReleaseCheck(report: report, node: try? NodeIdentity.ofCommand(name, file.settings)).findings
         findings += RingCheck(report: try? control.client.rings(), control: control.client.path).findings
         findings += ZoneServerCheck(dns: file.settings.dns).findings
         findings += UpdateCheck(settings: file.settings, user: file.serviceUser).findings
