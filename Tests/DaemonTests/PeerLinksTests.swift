@@ -1,5 +1,6 @@
 import Cluster
 import Consensus
+import FoundationEssentials
 import Glibc
 import NIOCore
 import NIOPosix
@@ -24,13 +25,13 @@ struct PeerLinksTests {
 
         init(
             _ name: String, cluster: String = "pbx", secret: String = "a secret of enough length",
-            patience: TimeAmount = PeerLinks.patience
+            patience: TimeAmount = PeerLinks.patience, log: EventLog = .silent
         ) throws {
             me = Holder(member: MemberID(name: name, birth: 5), incarnation: 1 << 32)
             let mailbox = mailbox
             links = try PeerLinks(
                 loop: MultiThreadedEventLoopGroup.singleton.next(),
-                key: ClusterKey(cluster: cluster, secret: Array(secret.utf8)), me: me, log: EventLog.silent,
+                key: ClusterKey(cluster: cluster, secret: Array(secret.utf8)), me: me, log: log,
                 patience: patience, deliver: { mailbox.put(Letter(message: $0, from: $1)) })
         }
 
@@ -90,6 +91,33 @@ struct PeerLinksTests {
         reborn.incarnation += 1
         one.links.heard(reborn, at: try other.listen())
         #expect(other.mailbox.next()?.message == .refused("for you"))
+    }
+
+    @Test("frames of a kind that is not known are passed over, and each kind is told once a link")
+    func laterKinds() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/log"
+        let log = EventLog(to: Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        let one = try End("fs1")
+        let other = try End("fs2", log: log)
+        one.links.heard(other.me, at: try other.listen())
+        one.links.send(.refused("first"), to: other.me.member)
+        #expect(other.mailbox.next()?.message == .refused("first"))
+        let links = one.links
+        try links.loop.submit {
+            guard case .ready(_, _, let channel) = links.state.value.peers.first?.link else { return }
+            for kind in [200, 201, 200] as [UInt8] {
+                channel.writeAndFlush(
+                    ByteBuffer(bytes: PeerFrameCodec.encode(.unknown(kind: kind))), promise: nil)
+            }
+        }.wait()
+        one.links.send(.refused("second"), to: other.me.member)
+        #expect(other.mailbox.next()?.message == .refused("second"))
+        log.flush()
+        let told = try String(contentsOf: URL(filePath: path), encoding: .utf8).split(separator: "\n")
+            .filter { $0.contains("which this release does not know") }
+        #expect(told.count == 2)
+        #expect(told.first?.contains("sends frames of kind 200") == true)
     }
 
     @Test("a heartbeat of an earlier life moves no link")

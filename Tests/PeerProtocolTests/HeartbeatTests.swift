@@ -70,6 +70,31 @@ struct HeartbeatTests {
         #expect(throws: FrameFailure.truncated) { try HeartbeatCodec.decode(bytes + [7, 2, 0, 0]) }
     }
 
+    @Test(
+        "a heartbeat tells its sender's release and formats, and may tell more; without the section it tells nothing"
+    )
+    func releases() throws {
+        var samples = FrameSamples(seed: 13)
+        var heartbeat = samples.heartbeat()
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).release == nil)
+        let bytes = HeartbeatCodec.encode(heartbeat)
+        let name = Array("0.2.0".utf8)
+        let section = [1, 3, 2, UInt8(name.count)] + name
+        let read = try HeartbeatCodec.decode(bytes + [9, UInt8(section.count + 2)] + section + [7, 7])
+        #expect(read.release == ReleaseInfo(name: "0.2.0", formats: 1...3))
+        #expect(read.agreedFormat == 2)
+        heartbeat.release = ReleaseInfo(name: String(repeating: "x", count: 99), formats: 1...2)
+        #expect(try HeartbeatCodec.decode(HeartbeatCodec.encode(heartbeat)).release?.name.utf8.count == 32)
+        for odd in [
+            [2, 1, 1, 0], [0, 1, 1, 0], [1, 1, 0, 0], [1, 2, 1, 1, 7],
+            [1, 2, 1, 33] + [UInt8](repeating: 65, count: 33),
+        ] {
+            #expect(throws: FrameFailure.self) {
+                try HeartbeatCodec.decode(bytes + [9, UInt8(odd.count)] + odd)
+            }
+        }
+    }
+
     @Test("sections that a later version adds at the end are left alone")
     func laterSections() throws {
         var samples = FrameSamples(seed: 8)
