@@ -41,6 +41,30 @@ import Testing
         #expect(stage.reports.allSatisfy { !$0.event.text.contains("is agreed on") })
     }
 
+    @Test(
+        "a founder that comes back with a later release after the format was raised begins with nothing of its own"
+    )
+    func lateFounder() throws {
+        var stage = Stage(3, prefer: 0, seed: 4, releases: [2: .unannounced])
+        // Its founding is not on its disk yet when it crashes.
+        stage.machines[2].diskDelay = .seconds(1)
+        let isFormed = stage.run(.seconds(20)) { stage in
+            (stage.state(0) != nil || stage.state(1) != nil) && stage.state(2) == nil
+        }
+        try #require(isFormed)
+        stage.crash(2)
+        stage.machines[2].diskDelay = stage.machines[0].diskDelay
+        let isRaised = stage.run(.seconds(40)) { formats($0) == [2, 2] }
+        #expect(isRaised)
+        restart(2, with: .current, &stage)
+        let isBack = stage.run(.seconds(40), until: isWhole)
+        #expect(isBack)
+        stage.run(.seconds(1))
+        #expect(!stage.reports.contains { $0.by == 2 && $0.event.kind == .clusterFormed })
+        let isSame = stage.state(0) == stage.state(2)
+        #expect(isSame)
+    }
+
     @Test("the format is raised ten seconds after the last member reads the next one, on every node and once")
     func raising() {
         var stage = formed(old: [0, 1, 2])

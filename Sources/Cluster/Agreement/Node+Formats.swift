@@ -33,7 +33,7 @@ extension Node {
         var obstacles: [String] = []
         for member in state.members where member.isActive {
             guard let release = release(of: member.holder) else {
-                obstacles.append("\(member.name) was not heard yet")
+                obstacles.append("\(member.name), which was not heard yet")
                 continue
             }
             if release.formats.upperBound < next { obstacles.append(tooOld(member.name, release)) }

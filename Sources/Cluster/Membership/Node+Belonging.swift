@@ -73,8 +73,11 @@ extension Node {
         let agreed = founders.allSatisfy { founder in
             guard founder != me.member else { return true }
             guard let heartbeat = neighbours[founder]?.heartbeat else { return false }
-            return heartbeat.founding == announced
-                || (heartbeat.clusterID == clusterID && heartbeat.agreedFormat == format)
+            if heartbeat.founding == announced { return true }
+            // One that formed it already. A format may have been raised by a leader since, whose terms begin with the
+            // second: who comes so late is brought in by that leader.
+            return heartbeat.clusterID == clusterID && heartbeat.agreedFormat == format
+                && (format == FormatVersion.oldest || heartbeat.term <= 1)
         }
         guard agreed else { return }
         let snapshot = ControlSnapshot.founding(
