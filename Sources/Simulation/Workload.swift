@@ -68,7 +68,8 @@ extension World {
                 who: "ops@simulation")
         default:
             return chance.workload.pick([
-                .status, .zone, .zoneApply(adopt: false, who: "ops@simulation"), .vacate(who: "ops@simulation"),
+                .status, .zone, .zoneApply(adopt: false, who: "ops@simulation"),
+                .vacate(who: "ops@simulation"),
             ])
         }
     }

@@ -100,5 +100,5 @@ extension ReleaseNotice {
 }
 
 extension Relinquishment {
-    enum CodingKeys: String, CodingKey { case holder, reason, leaving }
+    enum CodingKeys: String, CodingKey { case holder, reason, leaving, isOrdered }
 }

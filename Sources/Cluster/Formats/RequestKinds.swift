@@ -13,6 +13,7 @@ extension OperatorRequest {
         case forget = "forget"
         case revoke = "revoke"
         case recoverQuorum = "recoverQuorum"
+        case vacate = "vacate"
     }
 
     /// What is asked for that this release does not know; nil when it knows it.
@@ -45,6 +46,7 @@ extension OperatorRequest: Codable {
         case .recoverQuorum:
             self = .recoverQuorum(
                 lost: try read("lost"), dryRun: try read("dryRun"), who: try read("who"))
+        case .vacate: self = .vacate(who: try read("who"))
         case nil: self = .unknown(read.name)
         }
     }
@@ -90,6 +92,9 @@ extension OperatorRequest: Codable {
             write = writer(.recoverQuorum)
             try write("lost", lost)
             try write("dryRun", dryRun)
+            try write("who", who)
+        case .vacate(let who):
+            write = writer(.vacate)
             try write("who", who)
         case .unknown(let kind): _ = KindWriter(encoder, kind)
         }
