@@ -70,6 +70,10 @@ package struct IdentityWord: Hashable, Sendable {
     package var matched: Index = 0
 
     package struct OtherLife: Hashable, Sendable {
+        /// The age of one that has not shown yet that it hears anybody of this time: it may be a recording. Nobody is sure of an
+        /// identity beside it, and nobody gives one up for it.
+        static let perhaps = Duration.seconds(600)
+
         package var incarnation: UInt64
         package var age: Duration
 

@@ -60,7 +60,8 @@ extension Node {
         if state?.givenUp?.contains(holder.member) == true { word.agreedIncarnation = Self.givenUp }
         if let heard = neighbour.living(besides: holder, within: timing.deadAfter, at: now) {
             word.other = IdentityWord.OtherLife(
-                incarnation: neighbour.holder.incarnation, age: max(.zero, now - heard))
+                incarnation: neighbour.holder.incarnation,
+                age: neighbour.hasNamedUs ? max(.zero, now - heard) : IdentityWord.OtherLife.perhaps)
         }
         return word
     }

@@ -64,10 +64,12 @@ struct Neighbours: Hashable, Sendable {
         {
             return .stale
         }
+        var namesUs = false
         if let word = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
             // Whom it acknowledges it goes on naming for a while when it hears it no more; without a sequence it hears it now.
             let age = word.sequence > 0 ? max(.zero, min(word.age, .seconds(60))) : .zero
             all[at].provenAt = max(all[at].provenAt, now - age)
+            namesUs = true
         }
         guard now - all[at].provenAt < patience else {
             all[at].unproven = Neighbour.Unproven(
@@ -80,6 +82,7 @@ struct Neighbours: Hashable, Sendable {
         }
         all[at].heartbeat = heartbeat
         all[at].received = now
+        if namesUs { all[at].hasNamedUs = true }
         all[at].unproven = nil
         if all[at].rival?.holder == sender { all[at].rival = nil }
         if heartbeat.leaseValid {
@@ -195,6 +198,8 @@ struct Neighbour: Hashable, Sendable {
     var mark = DurableMark.zero
     /// Oldest first.
     private(set) var former: [FormerLife] = []
+    /// Whether it has shown that it hears this very life of this node; until then it may be a recording.
+    fileprivate(set) var hasNamedUs = false
     /// Numbers too far ahead, of which it is not clear yet whether they are its own.
     private var leap: Leap?
     var leaseInvalidSince: Instant?
@@ -255,6 +260,7 @@ struct Neighbour: Hashable, Sendable {
     /// Puts the present life on record among the former ones; returns when one that had to go was last heard.
     fileprivate mutating func beginLife(_ next: Heartbeat, at now: Instant) -> Instant? {
         firstSequence = next.sequence
+        hasNamedUs = false
         leaseLosses = LeaseLosses(from: now)
         // A life that comes back is no former one any more: of two records the older would be found.
         former.removeAll { $0.incarnation == next.sender.incarnation }
