@@ -35,7 +35,10 @@ extension Node {
             return calls(on: old, at: holder) == nil
                 ? "FreeSWITCH on \(holder.name) to bring the calls back" : nil
         case .lingering:
-            guard let holder = state.grant(of: old)?.holder else { return nil }
+            guard let holder = state.grant(of: old)?.holder else {
+                let isOver = leadership?.callsLostSince.map { now - $0 >= Leadership.callPatience } ?? true
+                return isOver ? nil : "somebody to take \(old) with its calls: its holder is lost"
+            }
             return withdrawalObstacle(drain, at: now) ?? memoryObstacle(drain, old, at: now)
                 ?? callObstacle(holder, old)
         case .emptying:

@@ -56,6 +56,10 @@ struct Leadership: Hashable, Sendable {
     var debts = Debts()
     /// When every server was seen without the old address, in a phase of a drain that does not know it otherwise.
     var withdrawnSince: Withdrawal?
+    /// Since when nobody holds an address on which a drain left calls, as far as this leader knows.
+    var callsLostSince: Instant?
+    /// Nobody waits longer for a call that is silent, and nodes give calls up after so long.
+    static let callPatience = Duration.seconds(60)
 
     struct Withdrawal: Hashable, Sendable {
         var phase: Epoch

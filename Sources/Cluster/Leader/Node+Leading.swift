@@ -26,6 +26,7 @@ extension Node {
         activateConfiguration(&scratch, at: now)
         raiseFormat(&scratch, at: now)
         coverSeats(&scratch, at: now)
+        coverLeftCalls(&scratch, at: now)
         relieve(&scratch, at: now)
         relieveUnserved(&scratch, at: now)
         advanceDrain(&scratch, at: now)
@@ -124,9 +125,12 @@ extension Node {
 
     /// Nobody comes by DNS to what carries calls of a drain, so it may be a second address of whoever is at hand.
     func takersOfLeftCalls(
-        of address: String, besides lost: Holder, in scratch: ControlState, at now: Instant
+        of address: String, besides lost: Holder?, in scratch: ControlState, at now: Instant
     ) -> [Holder] {
-        let participants = [scratch.drain?.to, scratch.drain?.from].compactMap { $0 }
+        // After losses somebody else may have the seat by now.
+        let seated = scratch.drain.flatMap { scratch.seat($0.seat) }.flatMap { scratch.grant(of: $0.address) }
+        let holder = seated.flatMap { $0.revoked ? nil : $0.holder }
+        let participants = [scratch.drain?.to, holder, scratch.drain?.from].compactMap { $0 }
         return takers(for: address, in: scratch, at: now).filter { $0 != lost }
             + participants.filter { holder in
                 holder != lost && unreadiness(of: holder, in: scratch, mayHold: true, at: now) == nil

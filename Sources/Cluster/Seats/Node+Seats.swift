@@ -40,6 +40,28 @@ extension Node {
         }
     }
 
+    /// What carries calls that a drain handed over, and was lost with its holder when nobody could follow: whoever can take it, or comes
+    /// back, brings the calls back, for as long as anybody waits for them. Seats come first.
+    mutating func coverLeftCalls(_ scratch: inout ControlState, at now: Instant) {
+        guard let drain = scratch.drain, drain.phase == .lingering, scratch.grant(of: drain.oldAddress) == nil
+        else {
+            leadership?.callsLostSince = nil
+            return
+        }
+        let since = leadership?.callsLostSince ?? now
+        leadership?.callsLostSince = since
+        guard now - since < Leadership.callPatience, !awaitsOtherTiming(scratch, at: now),
+            // While the seat waits for an operator, nothing moves by itself.
+            let seat = scratch.seat(drain.seat), scratch.grant(of: seat.address)?.revoked == false,
+            let to = takersOfLeftCalls(of: drain.oldAddress, besides: nil, in: scratch, at: now).first
+        else { return }
+        propose(
+            .grant(
+                address: drain.oldAddress, to: to, reason: "calls of \(drain.seat) were left there",
+                isAutomatic: true),
+            &scratch, at: now)
+    }
+
     /// A preferred node that is admitted and heard gets `discovery` to become ready.
     private func mayStillCome(_ node: String, in scratch: ControlState, at now: Instant) -> Bool {
         guard let leadership, now - leadership.since < timing.discovery, scratch.slaves.contains(node),

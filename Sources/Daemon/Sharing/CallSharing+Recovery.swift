@@ -101,10 +101,9 @@ extension CallSharing {
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
             self?.link.api(LocalSwitch.pauseCheck) { [weak self] paused in
-                // A drain's own pause ends soon, and until then no outbound leg comes to life (switch_core_session.c:
-                // switch_core_session_request_uuid).
-                self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
-                    self?.gathered(address, runtime, profiles, paused, drained)
+                // A drain's own pause ends soon; until any ends, no outbound leg comes to life.
+                self?.link.api(LocalSwitch.outboundPauseCheck) { [weak self] outbound in
+                    self?.gathered(address, runtime, profiles, paused, outbound)
                 }
             }
         }
@@ -112,16 +111,16 @@ extension CallSharing {
 
     private func gathered(
         _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
-        _ paused: Result<APIResponse, RequestFailure>, _ drained: Result<APIResponse, RequestFailure>
+        _ paused: Result<APIResponse, RequestFailure>, _ outbound: Result<APIResponse, RequestFailure>
     ) {
         held[address]?.isGathering = false
         guard self.runtime == runtime else { return }
         do throws(SwitchFailure) {
             let isPaused = try LocalSwitch.isTrue(try body(paused), of: LocalSwitch.pauseCheck)
-            let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
+            let makesNone = try LocalSwitch.isTrue(try body(outbound), of: LocalSwitch.outboundPauseCheck)
             let local = LocalSwitch(
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
-                isPaused: isPaused || isDrained, channels: Set(tracker.legs.map(\.uuid)))
+                isPaused: isPaused || makesNone, channels: Set(tracker.legs.map(\.uuid)))
             held[address]?.blindSince = nil
             step(address, .local(local))
         } catch {

@@ -121,8 +121,29 @@ extension SharingCore {
         link?.api(LocalSwitch.pauseCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
             switch try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.pauseCheck) {
-            case let isPaused?: askForShutdown(isPaused: isPaused)
+            case true?: askForShutdown(isPaused: true)
+            case false?: askForOutboundPause()
             case nil: tellPause("FreeSWITCH refuses commands: calls could not be revived there")
+            }
+        }
+    }
+
+    /// A drain pauses calls of the switch's own, too, and marks that.
+    private func askForOutboundPause() {
+        guard let runtime else { return }
+        link?.api(LocalSwitch.outboundPauseCheck) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            guard (try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.outboundPauseCheck)) == true else {
+                return askForShutdown(isPaused: false)
+            }
+            link?.api("global_getvar \(DrainSharing.mark)") { [weak self] result in
+                guard let self, self.runtime == runtime else { return }
+                if (try? result.get())?.text.hasPrefix("true") == true {
+                    return askForShutdown(isPaused: false)
+                }
+                tellPause(
+                    "FreeSWITCH makes no calls: phones and trunks are not reached, and called legs not revived (fsctl resume outbound)",
+                    byOrder: true)
             }
         }
     }

@@ -18,6 +18,8 @@ package struct LocalSwitch: Hashable, Sendable {
 
     /// Whether new calls are refused; answered with `true` or `false`.
     package static let pauseCheck = "fsctl pause_check inbound"
+    /// Whether it makes no calls: called legs are not revived either (switch_core_session.c: switch_core_session_request_uuid).
+    package static let outboundPauseCheck = "fsctl pause_check outbound"
     /// Whether it was told to end; answered the same way.
     package static let shutdownCheck = "fsctl shutdown_check"
 

@@ -131,6 +131,17 @@ struct SharingTests {
         #expect(two.reports.next { !$0.isRefusing } != nil)
     }
 
+    @Test("a switch whose own calls are paused serves nobody well, and says so until they are resumed")
+    func outboundPause() throws {
+        let (one, _) = try pair()
+        #expect(try one.api("fsctl pause outbound").contains("+OK"))
+        #expect(
+            one.reports.next { $0.blockers.contains { $0.text.hasPrefix("FreeSWITCH makes no calls") } }
+                != nil)
+        #expect(try one.api("fsctl resume outbound").contains("+OK"))
+        #expect(one.reports.next { $0.blockers.isEmpty } != nil)
+    }
+
     @Test("a call that ends is forgotten everywhere") func hangup() throws {
         let (one, two) = try pair()
         #expect(try one.api("simulator load bridged 3 alpha").contains("+OK"))
