@@ -143,6 +143,10 @@ extension CallSharing {
         guard let number = held[address]?.number,
             let effects = held[address]?.run?.handle(input, at: Instant.now())
         else { return }
+        if let waits = held[address]?.run?.waitsFor, waits != waited, case .database = waits {
+            // Its calls wait; new callers are not to wait with them.
+            link.api("sofia global standby off") { _ in }
+        }
         if held[address]?.run?.waitsFor != waited { unable?() }
         for effect in effects { perform(effect, address, of: number) }
         wake()

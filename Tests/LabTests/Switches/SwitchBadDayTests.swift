@@ -114,7 +114,8 @@ extension LabSuites {
             try old.cutPower()
             let new = try site.waitForMove(of: "beta", from: old, missing: 1)
             #expect(new === slave)
-            try wait(for: "what became of the calls", atMost: 30, every: 100) {
+            // They are given up a minute after they were lost: until then the file may be mended.
+            try wait(for: "what became of the calls", atMost: 90, every: 100) {
                 try new.history().contains { $0.address == "beta" && $0.node == new.name }
             }
             let line = try new.history().last { $0.address == "beta" && $0.node == new.name }
