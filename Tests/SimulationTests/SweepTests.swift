@@ -21,7 +21,7 @@ import Testing
 
     @Test(
         "seeds that once found something find nothing",
-        arguments: [100, 466, 529, 559, 740, 1239, 1584, 3001, 3620, 4043, 4705])
+        arguments: [100, 466, 529, 559, 740, 1239, 1584, 3001, 3620, 4043, 4705, 7004])
     func formerFindings(seed: UInt64) {
         let violation = Simulation.replay(seed: seed, trace: false).violation
         #expect(violation == nil)

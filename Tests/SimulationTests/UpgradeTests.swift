@@ -19,4 +19,10 @@ import Testing
             break
         }
     }
+
+    /// In 151 recordings made two starting nodes take their state for a copy.
+    @Test("seeds that once found something find nothing", arguments: [UInt64(58), 151])
+    func formerFindings(seed: UInt64) {
+        #expect(Simulation.upgrade(seed: seed, trace: false).violation == nil)
+    }
 }
