@@ -29,7 +29,7 @@ extension Node {
         // A drain that this node takes part in is undone, or hands its calls over, first.
         let isDrained = state.drain.map { $0.from == me || $0.to == me } ?? false
         let stuck = own.filter { grant in
-            !isDrained && nextHolder(of: grant.address, besides: wish, in: state, at: now) == nil
+            !isDrained && nextHolder(than: wish, of: grant.address, in: state, at: now) == nil
         }
         if stuck.isEmpty {
             answer(asker, .accepted(applied, own.map { "\(nameOfSeat($0, state)) moves away from \(name)" }))

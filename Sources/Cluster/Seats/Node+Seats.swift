@@ -119,7 +119,7 @@ extension Node {
         let isSeat = scratch.seat(at: grant.address) != nil
         let isLeft = scratch.addressesWithLeftCalls.contains(grant.address)
         if isSeat || isLeft,
-            let to = nextHolder(of: grant.address, besides: wish, in: scratch, at: now)
+            let to = nextHolder(than: wish, of: grant.address, in: scratch, at: now)
         {
             // Something is wrong with it: such moves must not go round and round.
             if !wish.isPlanned, mustWithhold(in: scratch) { return withhold(scratch, at: now) }
@@ -132,16 +132,32 @@ extension Node {
         }
     }
 
-    /// Who takes an address that its holder is to be rid of; nil when nobody could.
+    /// Who takes an address that its holder wants to be rid of; nil when nobody could.
     func nextHolder(
-        of address: String, besides wish: Relinquishment, in scratch: ControlState, at now: Instant
+        than wish: Relinquishment, of address: String, in scratch: ControlState, at now: Instant
     ) -> Holder? {
-        if scratch.addressesWithLeftCalls.contains(address) {
-            return takersOfLeftCalls(of: address, besides: wish.holder, in: scratch, at: now).first
-        }
         // Where the holder will serve nobody in a moment, anybody is better.
         let worst: Readiness = wish.leaving ? .unserving : wish.isPlanned ? .unsettled : .degraded
-        return takers(for: address, upTo: worst, in: scratch, at: now).first { $0 != wish.holder }
-            ?? partnerInDrain(for: address, besides: wish.holder, in: scratch, at: now)
+        return nextHolder(
+            of: address, besides: wish.holder, upTo: worst, withCallsUpTo: .unable, in: scratch, at: now)
+    }
+
+    /// Who takes an address instead of its holder.
+    ///
+    /// - Parameters:
+    ///   - worst: how well it must be able to serve callers there at least.
+    ///   - worstWithCalls: the same for an address to which nobody comes any more, and that only carries calls of a drain.
+    func nextHolder(
+        of address: String, besides holder: Holder, upTo worst: Readiness,
+        withCallsUpTo worstWithCalls: Readiness,
+        in scratch: ControlState, at now: Instant
+    ) -> Holder? {
+        if scratch.addressesWithLeftCalls.contains(address) {
+            return takersOfLeftCalls(of: address, besides: holder, in: scratch, at: now).first {
+                readiness(of: $0, for: address, at: now).readiness <= worstWithCalls
+            }
+        }
+        return takers(for: address, upTo: worst, in: scratch, at: now).first { $0 != holder }
+            ?? partnerInDrain(for: address, besides: holder, in: scratch, at: now)
     }
 }

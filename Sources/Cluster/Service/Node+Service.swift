@@ -259,7 +259,9 @@ extension Node {
             guard isSeat || scratch.addressesWithLeftCalls.contains(grant.address),
                 isHeard(grant.holder, at: now),
                 let cause = whyUnserved(grant, by: askers, at: now),
-                let to = betterHolder(than: grant, in: scratch, at: now)
+                let to = nextHolder(
+                    of: grant.address, besides: grant.holder, upTo: .degraded, withCallsUpTo: .degraded,
+                    in: scratch, at: now)
             else { continue }
             if mustWithhold(in: scratch) {
                 withhold(scratch, at: now)
@@ -272,17 +274,6 @@ extension Node {
                 leadership?.shun(grant.holder, grant.address, until: now + Leadership.shunned)
             }
         }
-    }
-
-    private func betterHolder(than grant: Grant, in scratch: ControlState, at now: Instant) -> Holder? {
-        let (address, holder) = (grant.address, grant.holder)
-        if scratch.addressesWithLeftCalls.contains(address) {
-            return takersOfLeftCalls(of: address, besides: holder, in: scratch, at: now).first {
-                readiness(of: $0, for: address, at: now).readiness <= .degraded
-            }
-        }
-        return takers(for: address, upTo: .degraded, in: scratch, at: now).first { $0 != holder }
-            ?? partnerInDrain(for: address, besides: holder, in: scratch, at: now)
     }
 
     mutating func withhold(_ scratch: ControlState, at now: Instant) {

@@ -77,7 +77,7 @@ extension CallSharing {
     /// Without calls to revive: the profile stops waiting and takes new ones.
     private func letOn(_ address: String, _ runtime: String) {
         guard let table else {
-            link.api("sofia global standby off") { _ in }
+            endStandby()
             return
         }
         // Nobody else's rows may come to life by it.
@@ -88,10 +88,13 @@ extension CallSharing {
             case .success: link.bgapi("sofia profile \(address) recover") { _ in }
             case .failure(let failure):
                 log.warning("recovery-table", address, "\(failure)")
-                link.api("sofia global standby off") { _ in }
+                endStandby()
             }
         }
     }
+
+    /// Without rows to read: profiles take new calls.
+    private func endStandby() { link.api("sofia global standby off") { _ in } }
 
     /// Fresh facts about the switch, for the run.
     func gather(_ address: String) {
@@ -101,9 +104,11 @@ extension CallSharing {
         held[address]?.isGathering = true
         link.api(SofiaProfile.command) { [weak self] profiles in
             self?.link.api(LocalSwitch.pauseCheck) { [weak self] paused in
-                // A drain's own pause ends soon; until any ends, no outbound leg comes to life.
                 self?.link.api(LocalSwitch.outboundPauseCheck) { [weak self] outbound in
-                    self?.gathered(address, runtime, profiles, paused, outbound)
+                    // A drain's own pause, which may be about to begin, ends soon.
+                    self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
+                        self?.gathered(address, runtime, profiles, paused, outbound, drained)
+                    }
                 }
             }
         }
@@ -111,16 +116,18 @@ extension CallSharing {
 
     private func gathered(
         _ address: String, _ runtime: String, _ profiles: Result<APIResponse, RequestFailure>,
-        _ paused: Result<APIResponse, RequestFailure>, _ outbound: Result<APIResponse, RequestFailure>
+        _ paused: Result<APIResponse, RequestFailure>, _ outbound: Result<APIResponse, RequestFailure>,
+        _ drained: Result<APIResponse, RequestFailure>
     ) {
         held[address]?.isGathering = false
         guard self.runtime == runtime else { return }
         do throws(SwitchFailure) {
             let isPaused = try LocalSwitch.isTrue(try body(paused), of: LocalSwitch.pauseCheck)
             let makesNone = try LocalSwitch.isTrue(try body(outbound), of: LocalSwitch.outboundPauseCheck)
+            let isDrained = (try? drained.get())?.text.hasPrefix("true") == true
             let local = LocalSwitch(
                 coreUUID: runtime, profiles: try SofiaProfile.list(reading: try body(profiles)),
-                isPaused: isPaused || makesNone, channels: Set(tracker.legs.map(\.uuid)))
+                isPaused: isPaused || makesNone || isDrained, channels: Set(tracker.legs.map(\.uuid)))
             held[address]?.blindSince = nil
             step(address, .local(local))
         } catch {
@@ -145,7 +152,7 @@ extension CallSharing {
         else { return }
         if let waits = held[address]?.run?.waitsFor, waits != waited, case .database = waits {
             // Its calls wait; new callers are not to wait with them.
-            link.api("sofia global standby off") { _ in }
+            endStandby()
         }
         if held[address]?.run?.waitsFor != waited { unable?() }
         for effect in effects { perform(effect, address, of: number) }

@@ -128,23 +128,31 @@ extension SharingCore {
         }
     }
 
-    /// A drain pauses calls of the switch's own, too, and marks that.
+    /// A drain pauses calls of the switch's own, too, and marks that before it does and until it has ended it. So it is asked once more
+    /// after the mark: the drain may have ended in between.
     private func askForOutboundPause() {
+        whetherOutboundIsPaused { core, isPaused in
+            guard isPaused else { return core.askForShutdown(isPaused: false) }
+            core.link?.api("global_getvar \(DrainSharing.mark)") { [weak core] result in
+                guard let core else { return }
+                let isOurs = (try? result.get())?.text.hasPrefix("true") == true
+                if isOurs { return core.askForShutdown(isPaused: false) }
+                core.whetherOutboundIsPaused { core, isPaused in
+                    guard isPaused else { return core.askForShutdown(isPaused: false) }
+                    core.tellPause(
+                        "FreeSWITCH makes no calls: phones and trunks are not reached, and called legs not revived (fsctl resume outbound)",
+                        byOrder: true)
+                }
+            }
+        }
+    }
+
+    /// - Parameter then: is not called when the process that was asked is gone, or does not answer.
+    private func whetherOutboundIsPaused(_ then: @escaping (SharingCore, Bool) -> Void) {
         guard let runtime else { return }
         link?.api(LocalSwitch.outboundPauseCheck) { [weak self] result in
             guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
-            guard (try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.outboundPauseCheck)) == true else {
-                return askForShutdown(isPaused: false)
-            }
-            link?.api("global_getvar \(DrainSharing.mark)") { [weak self] result in
-                guard let self, self.runtime == runtime else { return }
-                if (try? result.get())?.text.hasPrefix("true") == true {
-                    return askForShutdown(isPaused: false)
-                }
-                tellPause(
-                    "FreeSWITCH makes no calls: phones and trunks are not reached, and called legs not revived (fsctl resume outbound)",
-                    byOrder: true)
-            }
+            then(self, (try? LocalSwitch.isTrue(answer.body, of: LocalSwitch.outboundPauseCheck)) == true)
         }
     }
 
