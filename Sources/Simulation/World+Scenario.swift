@@ -240,6 +240,16 @@ extension World {
 
     // MARK: - Expecting
 
+    /// The first machine whose `status` does not warn of this; nil when all do.
+    private func unwarned(of text: String) -> String? {
+        let silent = machines.first { machine in
+            guard let node = machine.service?.node else { return false }
+            let now = machine.clock.instant(at: now)
+            return !node.statusReport(at: now).warnings.contains { $0.contains(text) }
+        }
+        return silent.map { "\($0.name) does not warn of it" }
+    }
+
     /// Why the world is not as the scenario says; nil when it is.
     func objection(to act: Scenario.Act) throws(Scenario.Failure) -> String? {
         let rest = Array(act.words.dropFirst(2))
@@ -247,11 +257,17 @@ extension World {
         switch try act.word(1) {
         case "told": return trace.lines.contains { $0.contains(text) } ? nil : "nobody said \"\(text)\""
         case "never-told": return trace.lines.first { $0.contains(text) }.map { "it was said: \($0)" }
+        case "warned": return unwarned(of: text)
         case "updates-at-most":
             let count = trace.lines.count { $0.contains(" zone: update of ") }
             return count <= (try act.number(2)) ? nil : "\(count) updates arrived"
-        default: break
+        default: return try objectionToState(act, rest, text)
         }
+    }
+
+    private func objectionToState(
+        _ act: Scenario.Act, _ rest: [String], _ text: String
+    ) throws(Scenario.Failure) -> String? {
         guard let state = judge.newestState else { return "no cluster was formed" }
         if let objection = try objectionToPlaybooks(act, state) { return objection }
         switch try act.word(1) {

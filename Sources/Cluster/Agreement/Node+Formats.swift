@@ -135,10 +135,14 @@ extension Node {
             return
         }
         unknownTold.append(kind)
-        report(
-            .trouble, name,
-            "“\(kind)” was agreed on, which this release does not know: it changed nothing here; install the release of "
-                + "the leader on \(name)")
+        report(.trouble, name, Self.text(unknown: [kind]))
+    }
+
+    static func text(unknown kinds: [String]) -> String {
+        let list = kinds.map { "“\($0)”" }.joined(separator: ", ")
+        return
+            "\(list) \(kinds.count == 1 ? "was" : "were") agreed on, which this release does not know: it changed nothing "
+            + "here; install the release of the leader on this node"
     }
 
     // MARK: - What status says

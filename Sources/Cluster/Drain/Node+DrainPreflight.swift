@@ -118,7 +118,11 @@ extension Node {
             in: state,
             at: now)
         checkQuorum(without: grant.holder, request, &preflight, at: now)
-        if let obstacle = zoneObstacle { preflight.refusals.append("the zone is not in order: \(obstacle)") }
+        if let obstacle = zoneObstacle {
+            preflight.refusals.append("the zone is not in order: \(obstacle)")
+        } else if let worst = zone.worst {
+            preflight.weigh("the zone is as it should be, and may not stay so: \(worst.text)", request)
+        }
         guard preflight.refusals.isEmpty, let newAddress, let to else { return preflight }
         let time = clusterTime(at: now)
         var drain = Drain(

@@ -8,6 +8,7 @@ extension Node {
     /// As the heartbeat carries it.
     func serviceView(at now: Instant) -> ServiceView {
         var machine = diskTrouble.map { [$0] } ?? []
+        machine += ownWords.map { Blocker(.room, nil, $0) }
         guard kind == .full else { return ServiceView(blockers: machine) }
         if let vacating, now < vacating.until { machine.append(Blocker(.health, nil, vacating.text(name))) }
         if holdings.isKeeperMissing(at: now) {
@@ -31,6 +32,12 @@ extension Node {
             blockers: machine + load.blockers + network.blockers(at: now) + keeperTroubles.blockers(at: now),
             sights: sights, stations: stations, reviving: load.reviving
         ).abridged
+    }
+
+    /// What only this node knows and every node's status is to say.
+    private var ownWords: [String] {
+        (obstacleTold.map { [Self.text(obstacle: $0)] } ?? [])
+            + (unknownTold.isEmpty ? [] : [Self.text(unknown: unknownTold)])
     }
 
     /// A node that holds an address needs no disk to go on holding it; it is only chosen last for another one.

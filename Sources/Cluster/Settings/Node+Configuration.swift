@@ -69,7 +69,7 @@ extension Node {
         if let obstacle { report(.configuration, settings.cluster, Self.text(obstacle: obstacle)) }
     }
 
-    private static func text(obstacle: String) -> String {
+    static func text(obstacle: String) -> String {
         "the new cluster file cannot be activated: \(obstacle)"
     }
 
@@ -179,7 +179,6 @@ extension Node {
             }
             warnings.append("the cluster file differs: " + parts.joined(separator: "; "))
         }
-        if let obstacleTold { warnings.append(Self.text(obstacle: obstacleTold)) }
         return warnings
     }
 

@@ -150,7 +150,7 @@ extension CallSharing {
         guard let number = held[address]?.number,
             let effects = held[address]?.run?.handle(input, at: Instant.now())
         else { return }
-        if let waits = held[address]?.run?.waitsFor, waits != waited, case .database = waits {
+        if let waits = held[address]?.run?.waitsFor, waits != waited, !waits.isOfProfile {
             // Its calls wait; new callers are not to wait with them.
             endStandby()
         }

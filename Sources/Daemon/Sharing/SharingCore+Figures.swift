@@ -16,7 +16,7 @@ extension SharingCore {
         report.calls = UInt32(clamping: counts.calls)
         report.channels = UInt32(clamping: counts.legs)
         report.registrations = UInt32(clamping: registrations.count)
-        report.capacity = capacity
+        report.capacity = sessionLoad?.limit ?? 0
         report.isRefusing = drains?.isRefusing ?? false
         report.arePhonesTold = drains?.arePhonesTold ?? false
         countRecoverable(calls, of: counts)
@@ -47,6 +47,7 @@ extension SharingCore {
         if let shortage = limits.shortage { blockers.append(shortage) }
         if let databaseProblem { blockers.append(Blocker(.database, nil, databaseProblem)) }
         if let databaseRoom { blockers.append(Blocker(.room, nil, databaseRoom)) }
+        blockers += sessionTroubles.map { Blocker(.room, nil, $0) }
         blockers += settings?.blockers ?? []
         let now = Instant.now()
         for placement in survey.placements {

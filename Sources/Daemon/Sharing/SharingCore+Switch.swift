@@ -103,16 +103,22 @@ extension SharingCore {
         }
     }
 
-    /// `fsctl max_sessions` answers with the number, as does `status` in a sentence.
     func askForCapacity() {
-        guard runtime != nil else { return }
-        link?.api("fsctl max_sessions") { [weak self] result in
-            guard let self, case .success(let answer) = result else { return }
-            capacity =
-                UInt32(answer.text.prefix { $0.isNumber }) ?? UInt32(
-                    answer.text.split { !$0.isNumber }.first.map(String.init) ?? "") ?? 0
-            calls?.admit(sessions: capacity)
+        guard let runtime else { return }
+        link?.api(SessionLoad.command) { [weak self] result in
+            guard let self, self.runtime == runtime, case .success(let answer) = result else { return }
+            let before = sessionTroubles
+            sessionLoad = SessionLoad(reading: answer.text)
+            calls?.admit(sessions: sessionLoad?.limit ?? 0)
+            guard sessionTroubles != before else { return }
+            for trouble in sessionTroubles where !before.contains(trouble) { self.trouble(trouble) }
+            watch?.serviceChanged()
         }
+    }
+
+    /// Why callers are refused, or were a moment ago, by a switch that is well.
+    var sessionTroubles: [String] {
+        sessionLoad?.troubles(sessions: UInt32(clamping: calls?.counts.legs ?? 0)) ?? []
     }
 
     /// Whether the switch would serve new callers at all, and will go on doing so.
@@ -309,7 +315,7 @@ extension SharingCore {
         isPausedByOrder = false
         limitTrouble = nil
         areProfilesKnown = false
-        capacity = 0
+        sessionLoad = nil
         settings?.down()
         watch?.down(why)
         calls?.down()

@@ -33,8 +33,8 @@ final class SharingCore {
     let drains: DrainSharing?
     let service: ProfileService?
     let settings: SettingsWatch?
-    /// How many channels the switch takes at most; 0 while it is not known.
-    var capacity: UInt32 = 0
+    /// Nil while it is not known.
+    var sessionLoad: SessionLoad?
     /// Whether the switch has listed them since it was reached.
     var areProfilesKnown = false
     /// As the switch last listed them.

@@ -5,10 +5,18 @@ package enum RecoveryRefusal: Error, Hashable, Sendable, CustomStringConvertible
     /// Its rows would be deleted unrevived, and their uuids stay occupied until a restart.
     case profileMissing(String)
     case profileNotRunning(String, state: String)
-    /// Inbound legs would be refused, and their rows deleted.
+    /// Inbound legs, or those it called, would be refused, and their rows deleted.
     case paused
     /// Rows cannot be written: why.
     case database(String)
+
+    /// Whether nobody could be served there now anyway.
+    package var isOfProfile: Bool {
+        switch self {
+        case .profileMissing, .profileNotRunning: true
+        case .paused, .database: false
+        }
+    }
 
     package var description: String {
         switch self {

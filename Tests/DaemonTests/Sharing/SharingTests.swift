@@ -26,10 +26,12 @@ struct SharingTests {
         // A caller whose callee still rings could be brought back, too, and is one leg.
         #expect(try eventually { try two.calls().count { $0.isRecoverable && $0.otherUUID != nil } == 6 })
         #expect(try eventually { try two.calls().count { $0.isRecoverable } == 8 })
+        // On a slow machine its load might end a call and begin another just when the address moves.
+        #expect(try one.api("simulator load stop").contains("+OK"))
         for site in [one, two] { try site.told(two.me, epoch: 2, members: [one.me, two.me]) }
         #expect(try eventually { try two.recoveries().first?.recovered == 14 })
         #expect(try two.calls().count { $0.isRecoverable } == 8)
-        // The former holder's switch forgets them; that its load begins others is nobody's matter.
+        // The former holder's switch forgets them.
         let uuids = try two.calls().map(\.uuid)
         #expect(
             try eventually {
