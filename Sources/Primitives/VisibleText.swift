@@ -51,7 +51,7 @@ package enum VisibleText {
     /// One cell of a table: no longer than somebody reads, and without runs of blanks, which would look like other cells.
     package static func cell(_ text: String) -> String {
         let visible = of(text, longest: 160)
-        guard visible.contains("  ") else { return visible }
+        guard hasRunOfBlanks(visible) else { return visible }
         var cell = ""
         var previous: Character?
         for character in visible {
@@ -59,6 +59,16 @@ package enum VisibleText {
             previous = character
         }
         return cell
+    }
+
+    /// Looks at bytes: tables have a hundred thousand cells.
+    private static func hasRunOfBlanks(_ text: String) -> Bool {
+        var isAfterBlank = false
+        for byte in text.utf8 {
+            if byte == 0x20, isAfterBlank { return true }
+            isAfterBlank = byte == 0x20
+        }
+        return false
     }
 
     /// JSON text as it is, but for what `of` would write out: that becomes `\u` escapes (RFC 8259 §7), which mean the same.

@@ -246,7 +246,7 @@ struct HeartbeatProofTests {
         var watch = UnprovenWatch()
         let ip = IPAddress.v4(10, 0, 0, 66)
         func note(_ name: String, _ seconds: Int64, isForged: Bool = false) -> Bool {
-            watch.note(name, from: ip, isForged: isForged, at: .zero + .seconds(seconds))
+            watch.note(name, from: ip, isForged ? .forged : .unproven, at: .zero + .seconds(seconds))
         }
         func warnings(_ seconds: Int64, _ isHeard: Bool) -> [String] {
             watch.warnings(at: .zero + .seconds(seconds)) { _ in isHeard }
@@ -272,6 +272,13 @@ struct HeartbeatProofTests {
         for number in 0..<100 { _ = (note("x\(number)", 80), note("x\(number)", 83)) }
         #expect(warnings(83, false).count == 4)
         #expect(shared(83, false).map(\.peers.count) == [4])
+        // Recordings are no sign of a stolen key, however well their node is heard.
+        watch = UnprovenWatch()
+        for second in 1...3 { _ = watch.note("fs3", from: ip, .former, at: .zero + .seconds(second)) }
+        #expect(
+            warnings(3, true).first?.hasPrefix("heartbeats of former starts of fs3 come from 10.0.0.66")
+                == true)
+        #expect(shared(3, true) == [PathTrouble(.replayed, detail: "10.0.0.66", peers: ["fs3"])])
         // Whoever makes up names, or addresses, hides nothing that is told.
         watch = UnprovenWatch()
         _ = (note("x1", 80), note("x1", 83))

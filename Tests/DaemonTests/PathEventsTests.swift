@@ -15,6 +15,7 @@ struct PathEventsTests {
         PathTrouble(.forged, detail: "10.0.0.66", peers: ["fs3"]),
         PathTrouble(.unproven, detail: "10.0.0.66", peers: ["fs3"]),
         PathTrouble(.otherKey, detail: "10.0.0.66", peers: []),
+        PathTrouble(.replayed, detail: "10.0.0.66", peers: ["fs3"]),
     ]
 
     @Test(

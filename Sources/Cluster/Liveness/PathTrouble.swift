@@ -33,6 +33,8 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
         case unproven = 11
         /// Datagrams of a cluster of this name come to the teller that are sealed with another key.
         case otherKey = 12
+        /// Heartbeats of former starts of others come to the teller: recordings.
+        case replayed = 13
 
         /// As programs read it.
         var word: String {
@@ -49,13 +51,14 @@ package struct PathTrouble: Hashable, Sendable, Comparable {
             case .forged: "forged"
             case .unproven: "unproven"
             case .otherKey: "other-key"
+            case .replayed: "replayed"
             }
         }
 
         /// Whether the node itself has a longer sentence for it, that of the link or of the file.
         package var isToldAlone: Bool {
             switch self {
-            case .link, .replicaLink, .certificate, .forged, .unproven, .otherKey: true
+            case .link, .replicaLink, .certificate, .forged, .unproven, .otherKey, .replayed: true
             case .multicast, .unicast, .ring, .loss, .plainLink, .clock: false
             }
         }
@@ -180,6 +183,10 @@ extension PathTrouble {
             return
                 "heartbeats do not count, as no link vouches for them: \(forgeries(told)); fsdns status there says what "
                 + "to do"
+        case .replayed:
+            return
+                "recorded heartbeats of former starts are played again: \(forgeries(told)); they do not count, and nobody "
+                + "needs cluster.key for it: find that machine"
         case .otherKey:
             return
                 "datagrams of this cluster's name sealed with another key arrive: \(forgeries(told)); compare cluster.key "

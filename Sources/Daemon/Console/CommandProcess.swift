@@ -81,6 +81,8 @@ struct CommandProcess: ~Copyable {
         guard code == 0 else {
             throw Failure(description: "cannot start \(order.program): \(errorText(code))")
         }
+        // It has begun, and no thread of its own yet. Where that is too late, or forbidden, it only takes more.
+        if order.isBackground { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(pid), 15) }
         return pid
     }
 

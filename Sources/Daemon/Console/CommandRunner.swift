@@ -18,11 +18,13 @@ final class CommandRunner: Sendable {
         var grace: Duration
         /// Bytes of standard output and standard error together that are kept; the rest is read and counted.
         var outputLimit: Int
+        /// Whether it has what others leave of the processors.
+        var isBackground: Bool
 
         init(
             program: String, arguments: [String] = [], environment: [String: String] = [:],
             deadline: Duration,
-            grace: Duration = .seconds(2), outputLimit: Int = 1 << 20
+            grace: Duration = .seconds(2), outputLimit: Int = 1 << 20, isBackground: Bool = false
         ) {
             self.program = program
             self.arguments = arguments
@@ -30,6 +32,7 @@ final class CommandRunner: Sendable {
             self.deadline = deadline
             self.grace = grace
             self.outputLimit = outputLimit
+            self.isBackground = isBackground
         }
     }
 

@@ -23,6 +23,16 @@ final class Console {
     private let runner = CommandRunner(parallel: 4, waiting: 60)
     /// For those who may only look: however much they ask, they hold up nobody who may change something.
     private let lookers = CommandRunner(parallel: 2, waiting: 60)
+    /// The same for lists that may be megabytes, one after another, so that they hold up no question of others who look.
+    private let listers = CommandRunner(parallel: 1, waiting: 60)
+
+    /// What is under way for one client, so that it can be taken back when nobody waits for it any more.
+    struct Pending {
+        fileprivate var runner: CommandRunner
+        fileprivate var ticket: CommandRunner.Ticket
+
+        func cancel() { runner.cancel(ticket) }
+    }
 
     init(
         loop: any EventLoop, program: String, controlPath: String, origin: EventStamp.Origin,
@@ -38,28 +48,30 @@ final class Console {
     }
 
     func stop() {
-        runner.stop()
-        lookers.stop()
+        for runner in [runner, lookers, listers] { runner.stop() }
     }
 
     /// - Parameters:
     ///   - asker: for the cluster's memory of who asked.
     ///   - mayChange: whether more is allowed than looking.
     ///   - then: gets the answer, once, on the loop; errors begin with `-ERR`.
+    /// - Returns: nil when the answer was given, or costs next to nothing.
+    @discardableResult
     func run(
         _ command: ConsoleCommand, asker: String, mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
-    ) {
+    ) -> Pending? {
         switch command {
-        case .cluster(let words): run(words, asker, mayChange, then)
+        case .cluster(let words): return run(words, asker, mayChange, then)
         case .help: then(Array(ConsoleVerbs.help.utf8))
         case .limitDump: mayChange ? then(hashDump()) : dump(then)
         case .switchname: then(Array(origin.switchname.utf8))
         case .hostname: then(Array(origin.hostname.utf8))
-        case .version: start(["version"], asker, mayChange, then)
+        case .version: return start(["version"], asker, mayChange, isList: false, then)
         case .coreUUID: then(Array(origin.coreUUID.utf8))
         case .complete(let argument): then(ConsoleCommand.completion(argument, names: names()))
         case .unknown(let name): then(ConsoleCommand.notFound(name))
         }
+        return nil
     }
 
     private func dump(_ then: @escaping ([UInt8]) -> Void) {
@@ -81,33 +93,37 @@ final class Console {
 
     private func run(
         _ words: String, _ asker: String, _ mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
-    ) {
+    ) -> Pending? {
         do throws(ConsoleVerbs.Refusal) {
             let call = try ConsoleVerbs.call(words, controlPath: controlPath)
             guard call.isReading || mayChange else {
                 then(Array("-ERR from here the cluster can be looked at, not changed\n".utf8))
-                return
+                return nil
             }
             if !call.isReading { log.notice("console", asker, "asks: cluster \(words)") }
-            start(call.arguments, asker, mayChange, then)
+            return start(call.arguments, asker, mayChange, isList: call.isList, then)
         } catch {
             then(Array("-ERR \(error)\n".utf8))
+            return nil
         }
     }
 
     private func start(
-        _ arguments: [String], _ asker: String, _ mayChange: Bool, _ then: @escaping ([UInt8]) -> Void
-    ) {
+        _ arguments: [String], _ asker: String, _ mayChange: Bool, isList: Bool,
+        _ then: @escaping ([UInt8]) -> Void
+    ) -> Pending {
         let order = CommandRunner.Order(
             program: program, arguments: arguments,
             environment: ["FSDNS_OPERATOR": asker, "NO_COLOR": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
-            deadline: Self.deadline, outputLimit: Self.answerLimit)
+            deadline: Self.deadline, outputLimit: Self.answerLimit, isBackground: !mayChange)
         let then = NIOLoopBound(then, eventLoop: loop)
         let loop = loop
-        (mayChange ? runner : lookers).run(order) { outcome in
+        let runner = mayChange ? runner : isList ? listers : lookers
+        let ticket = runner.run(order) { outcome in
             let answer = Self.answer(outcome)
             loop.execute { then.value(answer) }
         }
+        return Pending(runner: runner, ticket: ticket)
     }
 
     /// The output as it is after success, and marked as an error otherwise.
@@ -124,7 +140,7 @@ final class Console {
             trouble = "the command ended with code \(code)"
         case .signalled(let signal): trouble = "the command was ended by signal \(signal)"
         case .timedOut: trouble = "the command did not end within \(deadline.wholeSeconds) s"
-        case .cancelled: trouble = "the service is stopping"
+        case .cancelled: trouble = "it was taken back"
         case .notStarted(let why): trouble = why
         }
         return Array("-ERR \(trouble)\n".utf8) + output

@@ -11,16 +11,19 @@ package enum ConsoleVerbs {
         var rest: [String]
         /// Whether it only looks.
         var isReading: Bool
+        /// Whether its answer grows with calls, phones, limits or what was done.
+        var isList: Bool
         var help: String
 
         init(
             _ words: String, as arguments: String? = nil, _ rest: [String] = [], isReading: Bool = true,
-            help: String
+            isList: Bool = false, help: String
         ) {
             self.words = words.split(separator: " ").map(String.init)
             self.arguments = (arguments ?? words).split(separator: " ").map(String.init)
             self.rest = rest
             self.isReading = isReading
+            self.isList = isList
             self.help = help
         }
     }
@@ -30,12 +33,16 @@ package enum ConsoleVerbs {
         Verb("nodes", as: "members", help: "nodes, votes and quorum"),
         Verb("members", help: "the same"),
         Verb("rings", help: "every heartbeat path: loss, delay, faults"),
-        Verb("events", ["--format json"], help: "what the cluster saw and decided, and why"),
-        Verb("calls", ["--doubtful", "--format json"], help: "calls, and whether they would survive"),
-        Verb("registrations", ["--user", "--format json"], help: "phones, and the address they live on"),
-        Verb("limits", ["--format json"], help: "each limit's use in the whole cluster"),
+        Verb("events", ["--format json"], isList: true, help: "what the cluster saw and decided, and why"),
         Verb(
-            "history", ["--verify", "--format json"],
+            "calls", ["--doubtful", "--format json"], isList: true,
+            help: "calls, and whether they would survive"),
+        Verb(
+            "registrations", ["--user", "--format json"], isList: true,
+            help: "phones, and the address they live on"),
+        Verb("limits", ["--format json"], isList: true, help: "each limit's use in the whole cluster"),
+        Verb(
+            "history", ["--verify", "--format json"], isList: true,
             help: "who told the cluster what, and what became of calls that moved"),
         Verb(
             "playbook list", ["--format json"],
@@ -80,6 +87,7 @@ package enum ConsoleVerbs {
         /// Without the program; the control socket is named before anything that was typed.
         package var arguments: [String]
         package var isReading: Bool
+        package var isList = false
     }
 
     /// - Parameter line: what follows `cluster`, not empty.
@@ -103,7 +111,8 @@ package enum ConsoleVerbs {
         }
         // First, since a `--` among the words would make it one more of them.
         return Call(
-            arguments: verb.arguments + ["--control", controlPath] + typed, isReading: verb.isReading)
+            arguments: verb.arguments + ["--control", controlPath] + typed, isReading: verb.isReading,
+            isList: verb.isList)
     }
 
     /// All that can be completed, for FreeSWITCH's or our own TAB key; `<seat>`, `<node>` and `<target>` stand for names.

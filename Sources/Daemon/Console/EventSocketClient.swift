@@ -27,6 +27,10 @@ final class EventSocketClient: ChannelInboundHandler {
     private var wasFull = false
     /// Came before the address had its turn to try a password.
     private var early: [UInt8]?
+    /// What was begun for one that may only look: it ends with its connection, as nobody waits for it any more.
+    private var pending: [UInt64: Console.Pending] = [:]
+    private var lastPending: UInt64 = 0
+    private static let mostPending = 4
     private var isClosing = false
     private var isSayingGoodbye = false
     private var patience: Scheduled<Void>?
@@ -94,6 +98,8 @@ final class EventSocketClient: ChannelInboundHandler {
         patience?.cancel()
         isClosing = true
         early = nil
+        for command in pending.values { command.cancel() }
+        pending = [:]
         take(.closed)
         if isAdmitted { server.gone(self) }
         isAdmitted = false
@@ -157,12 +163,13 @@ final class EventSocketClient: ChannelInboundHandler {
             patience?.cancel()
             server.authenticated(self, mayChange: session.mayChange)
         case .run(let request):
-            // Kept until the answer: others hear of the end of a job whose client is gone.
-            server.run(request, by: address, mayChange: session.mayChange) { [self] answer in
-                take(.answer(request.id, answer))
-                readMore()
-            }
-        case .sendevent(let event): server.sent(event, by: self, mayChange: session.mayChange)
+            run(request)
+        case .sendevent(let event):
+            let id = nextPending()
+            keep(
+                server.sent(event, by: self, mayChange: session.mayChange, refusal: refusal) { [weak self] in
+                    self?.pending[id] = nil
+                }, as: id)
         // Who may only look is believed by nobody else: what it makes happen is told to it alone.
         case .jobDone(let event): server.fire(event, by: "bgapi", to: session.mayChange ? nil : self)
         case .lostEvents(let count):
@@ -170,6 +177,42 @@ final class EventSocketClient: ChannelInboundHandler {
         case .failed(let error):
             server.log.warning("event-socket", address, "sent what cannot be read: \(error)")
         }
+    }
+
+    private func run(_ request: ServerSession.Request) {
+        if let refusal {
+            // Its answer waits for its turn, as that of any other.
+            server.loop.execute { [self = NIOLoopBound(self, eventLoop: server.loop)] in
+                self.value.take(.answer(request.id, refusal))
+                self.value.readMore()
+            }
+            return
+        }
+        let id = nextPending()
+        // Kept until the answer: others hear of the end of an operator's job whose client is gone.
+        let command = server.run(request, by: address, mayChange: session.mayChange) { [self] answer in
+            pending[id] = nil
+            take(.answer(request.id, answer))
+            readMore()
+        }
+        keep(command, as: id)
+    }
+
+    /// Why no more is begun for this client now; nil when it is.
+    private var refusal: [UInt8]? {
+        guard !session.mayChange, pending.count >= Self.mostPending else { return nil }
+        return Array(
+            "-ERR \(Self.mostPending) commands of this client are under way already, as many as who may only look has\n"
+                .utf8)
+    }
+
+    private func nextPending() -> UInt64 {
+        lastPending += 1
+        return lastPending
+    }
+
+    private func keep(_ command: Console.Pending?, as id: UInt64) {
+        if let command, !session.mayChange, !isClosing { pending[id] = command }
     }
 
     private func later(_ wait: Duration, _ work: @escaping () -> Void) {

@@ -147,10 +147,16 @@ final class EventSocketServer {
     }
 
     /// A client's `sendevent`: for everybody, or for itself alone where it may only look; a request is answered besides.
-    func sent(_ event: SwitchEvent, by client: EventSocketClient, mayChange: Bool) {
+    func sent(
+        _ event: SwitchEvent, by client: EventSocketClient, mayChange: Bool, refusal: [UInt8]?,
+        answered: @escaping () -> Void
+    ) -> Console.Pending? {
         let only = mayChange ? nil : client
         fire(event, by: "sendevent", to: only)
-        answer(event, asker: "event-socket@\(client.address)", mayChange: mayChange) { [self] reply in
+        return answer(
+            event, asker: "event-socket@\(client.address)", mayChange: mayChange, refusal: refusal
+        ) { [self] reply in
+            answered()
             fire(reply, by: "reply", to: only)
         }
     }
@@ -164,13 +170,16 @@ final class EventSocketServer {
     /// - Parameters:
     ///   - asker: for the cluster's memory of who asked.
     ///   - mayChange: whether more is allowed than looking.
+    ///   - refusal: why it is not carried out now; nil when it is.
     ///   - then: gets the reply, not yet stamped, on the loop.
+    @discardableResult
     func answer(
-        _ event: SwitchEvent, asker: String, mayChange: Bool, _ then: @escaping (SwitchEvent) -> Void
-    ) {
-        guard event.name == "CUSTOM", event.subclass == "fsdns::request" else { return }
+        _ event: SwitchEvent, asker: String, mayChange: Bool, refusal: [UInt8]? = nil,
+        _ then: @escaping (SwitchEvent) -> Void
+    ) -> Console.Pending? {
+        guard event.name == "CUSTOM", event.subclass == "fsdns::request" else { return nil }
         let line = event["fsdns-Command"] ?? ""
-        console.run(ConsoleCommand(line: line), asker: asker, mayChange: mayChange) { output in
+        let reply: ([UInt8]) -> Void = { output in
             var headers = Headers([
                 Headers.Field("Event-Subclass", "fsdns::reply"), Headers.Field("Event-Name", "CUSTOM"),
                 Headers.Field("fsdns-Command", line),
@@ -180,6 +189,11 @@ final class EventSocketServer {
             if let reference = event["fsdns-Reference"] { headers.append("fsdns-Reference", reference) }
             then(SwitchEvent(headers: headers, body: output))
         }
+        if let refusal {
+            reply(refusal)
+            return nil
+        }
+        return console.run(ConsoleCommand(line: line), asker: asker, mayChange: mayChange, reply)
     }
 
     private static func now() -> (microseconds: Int64, utcOffset: Int) {
@@ -214,7 +228,7 @@ final class EventSocketServer {
     func run(
         _ request: ServerSession.Request, by address: String, mayChange: Bool,
         _ then: @escaping ([UInt8]) -> Void
-    ) {
+    ) -> Console.Pending? {
         console.run(
             ConsoleCommand(line: request.line), asker: "event-socket@\(address)", mayChange: mayChange, then)
     }

@@ -1,3 +1,4 @@
+import Cluster
 import PeerProtocol
 import Primitives
 
@@ -24,9 +25,28 @@ struct HeartbeatKeys {
     /// The newest of each name that found no room.
     var waiting: [String: HeartbeatVouch] = [:]
     var watch = UnprovenWatch()
+    /// The newest start of each node that was proven, and of this one.
+    private var newest: [String: Holder] = [:]
+    /// A recording is older; clocks of machines without NTP differ by less as a rule.
+    private static let past: Int64 = 60_000
 
-    /// A heartbeat that this session's key signed.
-    mutating func hear(_ session: HeartbeatSession, at now: Instant) {
+    /// This node's own start, as it says itself.
+    mutating func speak(as holder: Holder) { newest[holder.name] = holder }
+
+    /// Whether a heartbeat that nothing vouches for is of an earlier start than the one that is known.
+    ///
+    /// - Parameter wallClock: of here, in milliseconds since 1970.
+    func isFormer(_ heartbeat: Heartbeat, wallClock: Int64) -> Bool {
+        if let known = newest[heartbeat.sender.name], known.member == heartbeat.sender.member {
+            return heartbeat.sender.incarnation < known.incarnation
+        }
+        // Before that node was heard, or of a member that it is no more: only by what its clock said.
+        return heartbeat.wallClock.map { wallClock - $0 > Self.past } ?? false
+    }
+
+    /// A heartbeat of that start that this session's key signed.
+    mutating func hear(_ session: HeartbeatSession, of holder: Holder, at now: Instant) {
+        newest[holder.name] = holder
         for place in told.indices where told[place].vouch.voucher.session == session {
             told[place].alive = now
         }
@@ -96,15 +116,20 @@ extension Heartbeats {
     func noteUnproven(_ opened: HeartbeatOpener.Opened, from source: IPAddress, at now: Instant) {
         count("unproven", 1)
         let name = opened.heartbeat.sender.name
-        let isForged = opened.proof == .wrong
-        guard keys.watch.note(name, from: source, isForged: isForged, at: now) else { return }
-        log.stranger("heartbeat-unproven", source, sort: isForged ? "forged" : "unproven") {
-            (
-                name,
-                isForged
-                    ? "heartbeats in its name from \(source) are forged by somebody with the cluster key"
-                    : "heartbeats in its name from \(source) do not count: no link vouches for them"
-            )
+        let sort: UnprovenWatch.Sort =
+            opened.proof == .wrong
+            ? .forged : keys.isFormer(opened.heartbeat, wallClock: wallClock()) ? .former : .unproven
+        guard keys.watch.note(name, from: source, sort, at: now) else { return }
+        log.stranger("heartbeat-unproven", source, sort: "\(sort)") {
+            let text =
+                switch sort {
+                case .forged:
+                    "heartbeats in its name from \(source) are forged by somebody with the cluster key"
+                case .unproven: "heartbeats in its name from \(source) do not count: no link vouches for them"
+                case .former:
+                    "heartbeats of its former starts are played again from \(source); they do not count"
+                }
+            return (name, text)
         }
     }
 

@@ -78,7 +78,7 @@ final class Heartbeats {
     var lossWatch = LossWatch()
     var clockWatch = ClockWatch()
     /// In milliseconds since 1970.
-    private let wallClock: () -> Int64
+    let wallClock: () -> Int64
     /// As whom this node speaks.
     private(set) var speaker: Holder?
     private(set) var paths: [Path] = []
@@ -157,6 +157,7 @@ final class Heartbeats {
         heartbeat.endpoints = ports.compactMap(\.local)
         heartbeat.wallClock = wallClock()
         speaker = heartbeat.sender
+        keys.speak(as: heartbeat.sender)
         let datagram = sealer.seal(heartbeat)
         for port in ports {
             port.send(datagram, at: now)
@@ -215,7 +216,7 @@ final class Heartbeats {
                 guard let from = batch.sender(place) else { return }
                 switch opened.proof {
                 case .notAsked: break
-                case .proven: keys.hear(opened.session, at: now)
+                case .proven: keys.hear(opened.session, of: opened.heartbeat.sender, at: now)
                 case .stale: return openedInVain(place, network, since: begun)
                 case .missing, .wrong:
                     openedInVain(place, network, since: begun)

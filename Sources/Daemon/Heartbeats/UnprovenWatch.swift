@@ -4,14 +4,25 @@ import Primitives
 
 /// Who sends heartbeats that do not count because no certificate vouches for them, for `status` and the log.
 struct UnprovenWatch {
+    /// The gravest last.
+    enum Sort: Int, Comparable {
+        /// Of a former start: whoever listened on the ring can play them again.
+        case former
+        /// Perhaps its node has no link yet.
+        case unproven
+        /// They are not by the key that was told for their session.
+        case forged
+
+        static func < (a: Sort, b: Sort) -> Bool { a.rawValue < b.rawValue }
+    }
+
     private struct Entry {
         var name: String
         /// The last of them.
         var sources: [IPAddress]
         var since: Instant
         var last: Instant
-        /// They are not by the key that was told for their session.
-        var isForged: Bool
+        var sort: Sort
 
         var isNotable: Bool { last - since >= UnprovenWatch.notable }
     }
@@ -25,8 +36,8 @@ struct UnprovenWatch {
     private var entries: [Entry] = []
 
     /// - Returns: whether that goes on for so long that it is worth a line of the log.
-    mutating func note(_ name: String, from source: IPAddress, isForged: Bool, at now: Instant) -> Bool {
-        if let place = entries.firstIndex(where: { $0.name == name && $0.isForged == isForged }) {
+    mutating func note(_ name: String, from source: IPAddress, _ sort: Sort, at now: Instant) -> Bool {
+        if let place = entries.firstIndex(where: { $0.name == name && $0.sort == sort }) {
             if now - entries[place].last >= Self.memory {
                 entries[place].since = now
                 entries[place].sources = []
@@ -45,30 +56,32 @@ struct UnprovenWatch {
             }
             if let oldest { entries.remove(at: oldest) }
         }
-        entries.append(Entry(name: name, sources: [source], since: now, last: now, isForged: isForged))
+        entries.append(Entry(name: name, sources: [source], since: now, last: now, sort: sort))
         return false
     }
 
     /// Those of that node count from now on. Former starts of it are told of no more; somebody who goes on in its name is, two
     /// seconds later.
     mutating func prove(_ name: String) {
-        entries.removeAll { $0.name == name && !$0.isForged }
+        entries.removeAll { $0.name == name && $0.sort == .unproven }
     }
 
     /// What is told of one name.
     private struct Told {
         var name: String
         var sources: [IPAddress]
-        var isForged: Bool
+        var sort: Sort
     }
 
     private func told(at now: Instant, isHeard: (String) -> Bool) -> [Told] {
         let notable = entries.filter { now - $0.last < Self.memory && $0.isNotable }
         return Set(notable.map(\.name)).sorted().prefix(Self.most).map { name in
-            let ones = notable.filter { $0.name == name }
+            let all = notable.filter { $0.name == name }
+            let worst = all.map(\.sort).max() ?? .unproven
+            let ones = all.filter { $0.sort == worst }
             return Told(
                 name: name, sources: Array(Set(ones.flatMap(\.sources)).sorted().prefix(Self.most)),
-                isForged: isHeard(name) || ones.contains(where: \.isForged))
+                sort: worst == .unproven && isHeard(name) ? .forged : worst)
         }
     }
 
@@ -78,27 +91,35 @@ struct UnprovenWatch {
     func warnings(at now: Instant, isHeard: (String) -> Bool) -> [String] {
         told(at: now, isHeard: isHeard).map { one in
             let from = one.sources.map { "\($0)" }.joined(separator: ", ")
-            if one.isForged {
+            switch one.sort {
+            case .former:
+                return
+                    "heartbeats of former starts of \(one.name) come from \(from): somebody recorded them and plays them "
+                    + "again, for which nobody needs cluster.key; they do not count: find that machine"
+            case .forged:
                 return
                     "heartbeats are forged in the name of \(one.name), by somebody who has cluster.key; they do not "
                     + "count, and come from \(from): find that machine, then replace the key"
+            case .unproven:
+                return
+                    "heartbeats in the name of \(one.name) do not count, they come from \(from) and no link vouches for "
+                    + "them by its certificate: if that is its machine, see fsdns rings for what is wrong with its link; "
+                    + "else somebody has cluster.key, and it is to be replaced"
             }
-            return
-                "heartbeats in the name of \(one.name) do not count, they come from \(from) and no link vouches for "
-                + "them by its certificate: if that is its machine, see fsdns rings for what is wrong with its link; "
-                + "else somebody has cluster.key, and it is to be replaced"
         }
     }
 
     /// The same in short, as others hear of it.
     func troubles(at now: Instant, isHeard: (String) -> Bool) -> [PathTrouble] {
         let told = told(at: now, isHeard: isHeard)
-        return [(PathTrouble.Kind.forged, true), (.unproven, false)].compactMap { kind, isForged in
-            let ones = told.filter { $0.isForged == isForged }
-            guard !ones.isEmpty else { return nil }
-            return PathTrouble(
-                kind, detail: PathTrouble.sources(ones.flatMap(\.sources)), peers: ones.map(\.name))
-        }
+        return [(PathTrouble.Kind.forged, Sort.forged), (.unproven, .unproven), (.replayed, .former)]
+            .compactMap {
+                kind, sort in
+                let ones = told.filter { $0.sort == sort }
+                guard !ones.isEmpty else { return nil }
+                return PathTrouble(
+                    kind, detail: PathTrouble.sources(ones.flatMap(\.sources)), peers: ones.map(\.name))
+            }
     }
 }
 

@@ -41,6 +41,7 @@ struct PathEvents {
         case .clock: "no clock differs any more, as far as \(node) hears"
         case .forged: "forged heartbeats come to \(node) no more"
         case .unproven: "heartbeats that do not count come to \(node) no more"
+        case .replayed: "recorded heartbeats come to \(node) no more"
         case .otherKey: "datagrams sealed with another key come to \(node) no more"
         }
     }
