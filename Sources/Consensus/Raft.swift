@@ -214,6 +214,18 @@ extension Raft {
         return peers.first { $0.id == member }?.matched
     }
 
+    /// The same of everyone it feeds, and of itself.
+    package var matchIndexes: [(member: MemberID, index: Index)] {
+        guard role == .leader else { return [] }
+        return [(me, durability.durableIndex)] + peers.map { ($0.id, $0.matched) }
+    }
+
+    /// How many more commands would be taken now.
+    package var room: Int {
+        guard role == .leader, transfer == nil else { return 0 }
+        return max(0, settings.maxUncommitted - Int(clamping: log.lastIndex - commitIndex))
+    }
+
     /// The leader's newest reply from a member (or when it began to feed it); nil unless this member leads it.
     package func heard(from member: MemberID) -> Instant? {
         role == .leader ? peers.first { $0.id == member }?.heardAt : nil

@@ -109,13 +109,13 @@ extension World {
             let leader = machines.first(where: { $0.service?.node.isLeader == true }),
             state.takeovers.count < state.settings.policy.takeoversPerHour, state.drain == nil,
             let instant = leader.service.map({ _ in leader.clock.instant(at: now) }),
-            let node = leader.service?.node
+            let view = leader.service?.node.view(at: instant)
         else { return }
         let seat = state.seats.first { seat in
             guard let grant = state.grant(of: seat.address), !grant.revoked,
                 holders(of: seat.address) == [grant.holder.name]
             else { return false }
-            return !node.takers(for: seat.address, upTo: .degraded, in: state, at: instant).isEmpty
+            return !view.takers(for: seat.address, upTo: .degraded, in: state).isEmpty
         }
         guard let seat, let holder = state.grant(of: seat.address)?.holder,
             let machine = index(of: holder.name)

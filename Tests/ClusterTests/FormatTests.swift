@@ -117,12 +117,12 @@ import Testing
         let stage = formed(old: [2])
         let leader = try #require(stage.leader)
         var node = try #require(stage.machines[leader].node)
-        var scratch = try #require(node.state)
-        #expect(node.formatRefusal(of: .ttlServed, in: scratch) == nil)
-        let refusal = try #require(node.formatRefusal(of: .unknown("ofLater"), in: scratch))
+        let view = try #require(node.view(at: stage.now))
+        #expect(view.formatRefusal(of: .ttlServed, in: view.state) == nil)
+        let refusal = try #require(view.formatRefusal(of: .unknown("ofLater"), in: view.state))
         #expect(refusal.hasPrefix("the cluster has agreed on format 1, and this needs format"))
         let before = node.raft.lastIndex
-        let epoch = node.propose(.unknown("ofLater"), &scratch, at: stage.now)
+        let epoch = node.propose(.unknown("ofLater"), at: stage.now)
         #expect(epoch == nil)
         #expect(node.raft.lastIndex == before)
     }

@@ -6,44 +6,40 @@ import Testing
 /// What an undone drain waits for before the new address is let go.
 @Suite("The way back of a drain") struct ReturnObstacleTests {
     private static let taker = Five.holder("fs4")
-    private let now = Instant.zero + .seconds(1000)
 
-    /// `fs4`, which leads and has taken `delta` for a drain that is undone since the cluster's time 900 s: forgotten at 950 s.
+    /// `fs4`, which has taken `delta` for a drain that is undone since the cluster's time 900 s: forgotten at 950 s.
     private func scene(
         _ change: (inout SwitchReport, inout SwitchReport.AddressLoad) -> Void = { _, _ in }
-    ) throws -> (node: Node, state: ControlState, drain: Drain) {
-        var five = Five()
-        _ = five.beginDrain()
+    ) throws -> (view: ClusterView, drain: Drain) {
+        var scene = Scene()
+        _ = scene.five.beginDrain()
         for (from, to) in [
             (Drain.Phase.raising, Drain.Phase.publishing), (.publishing, .withdrawing),
             (.withdrawing, .forgetting),
-        ] { five.advance(from, to) }
-        five.apply(.drain(.abort(reason: "second thoughts")))
-        five.advance(.restoring, .retreating)
-        five.advance(.retreating, .emptying)
-        var drain = try #require(five.state.drain)
+        ] { scene.five.advance(from, to) }
+        scene.five.apply(.drain(.abort(reason: "second thoughts")))
+        scene.five.advance(.restoring, .retreating)
+        scene.five.advance(.retreating, .emptying)
+        var drain = try #require(scene.five.state.drain)
         #expect(drain.phase == .emptying && drain.to == Self.taker)
         drain.phaseBegan = .zero + .seconds(900)
         drain.forgottenAt = .zero + .seconds(950)
-        var node = Node(
-            name: "fs4", birth: Self.taker.member.birth, incarnation: Self.taker.incarnation, kind: .full,
-            settings: Five.settings, restored: .init(), seed: 1, at: .zero)
         var report = SwitchReport(health: .healthy)
         var load = SwitchReport.AddressLoad(address: "delta", registrations: 3, isAnswering: true)
         report.isRefusing = true
         change(&report, &load)
         if load.address == "delta" { report.addresses = [load] }
-        node.load = report
-        return (node, five.state, drain)
+        scene.change("fs4") { [report] in $0.load = report }
+        return (scene.view, drain)
     }
 
     private func obstacle(
         _ change: (inout SwitchReport, inout SwitchReport.AddressLoad) -> Void = { _, _ in },
         drain alter: (inout Drain) -> Void = { _ in }
     ) throws -> String? {
-        var (node, state, drain) = try scene(change)
+        var (view, drain) = try scene(change)
         alter(&drain)
-        return node.drainObstacle(drain, in: state, at: now)
+        return view.drainObstacle(drain, in: view.state)
     }
 
     @Test("resolvers, new calls, calls and then phones are waited for, each by name") func inOrder() throws {
@@ -68,17 +64,17 @@ import Testing
     @Test("no phone is waited for where none is there, or none can be told") func nobody() throws {
         #expect(try obstacle({ _, load in load.registrations = 0 }) == nil)
         #expect(try obstacle({ report, _ in report.health = .none }) == nil)
-        var (node, _, drain) = try scene()
+        var (view, drain) = try scene()
         #expect(
-            node.returnObstacle(drain, Five.holder("fs5"), at: now) == nil, "it is at another node by now")
+            view.returnObstacle(drain, Five.holder("fs5")) == nil, "it is at another node by now")
         drain.to = Five.holder("fs5")
-        #expect(node.returnObstacle(drain, Self.taker, at: now) == nil, "nor is this one the taker")
+        #expect(view.returnObstacle(drain, Self.taker) == nil, "nor is this one the taker")
         drain.to = Self.taker
         drain.from = Self.taker
-        #expect(node.returnObstacle(drain, Self.taker, at: now) == nil, "they are where they came from")
-        (node, _, drain) = try scene()
+        #expect(view.returnObstacle(drain, Self.taker) == nil, "they are where they came from")
+        (view, drain) = try scene()
         drain.to = Five.holder("fs9")
-        #expect(node.returnObstacle(drain, drain.to, at: now) == nil, "whose switch nobody hears")
+        #expect(view.returnObstacle(drain, drain.to) == nil, "whose switch nobody hears")
     }
 
     @Test(

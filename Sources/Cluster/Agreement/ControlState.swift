@@ -168,6 +168,11 @@ extension ControlState {
         member(holder.name).map { $0.holder == holder && $0.isActive } ?? false
     }
 
+    /// Where a life runs, as was agreed when it was taken in.
+    func machine(of holder: Holder) -> MachineID? {
+        member(holder.name).flatMap { $0.holder == holder ? $0.machine : nil }
+    }
+
     /// Addresses no seat uses, in the order of the file.
     package var maintenanceAddresses: [ServiceAddress] {
         settings.addresses.filter { address in !seats.contains { $0.address == address.name } }

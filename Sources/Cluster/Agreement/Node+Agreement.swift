@@ -46,7 +46,8 @@ extension Node {
             case .leaderChanged(let leader, let term): leaderChanged(leader, term, at: now)
             case .proposed(let epoch): leadership?.proposed(epoch)
             case .refused(.cannotRecover): recoveryRefused()
-            case .refused(let refusal): leadership?.refused("\(refusal)")
+            // A pass asks how much room there is; a change that is refused is planned again in the next one.
+            case .refused: break
             case .recovered(let epoch): recovered(epoch, at: now)
             case .recoveryFailed(let missing): recoveryFailed(missing, at: now)
             case .transferFailed(let target):
@@ -218,30 +219,9 @@ extension Node {
     /// A newer life of a fenced holder says that its keeper holds nothing: there is nothing left to wait for. When
     /// the holder is needed for a majority, nobody else could end the wait.
     private func hasComeBack(_ holder: Holder?, at now: Instant) -> Bool {
-        holder.map { isReborn($0, at: now) } ?? false
-    }
-
-    /// Whether a newer life proves that this one is over and holds nothing.
-    ///
-    /// Its word that the keeper holds nothing is about the machine it runs on. Where that is the one its former life ran
-    /// on, without a start of the machine in between, it is proof at once. A copy of the state directory that was
-    /// started on another machine proves nothing, ever. In between (the machine was started anew, or a node of an older
-    /// version does not say where it is) the former life must have been silent as well.
-    func isReborn(_ former: Holder, at now: Instant) -> Bool {
-        guard let heartbeat = neighbours[former.member]?.heartbeat, heartbeat.keeperEmpty,
-            heartbeat.sender.incarnation > former.incarnation
-        else { return false }
-        return isSucceeded(former, on: heartbeat.machine, at: now)
-    }
-
-    /// Whether a life that is known to hold nothing on `machine` speaks for a former one too.
-    func isSucceeded(_ former: Holder, on machine: MachineID, at now: Instant) -> Bool {
-        let agreed = state?.member(former.name).flatMap { $0.holder == former ? $0.machine : nil }
-        switch (neighbours.machine(of: former) ?? agreed ?? .unknown).isSame(as: machine) {
-        case true?: return true
-        case false?: return false
-        case nil: return now - neighbours.voicelessSince(former) >= timing.deadAfter
-        }
+        guard let holder else { return false }
+        let agreed = state?.machine(of: holder)
+        return neighbours.isReborn(holder, agreed: agreed, silence: timing.deadAfter, at: now)
     }
 
     // MARK: - Messages

@@ -63,18 +63,30 @@ extension Debts.Kind {
 }
 
 extension Node {
+    /// Who is about to be left behind, once it lasts longer than a hiccup.
+    func debtWarnings(at now: Instant) -> [String] {
+        (leadership?.debts.all ?? []).filter { now - $0.since >= .seconds(1) }.map { debt in
+            let seconds = Debts.patience.milliseconds / 1000
+            return "\(debt.holder.name) is fenced after \(seconds) s of this: \(debt.kind.sentence)"
+        }
+    }
+}
+
+extension LeaderPass {
     /// Looks at who owes what; to be done in every pass of a leader.
-    mutating func noteDebts(_ scratch: ControlState, at now: Instant) {
+    mutating func noteDebts() {
         var present: [(holder: Holder, kind: Debts.Kind)] = []
         var unserving: Set<Holder> = []
         func owes(_ holder: Holder, _ address: String, _ epoch: Epoch) {
             present.append((holder, .release(address: address, epoch: epoch)))
-            if servesNobody(holder, at: address, at: now) { unserving.insert(holder) }
+            if view.servesNobody(holder, at: address) { unserving.insert(holder) }
         }
-        for member in scratch.members where member.isActive && member.holder != me {
+        for member in scratch.members where member.isActive && member.holder != view.me {
             let holder = member.holder
-            guard neighbours.isHeard(holder, within: timing.deadAfter, at: now) else { continue }
-            if let matched = raft.matchIndex(of: holder.member), matched < raft.commitIndex {
+            guard view.neighbours.isHeard(holder, within: view.timing.deadAfter, at: now) else { continue }
+            if let matched = view.agreement.matchIndex(of: holder.member),
+                matched < view.agreement.commitIndex
+            {
                 present.append((holder, .entries(matched: matched)))
             }
             for grant in scratch.grants {
@@ -89,23 +101,17 @@ extension Node {
         // Whoever serves callers elsewhere is worth waiting for.
         unserving = unserving.filter { holder in
             scratch.grants.allSatisfy {
-                $0.holder != holder || $0.revoked || servesNobody(holder, at: $0.address, at: now)
+                $0.holder != holder || $0.revoked || view.servesNobody(holder, at: $0.address)
             }
         }
-        leadership?.debts.note(present, unserving: unserving, at: now)
+        view.leadership?.debts.note(present, unserving: unserving, at: now)
     }
+}
 
+extension ClusterView {
     /// By its own word.
-    private func servesNobody(_ holder: Holder, at address: String, at now: Instant) -> Bool {
+    func servesNobody(_ holder: Holder, at address: String) -> Bool {
         guard load(of: holder).map(\.isFit) ?? true else { return true }
-        return view(of: holder, at: now).map { $0.readiness(for: address).readiness >= .unserving } ?? false
-    }
-
-    /// Who is about to be left behind, once it lasts longer than a hiccup.
-    func debtWarnings(at now: Instant) -> [String] {
-        (leadership?.debts.all ?? []).filter { now - $0.since >= .seconds(1) }.map { debt in
-            let seconds = Debts.patience.milliseconds / 1000
-            return "\(debt.holder.name) is fenced after \(seconds) s of this: \(debt.kind.sentence)"
-        }
+        return service(of: holder).map { $0.readiness(for: address).readiness >= .unserving } ?? false
     }
 }

@@ -28,8 +28,6 @@ struct Leadership: Hashable, Sendable {
     private(set) var heardSince: [MemberID] = []
     /// When the next holder may turn out to be silent.
     var nextSilence: Instant?
-    /// What the last proposal came to.
-    private(set) var lastProposal: Result = .refused("")
     /// The voters as last looked at, and since when they are known to be committed.
     private var voters: [MemberID] = []
     private var votersCommittedAt: Instant?
@@ -75,11 +73,6 @@ struct Leadership: Hashable, Sendable {
         var name: String
         var fencedAt: Instant
         var wait: Duration
-    }
-
-    enum Result: Hashable, Sendable {
-        case proposed(Epoch)
-        case refused(String)
     }
 
     init(since: Instant, ownFirst: Index, vouchesAtOnce: Bool) {
@@ -191,12 +184,7 @@ struct Leadership: Hashable, Sendable {
         shunning.contains { $0.holder == holder && $0.address == address && now < $0.until }
     }
 
-    mutating func proposed(_ epoch: Epoch) {
-        underWay.append(epoch)
-        lastProposal = .proposed(epoch)
-    }
-
-    mutating func refused(_ reason: String) { lastProposal = .refused(reason) }
+    mutating func proposed(_ epoch: Epoch) { underWay.append(epoch) }
 
     mutating func applied(_ epoch: Epoch) { underWay.removeAll { $0.index <= epoch.index } }
 

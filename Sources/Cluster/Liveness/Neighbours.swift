@@ -147,6 +147,44 @@ struct Neighbours: Hashable, Sendable {
         }
     }
 
+    /// The program of whichever life of a member was heard last; nil when none was.
+    func release(of member: MemberID) -> ReleaseInfo? {
+        self[member].map { $0.heartbeat.release ?? .unannounced }
+    }
+
+    /// The life of that node that was heard last, whatever its birth and incarnation.
+    func newestLife(of name: String) -> Neighbour? {
+        all.filter { $0.holder.name == name }.max { $0.received < $1.received }
+    }
+
+    /// Whether a newer life proves that this one is over and holds nothing.
+    ///
+    /// Its word that the keeper holds nothing is about the machine it runs on. Where that is the one its former life ran
+    /// on, without a start of the machine in between, it is proof at once. A copy of the state directory that was
+    /// started on another machine proves nothing, ever. In between (the machine was started anew, or a node of an older
+    /// version does not say where it is) the former life must have been silent as well.
+    ///
+    /// - Parameters:
+    ///   - agreed: where the former life ran, as was agreed; nil when that is not known.
+    ///   - silence: how long the former life must have been silent in the cases in between.
+    func isReborn(_ former: Holder, agreed: MachineID?, silence: Duration, at now: Instant) -> Bool {
+        guard let heartbeat = self[former.member]?.heartbeat, heartbeat.keeperEmpty,
+            heartbeat.sender.incarnation > former.incarnation
+        else { return false }
+        return isSucceeded(former, on: heartbeat.machine, agreed: agreed, silence: silence, at: now)
+    }
+
+    /// Whether a life that is known to hold nothing on `machine` speaks for a former one too.
+    func isSucceeded(
+        _ former: Holder, on machine: MachineID, agreed: MachineID?, silence: Duration, at now: Instant
+    ) -> Bool {
+        switch (self.machine(of: former) ?? agreed ?? .unknown).isSame(as: machine) {
+        case true?: return true
+        case false?: return false
+        case nil: return now - voicelessSince(former) >= silence
+        }
+    }
+
     /// The machine a life was last known to run on.
     func machine(of holder: Holder) -> MachineID? {
         guard let neighbour = self[holder.member] else { return nil }

@@ -50,36 +50,37 @@ extension Node {
 
     /// What a seat is whose holder is not heard here; nil when its holder has it no more, as far as can be known.
     func stateByHearsay(
-        of grant: Grant, at now: Instant
+        of grant: Grant, _ view: ClusterView
     ) -> (state: StatusReport.SeatLine.State, isKnown: Bool)? {
-        switch leaseBelief(of: grant.holder, at: now) {
+        switch leaseBelief(of: grant.holder, at: view.now) {
         case .over: return nil
         case .unknown: return (.uncovered, false)
         case .fed:
-            let isAsked = askers(at: now).contains {
+            let isAsked = view.askers.contains {
                 $0.1.sight(of: grant.address, epoch: grant.epoch)?.verdict == .served
             }
-            return (isAsked || holds(grant.holder, grant.address) ? .active : .moving, true)
+            return (isAsked || view.holds(grant.holder, grant.address) ? .active : .moving, true)
         }
     }
 
     /// Why a spare could not take an address; of one that others hear, that it is not silent.
-    func unreadinessTold(of holder: Holder, in state: ControlState, at now: Instant) -> String? {
-        guard let text = unreadiness(of: holder, in: state, at: now) else { return nil }
-        let hearers = isHeard(holder, at: now) ? [] : hearers(of: holder, at: now).map(\.node)
-        guard !hearers.isEmpty, state.unfitness(of: holder) == nil else { return text }
+    func unreadinessTold(of holder: Holder, _ view: ClusterView) -> String? {
+        guard let text = view.unreadiness(of: holder, in: view.state) else { return nil }
+        let hearers = view.isHeard(holder) ? [] : hearers(of: holder, at: view.now).map(\.node)
+        guard !hearers.isEmpty, view.state.unfitness(of: holder) == nil else { return text }
         let verb = hearers.count == 1 ? "hears" : "hear"
         return "\(holder.name) is not heard by \(name), although \(PathTrouble.list(hearers)) \(verb) it"
     }
 
     /// Seats of nodes that are not heard here: whether callers are served there is for others to say.
-    func hearsayWarnings(in state: ControlState, at now: Instant) -> [String] {
+    func hearsayWarnings(_ view: ClusterView) -> [String] {
+        let state = view.state
         var warnings: [String] = []
         for seat in state.seats {
             guard let grant = state.grant(of: seat.address), !grant.revoked, state.isActive(grant.holder),
-                !isHeard(grant.holder, at: now), let word = stateByHearsay(of: grant, at: now)
+                !view.isHeard(grant.holder), let word = stateByHearsay(of: grant, view)
             else {
-                if isCutOff(at: now) {
+                if isCutOff(at: view.now) {
                     warnings.append(
                         "whether \(seat.name) is served is not known here: \(name) hears no majority, and others may "
                             + "decide without it; ask another node: fsdns status")
@@ -87,7 +88,7 @@ extension Node {
                 continue
             }
             let holder = grant.holder.name
-            let hearers = hearers(of: grant.holder, at: now).map(\.node)
+            let hearers = hearers(of: grant.holder, at: view.now).map(\.node)
             guard word.isKnown else {
                 warnings.append(
                     "whether \(holder) holds \(seat.name) is not known here: \(name) hears neither \(holder) nor enough "

@@ -82,8 +82,11 @@ extension Node {
             voter: raft.membership.voters.contains { $0.name == node },
             incarnation: "\((isMe ? me : neighbour?.holder ?? member?.holder ?? me).incarnation >> 32)",
             configurationDiffers: version != nil && version != (state?.settings.version ?? settings.version),
-            note: note, ready: member.flatMap { isReady($0, at: now) },
-            blockers: member.flatMap { $0.kind == .full ? troubles(of: $0, at: now) : nil }, heardBy: hearers)
+            note: note, heardBy: hearers)
+        if let member, let view = view(at: now) {
+            line.ready = view.isReady(member)
+            line.blockers = member.kind == .full ? troubles(of: member, view) : nil
+        }
         line.release = program.flatMap { $0.name.isEmpty ? nil : $0.name }
         line.newestFormat = program?.formats.upperBound
         return line
@@ -97,13 +100,14 @@ extension Node {
     }
 
     private func seatLines(at now: Instant) -> [StatusReport.SeatLine] {
-        guard let state else { return [] }
+        guard let view = view(at: now) else { return [] }
+        let state = view.state
         return state.seats.map { seat in
             let grant = state.grant(of: seat.address)
-            let isHeld = grant.map { !$0.revoked && holds($0.holder, seat.address) } ?? false
+            let isHeld = grant.map { !$0.revoked && view.holds($0.holder, seat.address) } ?? false
             var hearsay: (state: StatusReport.SeatLine.State, isKnown: Bool)?
             if let grant, !grant.revoked, state.isActive(grant.holder), !isHeard(grant.holder, at: now) {
-                hearsay = stateByHearsay(of: grant, at: now)
+                hearsay = stateByHearsay(of: grant, view)
             }
             let condition: StatusReport.SeatLine.State
             if state.drain?.seat == seat.name {
@@ -123,8 +127,8 @@ extension Node {
                 published: isPublished(seat.address, in: state),
                 isPublicationKnown: isLeader && zone.readings.contains { $0.records != nil },
                 epoch: grant.map { "\($0.epoch)" },
-                trouble: trouble(at: seat, in: state, at: now),
-                seen: grant.map { sightLines(of: $0, at: now) },
+                trouble: trouble(at: seat, view),
+                seen: grant.map { sightLines(of: $0, view) },
                 heardBy: hearsay.flatMap { _ in grant.map { hearers(of: $0.holder, at: now).map(\.node) } },
                 unheardBy: hearsay != nil || isOutOfDate ? name : nil,
                 isStateKnown: hearsay?.isKnown ?? !isOutOfDate)
@@ -156,12 +160,13 @@ extension Node {
     }
 
     private func maintenanceLine(at now: Instant) -> StatusReport.MaintenanceLine {
-        guard let state else { return .init(addresses: [], drain: nil) }
+        guard let view = view(at: now) else { return .init(addresses: [], drain: nil) }
+        let state = view.state
         func text(_ name: String) -> String { state.address(name)?.ip.description ?? name }
         let drain = state.drain.map { drain in
             let left = drain.phase.isUndoing ? drain.newAddress : drain.oldAddress
             let holder = state.grant(of: left)?.holder ?? drain.from
-            let report = load(of: holder)?.load(of: left)
+            let report = view.load(of: holder)?.load(of: left)
             let calls = Int(report?.calls ?? 0)
             let pace = leadership?.pace
             return StatusReport.DrainLine(
@@ -171,7 +176,7 @@ extension Node {
                 deadlineSeconds: drain.deadline.map {
                     Int(($0 - clusterTime(at: now)).wholeSeconds)
                 }, onDeadline: drain.onDeadline, owner: drain.owner, reason: drain.reason,
-                waitingFor: drainObstacle(drain, in: state, at: now),
+                waitingFor: view.drainObstacle(drain, in: state),
                 recoverable: Int(report?.recoverable ?? 0), callsPerMinute: pace?.perMinute,
                 estimateSeconds: pace?.estimate(calls: calls).map { Int($0.wholeSeconds) },
                 standstillSeconds: pace?.standstill(at: now).map { Int($0.wholeSeconds) },
@@ -185,7 +190,7 @@ extension Node {
     }
 
     private func dnsLine(at now: Instant) -> StatusReport.DNSLine? {
-        guard isLeader, let state, let desired = desiredZone(state) else { return nil }
+        guard isLeader, let state, let desired = view(at: now)?.desiredZone else { return nil }
         let servers = desired.settings.servers.map { server in
             let reading = zone.readings.first { $0.endpoint == server.endpoint }
             var serial: UInt32?
@@ -207,7 +212,8 @@ extension Node {
 
     private func warnings(at now: Instant, have: Int) -> [String] {
         var warnings = PathTrouble.sentences(pathsTold(at: now)) + identityWarnings(at: now)
-        guard let state else { return warnings }
+        guard let view = view(at: now) else { return warnings }
+        let state = view.state
         if raft.leader == nil {
             let votes = raft.membership.voters.count
             warnings.append(
@@ -217,8 +223,8 @@ extension Node {
                         + "moment, look at the links between the nodes with: fsdns rings")
         }
         warnings += majorityWarnings(at: now) + deafnessWarnings(at: now)
-        warnings += serviceWarnings(in: state, at: now) + debtWarnings(at: now)
-        warnings += hearsayWarnings(in: state, at: now)
+        warnings += serviceWarnings(view) + debtWarnings(at: now)
+        warnings += hearsayWarnings(view)
         if state.slaves.isEmpty, !isCutOff(at: now) {
             warnings.append("no slave is left: the next failure cannot be covered")
         }
@@ -228,15 +234,15 @@ extension Node {
             warnings.append(
                 "one more failure loses the quorum (\(have) votes, \(raft.membership.majority) needed)")
         }
-        if mustWithhold(in: state) {
+        if state.mustWithhold {
             warnings.append(
-                withheldText(state, at: now)
+                view.withheldText(state)
                     + (state.takeovers.isEmpty ? "" : ": there were \(state.takeovers.count) within an hour"))
         }
         if state.settings.policy.noQuorum == .hold {
             warnings.append("automatic takeover is off: no-quorum=\"hold\"")
         }
-        for holder in leadership?.unheardTold ?? [] { warnings.append(Self.unheardText(holder.name)) }
+        for holder in leadership?.unheardTold ?? [] { warnings.append(LeaderPass.unheardText(holder.name)) }
         if isLeader {
             // The worst of them stands beside the zone already.
             let worst = zone.worst
@@ -244,7 +250,7 @@ extension Node {
         }
         warnings += zoneTurnWarnings(at: now)
         warnings += configurationWarnings(at: now)
-        warnings += formatWarnings(in: state, at: now)
+        warnings += formatWarnings(at: now)
         return warnings
     }
 

@@ -60,8 +60,9 @@ extension Node {
     /// Tells how things stand when they changed since they were told.
     mutating func survey(at now: Instant) {
         surveyedAt = applied
-        guard let state else { return }
-        let spares = spares(in: state, at: now)
+        guard let view = view(at: now) else { return }
+        let state = view.state
+        let spares = view.spares(in: state)
         var survey = Survey(
             placements: state.settings.addresses.map { address in
                 if let parting = partings.first(where: { $0.address == address.name }) {
@@ -73,17 +74,17 @@ extension Node {
                 var placement = Placement(
                     address: address, holder: holder, epoch: grant?.epoch ?? .zero,
                     isHere: holder == me && holdings[address.name]?.condition == .held)
-                placement.uncovered = uncovered(address.name, holder, spares, in: state, at: now)
+                placement.uncovered = uncovered(address.name, holder, spares, view)
                 return placement
             },
             members: state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder).sorted(),
             heard: state.members.filter { member in
-                member.isActive && member.kind == .full && isHeard(member.holder, at: now)
+                member.isActive && member.kind == .full && view.isHeard(member.holder)
             }.map(\.name).sorted(),
             expected: max(state.members.count(where: \.isActive), state.settings.expect),
             hasLease: leaseValidSince != nil, seats: state.seats.map(\.name),
-            duty: duty(in: state, at: now))
-        survey.asks = asks(in: state, at: now)
+            duty: duty(view))
+        survey.asks = view.asks
         survey.partings = partings.map(\.address)
         guard survey != surveyed else { return }
         surveyed = survey
@@ -92,27 +93,28 @@ extension Node {
 
     /// Why nobody but its holder could bring the calls of an address back; nil when somebody could.
     private func uncovered(
-        _ address: String, _ holder: Holder?, _ spares: [Holder], in state: ControlState, at now: Instant
+        _ address: String, _ holder: Holder?, _ spares: [Holder], _ view: ClusterView
     ) -> String? {
         guard let holder else { return nil }
-        var takers = spares.filter { blocker(of: $0, for: address, in: state, at: now) == nil }
+        let state = view.state
+        var takers = spares.filter { view.blocker(of: $0, for: address, in: state) == nil }
         // Of a drain's calls whoever takes part in it may take care.
         if state.addressesWithLeftCalls.contains(address) {
-            takers += takersOfLeftCalls(of: address, besides: holder, in: state, at: now).filter {
-                readiness(of: $0, for: address, at: now).readiness == .ready
+            takers += view.takersOfLeftCalls(of: address, besides: holder, in: state).filter {
+                view.readiness(of: $0, for: address).readiness == .ready
             }
         }
         return takers.contains { $0 != holder }
-            ? nil : "no slave stands ready: " + whyNoSpare(in: state, at: now)
+            ? nil : "no slave stands ready: " + view.whyNoSpare(in: state)
     }
 
-    private func duty(in state: ControlState, at now: Instant) -> DrainDuty? {
+    private func duty(_ view: ClusterView) -> DrainDuty? {
         // Only at the address that is emptied: whoever is free of it, or has a seat again, serves callers.
-        guard let drain = state.drain, var duty = drain.duty(of: me, at: clusterTime(at: now)),
-            state.grant(of: duty.address)?.holder == me
+        guard let drain = view.state.drain, var duty = drain.duty(of: me, at: view.time),
+            view.state.grant(of: duty.address)?.holder == me
         else { return nil }
         let receiver = drain.phase.isUndoing ? drain.from : drain.to
-        duty.isReceiverUnwell = duty.movesRegistrations && load(of: receiver)?.isFit != true
+        duty.isReceiverUnwell = duty.movesRegistrations && view.load(of: receiver)?.isFit != true
         return duty
     }
 }

@@ -66,7 +66,7 @@ extension Node {
                 return
             }
             zone.hurry(adopt: adopt, at: now)
-            if let deed, var state { propose(.asked(deed), &state, at: now) }
+            if let deed { propose(.asked(deed), at: now) }
             answer(asker, .accepted(applied, report.steps.isEmpty ? ["nothing to do"] : report.steps))
         }
     }
@@ -137,26 +137,24 @@ extension Node {
     mutating func propose(
         _ command: ControlCommand, for asker: PendingRequests.Asker, _ lines: [String], at now: Instant
     ) {
-        guard let state else { return }
+        guard let view = view(at: now) else { return }
         var command = command
         if var deed {
             deed.command = command
             command = .asked(deed)
         }
-        if let refusal = formatRefusal(of: command, in: state) {
+        if let refusal = view.formatRefusal(of: command, in: view.state) {
             answer(asker, .refused([refusal]))
             return
         }
-        var scratch = state
-        let stamped = StampedCommand(
-            time: clusterTime(at: now), command: command, wall: wallTime(at: now))
+        var scratch = view.state
+        let stamped = StampedCommand(time: view.time, command: command, wall: view.wall)
         let guess = Epoch(term: raft.term, index: raft.lastIndex + 1)
         if let refusal = scratch.apply(stamped, at: guess).refusal {
             answer(asker, .refused([refusal]))
             return
         }
-        var fresh = state
-        guard let epoch = propose(command, &fresh, at: now) else {
+        guard let epoch = propose(command, at: now) else {
             answer(asker, .unavailable("the leader cannot take it now; try again"))
             return
         }
@@ -227,7 +225,8 @@ extension Node {
         _ word: String, to target: String?, dryRun: Bool, who: String,
         from asker: PendingRequests.Asker, at now: Instant
     ) {
-        guard let state else { return }
+        guard let view = view(at: now) else { return }
+        let state = view.state
         guard let seat = state.seat(meant: word) else {
             let hint =
                 state.member(word) == nil ? "" : "; to move one there: fsdns switchover SEAT --to \(word)"
@@ -240,7 +239,7 @@ extension Node {
             return
         }
         guard let grant = state.grant(of: seat.address) else {
-            cover(seat, to: target, dryRun: dryRun, who: who, from: asker, at: now)
+            cover(seat, to: target, dryRun: dryRun, who: who, view, from: asker, at: now)
             return
         }
         guard !grant.revoked else {
@@ -256,20 +255,21 @@ extension Node {
         {
             reasons.append("\(drain.owner) is draining \(drain.seat)")
         }
-        if !grant.conditions.allSatisfy(isMet) { reasons.append("\(seat.name) is moving already") }
-        var to = readySpares(for: seat.address, in: state, at: now).first
+        if !grant.conditions.allSatisfy(view.agreement.isMet) {
+            reasons.append("\(seat.name) is moving already")
+        }
+        var to = view.readySpares(for: seat.address, in: state).first
         if let target {
             let holder = state.member(target)?.holder
             to = holder
             if let holder {
                 let reason =
-                    unreadiness(
-                        of: holder, in: state, mayHold: holder == lingerer(in: state, at: now), at: now)
-                    ?? blocker(of: holder, for: seat.address, in: state, at: now)
+                    view.unreadiness(of: holder, in: state, mayHold: holder == view.lingerer(in: state))
+                    ?? view.blocker(of: holder, for: seat.address, in: state)
                 if let reason { reasons.append(reason) }
             }
         } else if to == nil {
-            reasons.append("no slave is ready: " + whyNoSpare(in: state, at: now))
+            reasons.append("no slave is ready: " + view.whyNoSpare(in: state))
         }
         guard reasons.isEmpty, let to else {
             answer(asker, .refused(reasons))
@@ -289,21 +289,21 @@ extension Node {
 
     /// A seat nobody holds, by an operator's word: also while automatic takeover is withheld.
     private mutating func cover(
-        _ seat: Seat, to target: String?, dryRun: Bool, who: String, from asker: PendingRequests.Asker,
-        at now: Instant
+        _ seat: Seat, to target: String?, dryRun: Bool, who: String, _ view: ClusterView,
+        from asker: PendingRequests.Asker, at now: Instant
     ) {
-        guard let state else { return }
+        let state = view.state
         // With nobody there to be worse than: whoever could hold it at all.
-        let ready = takers(for: seat.address, in: state, at: now)
+        let ready = view.takers(for: seat.address, in: state)
         guard let to = target == nil ? ready.first : ready.first(where: { $0.name == target }) else {
             let chosen = target.flatMap { state.member($0)?.holder }
             let why = chosen.map {
-                unreadiness(of: $0, in: state, at: now)
-                    ?? blocker(of: $0, for: seat.address, in: state, at: now) ?? "\($0.name) is no slave"
+                view.unreadiness(of: $0, in: state)
+                    ?? view.blocker(of: $0, for: seat.address, in: state) ?? "\($0.name) is no slave"
             }
             answer(
                 asker,
-                .refused(["no slave is ready for \(seat.name): \(why ?? whyNoSpare(in: state, at: now))"]))
+                .refused(["no slave is ready for \(seat.name): \(why ?? view.whyNoSpare(in: state))"]))
             return
         }
         let lines = ["\(to.name) takes \(seat.address), which nobody holds: switchover by \(who)"]

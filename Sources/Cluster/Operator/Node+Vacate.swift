@@ -23,18 +23,19 @@ extension Node {
             return
         }
         vacating = Vacating(who: who, until: now + Vacating.memory)
-        let own = seatsFirst(state.grants.filter { $0.holder == me && !$0.revoked }, state)
+        let own = state.seatsFirst(state.grants.filter { $0.holder == me && !$0.revoked })
         plead(at: now, even: true)
         let wish = Relinquishment(holder: me, reason: "", leaving: false, isOrdered: true)
+        guard let view = view(at: now) else { return }
         // A drain that this node takes part in is undone, or hands its calls over, first.
         let isDrained = state.drain.map { $0.from == me || $0.to == me } ?? false
         let stuck = own.filter { grant in
-            !isDrained && nextHolder(than: wish, of: grant.address, in: state, at: now) == nil
+            !isDrained && view.nextHolder(than: wish, of: grant.address, in: state) == nil
         }
         if stuck.isEmpty {
             answer(asker, .accepted(applied, own.map { "\(nameOfSeat($0, state)) moves away from \(name)" }))
         } else {
-            let why = whyNoSpare(in: state, at: now)
+            let why = view.whyNoSpare(in: state)
             answer(asker, .refused(stuck.map { "\(nameOfSeat($0, state)): no slave is ready: \(why)" }))
         }
     }

@@ -89,23 +89,10 @@ extension Node {
 
     // MARK: - Looking
 
-    /// Who has to find that a check holds; nobody when the leader knows by itself.
-    func checkers(of check: PlaybookCheck, in state: ControlState) -> [Holder] {
-        switch check {
-        case .options, .tcp, .http: return [isLeader ? me : nil].compactMap { $0 }
-        case .command(let order):
-            if order.node.isEmpty { return isLeader ? [me] : [] }
-            return state.member(order.node).map { $0.isActive ? [$0.holder] : [] } ?? []
-        case .registrationsConverged:
-            return state.members.filter { $0.isActive && $0.kind == .full }.map(\.holder)
-        case .callsBelow, .zoneConverged, .headroom: return []
-        }
-    }
-
     private mutating func look(
         at check: PlaybookCheck, every interval: Duration, _ id: StepID, of run: PlaybookRun, at now: Instant
     ) {
-        guard let state, checkers(of: check, in: state).contains(me) else { return }
+        guard let view = view(at: now), view.checkers(of: check, in: view.state).contains(me) else { return }
         if !duty.looking.contains(where: { $0.id == id }) {
             duty.looking.append(PlaybookDuty.Looking(id: id, next: now))
         }

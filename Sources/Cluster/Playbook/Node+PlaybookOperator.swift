@@ -86,8 +86,9 @@ extension Node {
         _ playbook: Playbook, who: String, dryRun: Bool, opening: CalendarAnswer.Opening,
         remaining: Duration? = nil, from asker: PendingRequests.Asker, at now: Instant
     ) {
-        guard let state else { return }
-        var reasons = obstacles(to: playbook, opening: opening, in: state, at: now)
+        guard let view = view(at: now) else { return }
+        let state = view.state
+        var reasons = view.obstacles(to: playbook, opening: opening, in: state)
         if case .closed = opening { reasons.append("`--now` does not wait for the window") }
         guard reasons.isEmpty else { return answer(asker, .refused(reasons)) }
         let lines = timeline(of: playbook, in: state)

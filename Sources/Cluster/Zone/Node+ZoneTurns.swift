@@ -44,7 +44,7 @@ extension Node {
     /// The leader says whose turn it is.
     mutating func hearZoneTurn(_ heartbeat: Heartbeat, at now: Instant) {
         guard heartbeat.zone?.turn == name, !isLeader, heartbeat.term == raft.term,
-            raft.leader == heartbeat.sender.member, let state, let desired = desiredZone(state)
+            raft.leader == heartbeat.sender.member, let desired = view(at: now)?.desiredZone
         else { return }
         guard zoneTurns.begin(at: now) else { return }
         let id = zone.takeID()

@@ -3,50 +3,49 @@ import Primitives
 
 // What a leader does about playbooks: one pass, level-triggered; any leader carries a run on from what was agreed.
 
-extension Node {
-    mutating func advancePlaybooks(_ scratch: inout ControlState, at now: Instant) {
-        considerSchedules(&scratch, at: now)
-        if let ttl = scratch.ttl, ttl.forgottenAt == nil, ttl == state?.ttl, zoneObstacle == nil {
-            propose(.ttlServed, &scratch, at: now)
+extension LeaderPass {
+    mutating func advancePlaybooks() {
+        considerSchedules()
+        if let ttl = scratch.ttl, ttl.forgottenAt == nil, ttl == view.state.ttl, view.zoneObstacle == nil {
+            propose(.ttlServed)
         }
         duty.waits = []
         guard let run = scratch.playbooks.run else { return }
         guard run.isRunning else {
-            windUp(&scratch, at: now)
+            windUp()
             return
         }
-        if let reason = reasonToAbandon(run, in: scratch, at: now) {
+        if let reason = reasonToAbandon(run) {
             let abandon = PlaybookCommand.abandon(run: run.id, reason: reason, undoes: run.rollsBack)
-            propose(.playbook(abandon), &scratch, at: now)
+            propose(.playbook(abandon))
             return
         }
         for at in run.steps.indices where scratch.playbooks.run?.isRunning == true {
-            pursue(at, &scratch, at: now)
+            pursue(at)
         }
-        beginSteps(&scratch, at: now)
+        beginSteps()
         if let run = scratch.playbooks.run, run.steps.allSatisfy(\.isDone) {
-            propose(.playbook(.finish(run: run.id)), &scratch, at: now)
+            propose(.playbook(.finish(run: run.id)))
         }
     }
 
-    private mutating func beginSteps(_ scratch: inout ControlState, at now: Instant) {
+    private mutating func beginSteps() {
         guard let run = scratch.playbooks.run, run.isRunning else { return }
-        for at in run.steps.indices where run.isReady(at, at: clusterTime(at: now)) {
+        for at in run.steps.indices where run.isReady(at, at: time) {
             // There is one drain at a time: the others' patience begins with their turn.
             if case .drain = run.steps[at].action,
                 scratch.playbooks.run?.steps.contains(where: { $0.isDraining }) ?? false
             {
                 continue
             }
-            propose(.playbook(.begin(run: run.id, step: at)), &scratch, at: now)
+            propose(.playbook(.begin(run: run.id, step: at)))
         }
     }
 
-    // MARK: - Schedules
-
-    private mutating func considerSchedules(_ scratch: inout ControlState, at now: Instant) {
+    private mutating func considerSchedules() {
         // A leader that has just begun has not heard everybody yet.
-        guard let leadership, now - leadership.since >= .seconds(2), let reading = duty.reading,
+        guard let leadership = view.leadership, now - leadership.since >= .seconds(2),
+            let reading = duty.reading,
             let readAt = duty.readAt, now - readAt < .seconds(10)
         else { return }
         let lateness = scratch.settings.policy.playbookLateness ?? PlaybookLimits.lateness
@@ -55,44 +54,73 @@ extension Node {
             let dues = answer.dues.filter { $0 > schedule.considered && $0 <= reading.now }
             guard let newest = dues.last else { continue }
             if newest + lateness < reading.now {
-                lose(schedule, dues, "nobody could start it until \(reading.now.text)", &scratch, at: now)
+                lose(schedule, dues, "nobody could start it until \(reading.now.text)")
                 continue
             }
             if dues.count > 1 {
                 let older = Array(dues.dropLast())
-                lose(schedule, older, "nobody could start it until \(newest.text)", &scratch, at: now)
+                lose(schedule, older, "nobody could start it until \(newest.text)")
             }
-            let reasons = obstacles(to: schedule.playbook, opening: answer.opening, in: scratch, at: now)
+            let reasons = view.obstacles(to: schedule.playbook, opening: answer.opening, in: scratch)
             if reasons.isEmpty {
                 let start = PlaybookStart(
                     playbook: nil, schedule: schedule.id, due: newest, who: schedule.who,
                     remaining: answer.opening.remaining(at: reading.now))
-                propose(.playbook(.start(start)), &scratch, at: now)
+                propose(.playbook(.start(start)))
             } else {
-                lose(schedule, [newest], reasons.joined(separator: "; "), &scratch, at: now)
+                lose(schedule, [newest], reasons.joined(separator: "; "))
             }
         }
     }
 
-    private mutating func lose(
-        _ schedule: ScheduledPlaybook, _ dues: [WallTime], _ reason: String, _ scratch: inout ControlState,
-        at now: Instant
-    ) {
+    private mutating func lose(_ schedule: ScheduledPlaybook, _ dues: [WallTime], _ reason: String) {
         guard let last = dues.last, let first = dues.first else { return }
         let reason = first < last ? "every run since \(first.text) was missed: \(reason)" : reason
-        propose(
-            .playbook(.consider(schedule: schedule.id, through: last, reason: reason)), &scratch, at: now)
+        propose(.playbook(.consider(schedule: schedule.id, through: last, reason: reason)))
     }
 
-    // MARK: - Whether a run may begin, or go on
+    private mutating func reasonToAbandon(_ run: PlaybookRun) -> String? {
+        if let until = run.until, time >= until { return "its window is over" }
+        let reason = view.uneasiness(run.aborts, ownNodes: run.ownNodes(in: scratch), in: scratch)
+        guard let reason else {
+            duty.uneasiness = nil
+            return nil
+        }
+        // A node that has just come back, or a leader that has just begun, needs a moment.
+        let since = max(duty.uneasiness?.since ?? now, view.leadership?.since ?? now)
+        duty.uneasiness = PlaybookDuty.Uneasiness(reason: reason, since: since)
+        return now - since >= .seconds(2) ? reason : nil
+    }
 
+    /// Nothing begins any more: what executes is waited for, then what was done is undone, newest first.
+    private mutating func windUp() {
+        guard let run = scratch.playbooks.run else { return }
+        let isDraining = run.steps.contains { $0.traces.drained?.isUnderWay == true }
+        if isDraining, scratch.drain != nil, let reason = run.trouble {
+            let abort = DrainCommand.abort(reason: "\(run.name) is given up: \(reason)")
+            propose(.drain(abort))
+        }
+        for at in run.steps.indices where run.steps[at].beginning != nil { pursue(at) }
+        guard let current = scratch.playbooks.run, !current.steps.contains(where: { $0.beginning != nil })
+        else { return }
+        if let at = current.steps.firstIndex(where: { $0.undoBeginning != nil }) {
+            pursueUndo(at)
+        } else if let at = current.nextToUndo {
+            propose(.playbook(.beginUndo(run: current.id, step: at)))
+        } else {
+            propose(.playbook(.finish(run: current.id)))
+        }
+    }
+}
+
+extension ClusterView {
     /// Every reason why a run cannot begin now.
     func obstacles(
-        to playbook: Playbook, opening: CalendarAnswer.Opening, in state: ControlState, at now: Instant
+        to playbook: Playbook, opening: CalendarAnswer.Opening, in state: ControlState
     ) -> [String] {
         var reasons: [String] = []
         if let run = state.playbooks.run {
-            let since = (clusterTime(at: now) - run.began).milliseconds / 1000
+            let since = (time - run.began).milliseconds / 1000
             reasons.append("\(run.who) runs \(run.name) since \(since) s; `fsdns playbook cancel` undoes it")
         }
         if case .closed(let next) = opening {
@@ -106,69 +134,30 @@ extension Node {
             reasons.append(error.reason)
         }
         if let reason = playbook.implausibility { reasons.append(reason) }
-        if let reason = uneasiness(playbook.aborts, ownNodes: [], in: state, at: now) {
+        if let reason = uneasiness(playbook.aborts, ownNodes: [], in: state) {
             reasons.append(reason)
         }
         return reasons
     }
 
     /// What would end a run if it lasted; nil when nothing would.
-    private func uneasiness(
-        _ aborts: PlaybookAborts, ownNodes: [String], in state: ControlState, at now: Instant
-    ) -> String? {
+    func uneasiness(_ aborts: PlaybookAborts, ownNodes: [String], in state: ControlState) -> String? {
         if aborts.onThinQuorum {
-            let voters = raft.membership.voters
+            let voters = agreement.membership.voters
             // Nodes the run took out of service are no failures.
             let have = voters.count { voter in
-                ownNodes.contains(voter.name) || hasVote(voter, at: now)
+                ownNodes.contains(voter.name) || hasVote(voter)
             }
-            if have <= raft.membership.majority {
+            if have <= agreement.membership.majority {
                 return "one more failure would lose the quorum (\(have) votes, "
-                    + "\(raft.membership.majority) needed)"
+                    + "\(agreement.membership.majority) needed)"
             }
         }
         if let least = aborts.slavesBelow, ownNodes.isEmpty {
-            let ready = spares(in: state, at: now).count
+            let ready = spares(in: state).count
             if ready < least { return "\(ready) slaves are ready, \(least) are wanted" }
         }
         return nil
-    }
-
-    private mutating func reasonToAbandon(
-        _ run: PlaybookRun, in scratch: ControlState, at now: Instant
-    ) -> String? {
-        if let until = run.until, clusterTime(at: now) >= until { return "its window is over" }
-        let reason = uneasiness(run.aborts, ownNodes: run.ownNodes(in: scratch), in: scratch, at: now)
-        guard let reason else {
-            duty.uneasiness = nil
-            return nil
-        }
-        // A node that has just come back, or a leader that has just begun, needs a moment.
-        let since = max(duty.uneasiness?.since ?? now, leadership?.since ?? now)
-        duty.uneasiness = PlaybookDuty.Uneasiness(reason: reason, since: since)
-        return now - since >= .seconds(2) ? reason : nil
-    }
-
-    // MARK: - Winding up
-
-    /// Nothing begins any more: what executes is waited for, then what was done is undone, newest first.
-    private mutating func windUp(_ scratch: inout ControlState, at now: Instant) {
-        guard let run = scratch.playbooks.run else { return }
-        let isDraining = run.steps.contains { $0.traces.drained?.isUnderWay == true }
-        if isDraining, scratch.drain != nil, let reason = run.trouble {
-            let abort = DrainCommand.abort(reason: "\(run.name) is given up: \(reason)")
-            propose(.drain(abort), &scratch, at: now)
-        }
-        for at in run.steps.indices where run.steps[at].beginning != nil { pursue(at, &scratch, at: now) }
-        guard let current = scratch.playbooks.run, !current.steps.contains(where: { $0.beginning != nil })
-        else { return }
-        if let at = current.steps.firstIndex(where: { $0.undoBeginning != nil }) {
-            pursueUndo(at, &scratch, at: now)
-        } else if let at = current.nextToUndo {
-            propose(.playbook(.beginUndo(run: current.id, step: at)), &scratch, at: now)
-        } else {
-            propose(.playbook(.finish(run: current.id)), &scratch, at: now)
-        }
     }
 }
 
