@@ -106,7 +106,7 @@ extension CallSharing {
             self?.link.api(LocalSwitch.pauseCheck) { [weak self] paused in
                 self?.link.api(LocalSwitch.outboundPauseCheck) { [weak self] outbound in
                     // A drain's own pause, which may be about to begin, ends soon.
-                    self?.link.api("global_getvar \(DrainSharing.mark)") { [weak self] drained in
+                    self?.link.api(DrainControl.outboundMarkCheck) { [weak self] drained in
                         self?.gathered(address, runtime, profiles, paused, outbound, drained)
                     }
                 }

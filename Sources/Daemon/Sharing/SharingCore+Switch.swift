@@ -139,7 +139,7 @@ extension SharingCore {
     private func askForOutboundPause() {
         whetherOutboundIsPaused { core, isPaused in
             guard isPaused else { return core.askForShutdown(isPaused: false) }
-            core.link?.api("global_getvar \(DrainSharing.mark)") { [weak core] result in
+            core.link?.api(DrainControl.outboundMarkCheck) { [weak core] result in
                 guard let core else { return }
                 let isOurs = (try? result.get())?.text.hasPrefix("true") == true
                 if isOurs { return core.askForShutdown(isPaused: false) }

@@ -30,7 +30,7 @@ final class SharingCore {
     let watch: SwitchWatch?
     let calls: CallSharing?
     let registrations: RegistrationSharing?
-    let drains: DrainSharing?
+    let drains: DrainHandler?
     let service: ProfileService?
     let settings: SettingsWatch?
     /// Nil while it is not known.
@@ -100,18 +100,23 @@ final class SharingCore {
             watch = SwitchWatch(
                 interval: access.check, deadline: access.failedAfter, token: "\(parts.me)", link: link,
                 log: parts.log, report: parts.report)
-            calls = CallSharing(
+            let calls = CallSharing(
                 me: name, patience: parts.recoveryPatience, link: link, replica: replica,
                 history: history, log: parts.log)
-            registrations = RegistrationSharing(
+            self.calls = calls
+            let registrations = RegistrationSharing(
                 me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
                 replica: replica, log: parts.log)
+            self.registrations = registrations
             service = ProfileService(
                 loop: parts.loop, interval: parts.asking.interval, patience: access.failedAfter,
                 log: parts.log)
             settings = SettingsWatch(me: name, nodes: parts.nodes, link: link, replica: replica)
-            drains = Self.drains(access, link, calls, registrations, watch, parts.log)
+            drains = DrainHandler(
+                settings: DrainControl.Settings(
+                    promptsPerSecond: access.promptsPerSecond, drainsOutbound: access.drainsOutbound),
+                link: link, log: parts.log, view: .init(calls: calls, registrations: registrations))
         } else {
             link = nil
             watch = nil
@@ -135,20 +140,6 @@ final class SharingCore {
         self.names = names
         translation = EventTranslation(node: name, seed: .random(in: .min ... .max))
         wire()
-    }
-
-    private static func drains(
-        _ access: SwitchAccess, _ link: SwitchLink, _ calls: CallSharing?,
-        _ registrations: RegistrationSharing?, _ watch: SwitchWatch?, _ log: EventLog
-    ) -> DrainSharing {
-        DrainSharing(
-            link: link, log: log,
-            access: DrainSharing.Access(
-                promptsPerSecond: access.promptsPerSecond, drainsOutbound: access.drainsOutbound,
-                registrations: { registrations?.registrations(at: $0) ?? [] },
-                calls: { address in calls.map { $0.callCount(on: address, of: $0.counts) } ?? 0 },
-                isHere: { registrations?.isHere($0, at: $1) ?? false },
-                isReviving: { calls?.isReviving ?? false }, changed: { watch?.drainChanged() }))
     }
 
     /// Names for completion, as the last survey told them.
@@ -184,6 +175,7 @@ final class SharingCore {
             event: { [weak self] in self?.handle($0) },
             failed: { [weak self] in self?.watch?.linkChanged() })
         watch?.figures = { [weak self] in self?.figures() ?? SwitchReport(health: .unknown) }
+        drains?.changed = { [weak self] in self?.watch?.drainChanged() }
         service?.access = serviceAccess
         outside.changed = { [weak self] in self?.watch?.serviceChanged() }
         watch?.isSettled = { [weak self] in self?.calls?.isSettled ?? true }

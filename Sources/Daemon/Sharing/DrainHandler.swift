@@ -1,0 +1,93 @@
+import Cluster
+import EventSocket
+import Kernel
+import NIOCore
+import Primitives
+import Replication
+import Switch
+
+/// Does what `DrainControl` asks for, and gives it answers and turns.
+final class DrainHandler {
+    /// What is on this machine, of which the control may see a part.
+    struct View: DrainView {
+        var calls: CallSharing
+        var registrations: RegistrationSharing
+
+        func registrations(at address: String) -> [Registration] { registrations.registrations(at: address) }
+        func isRegistered(_ registration: Registration, at address: String) -> Bool {
+            registrations.isHere(registration, at: address)
+        }
+        func callCount(on address: String) -> Int { calls.callCount(on: address, of: calls.counts) }
+        var isReviving: Bool { calls.isReviving }
+    }
+
+    private let link: SwitchLink
+    private let log: EventLog
+    private let view: View
+    private var control: DrainControl
+    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private var isStopped = false
+    /// What is reported changed.
+    var changed: (() -> Void)?
+
+    init(settings: DrainControl.Settings, link: SwitchLink, log: EventLog, view: View) {
+        control = DrainControl(settings: settings)
+        self.link = link
+        self.log = log
+        self.view = view
+    }
+
+    var isRefusing: Bool { control.isRefusing }
+    var arePhonesTold: Bool { control.arePhonesTold }
+
+    func surveyed(_ survey: Survey) { handle(.duty(survey.duty.map(DrainControl.Duty.init))) }
+    func up() { handle(.up) }
+    func down() { handle(.down) }
+
+    private func handle(_ input: DrainControl.Input) {
+        guard !isStopped else { return }
+        let effects = control.handle(input, seeing: view, at: Instant.now())
+        wake()
+        for effect in effects { perform(effect) }
+    }
+
+    private func perform(_ effect: DrainControl.Effect) {
+        switch effect {
+        case .ask(let number, let line):
+            link.api(line) { [weak self] in self?.handle(.answered(number, $0)) }
+        case .command(let line): link.api(line) { _ in }
+        case .prompt(let event): link.command(.sendevent(event)) { _ in }
+        case .changed: changed?()
+        case .notice(let subject, let text): log.notice("drain", subject, text)
+        case .warning(let text): log.warning("drain", "switch", text)
+        }
+    }
+
+    private func wake() {
+        guard timer?.due != control.nextDeadline else { return }
+        timer?.task.cancel()
+        timer = nil
+        guard let due = control.nextDeadline else { return }
+        let wait = max(.milliseconds(1), due - Instant.now())
+        let task = link.loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
+            [weak self] in
+            self?.timer = nil
+            self?.handle(.tick)
+        }
+        timer = (due, task)
+    }
+
+    func stop() {
+        isStopped = true
+        timer?.task.cancel()
+    }
+}
+
+extension DrainControl.Duty {
+    init(_ duty: DrainDuty) {
+        self.init(
+            address: duty.address, refusesCalls: duty.refusesCalls,
+            movesRegistrations: duty.movesRegistrations, hangsUp: duty.hangsUp,
+            isReceiverUnwell: duty.isReceiverUnwell)
+    }
+}
