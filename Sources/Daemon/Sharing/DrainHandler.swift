@@ -10,14 +10,14 @@ import Switch
 final class DrainHandler {
     /// What is on this machine, of which the control may see a part.
     struct View: DrainView {
-        var calls: CallSharing
+        var calls: CallHandler
         var registrations: RegistrationSharing
 
         func registrations(at address: String) -> [Registration] { registrations.registrations(at: address) }
         func isRegistered(_ registration: Registration, at address: String) -> Bool {
             registrations.isHere(registration, at: address)
         }
-        func callCount(on address: String) -> Int { calls.callCount(on: address, of: calls.counts) }
+        func callCount(on address: String) -> Int { calls.calls.callCount(on: address, of: calls.counts) }
         var isReviving: Bool { calls.isReviving }
     }
 

@@ -4,6 +4,7 @@ import FoundationEssentials
 @preconcurrency import Glibc
 import NIOCore
 import PeerProtocol
+import Primitives
 import Replication
 import Switch
 
@@ -38,9 +39,9 @@ final class RecoveryHistory {
     /// Everything remembered, for a stream that begins anew.
     var writes: [Write] { own.enumerated().map { put($1, number: $0) } }
 
-    func add(_ summary: RecoverySummary, _ placement: Placement) {
+    func add(_ summary: RecoverySummary, _ epoch: Epoch) {
         let line = RecoveryLine(
-            time: WallClock.text(), address: summary.profile, node: node, epoch: "\(placement.epoch)",
+            time: WallClock.text(), address: summary.profile, node: node, epoch: "\(epoch)",
             legs: summary.recovered.count + summary.lost.count + summary.left.count,
             recovered: summary.recovered.count, lost: Self.losses(summary.lost),
             left: summary.left.isEmpty

@@ -24,10 +24,10 @@ extension SharingCore {
         report.sights = outside.sights
         report.parted = calls.parted
         report.isPausedByOrder = isPausedByOrder
-        report.reviving = calls.heldAddresses.filter { calls.isReviving($0) }
-        report.addresses = calls.heldAddresses.map { address in
+        report.reviving = calls.calls.heldAddresses.filter { calls.isReviving($0) }
+        report.addresses = calls.calls.heldAddresses.map { address in
             SwitchReport.AddressLoad(
-                address: address, calls: UInt32(clamping: calls.callCount(on: address, of: counts)),
+                address: address, calls: UInt32(clamping: calls.calls.callCount(on: address, of: counts)),
                 recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
                 registrations: UInt32(clamping: registrations.count(at: address)),
                 isAnswering: service?.probe.isAnswering(address) ?? false)
@@ -37,7 +37,7 @@ extension SharingCore {
 
     /// What keeps this switch from serving callers at an address that is here or may come here, or from bringing their
     /// calls back.
-    private func blockers(_ calls: CallSharing) -> [Blocker] {
+    private func blockers(_ calls: CallHandler) -> [Blocker] {
         guard runtime != nil else { return [] }
         // Whatever else is missing now is so because of that.
         if isStopping, let pauseTrouble { return [Blocker(.unanswered, nil, pauseTrouble)] }
@@ -59,7 +59,7 @@ extension SharingCore {
             } else if placement.isHere, let trouble = service?.trouble(name) {
                 blockers.append(Blocker(.unanswered, name, trouble))
             }
-            if let problem = calls.databaseProblem(name) {
+            if let problem = calls.calls.databaseProblem(name) {
                 blockers.append(Blocker(.waiting, name, "calls of \(name) wait to be revived: \(problem)"))
             }
             if let since = outOfStep(placement, at: now), now - since >= Self.stepPatience {
@@ -98,7 +98,7 @@ extension SharingCore {
     private static let stepPatience: Duration = .seconds(4)
 
     /// Looking at every one of many calls is not for every report; of few the figure is as new as that of the calls.
-    private func countRecoverable(_ calls: CallSharing, of counts: CallCounts) {
+    private func countRecoverable(_ calls: CallHandler, of counts: CallCounts) {
         let now = Instant.now()
         guard counts.calls <= Self.fewCalls || now - recoverable.at >= .seconds(2) else { return }
         recoverable = ([:], now)

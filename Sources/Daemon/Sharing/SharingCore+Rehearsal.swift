@@ -64,7 +64,7 @@ extension SharingCore {
             switch result {
             case .success(let table) where self.runtime == runtime:
                 use(table)
-                calls?.table = table
+                calls?.use(table)
                 rehearse(table, runtime)
             case .success: isRehearsing = false
             case .failure(let failure): rehearsed("\(failure)", runtime)

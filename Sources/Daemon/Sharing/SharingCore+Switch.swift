@@ -89,7 +89,7 @@ extension SharingCore {
             guard let self, self.runtime == runtime else { return }
             let running = read(result) ?? []
             registrations?.up(isRestarted: isRestarted, profiles: running)
-            calls?.up(runtime: runtime, switchname: switchname, table: table)
+            calls?.up(coreUUID: runtime, switchname: switchname, table: table)
             drains?.up()
             watchAddresses()
             askForCapacity()

@@ -28,7 +28,7 @@ final class SharingCore {
     let limits: LimitSharing
     let link: SwitchLink?
     let watch: SwitchWatch?
-    let calls: CallSharing?
+    let calls: CallHandler?
     let registrations: RegistrationSharing?
     let drains: DrainHandler?
     let service: ProfileService?
@@ -100,9 +100,9 @@ final class SharingCore {
             watch = SwitchWatch(
                 interval: access.check, deadline: access.failedAfter, token: "\(parts.me)", link: link,
                 log: parts.log, report: parts.report)
-            let calls = CallSharing(
-                me: name, patience: parts.recoveryPatience, link: link, replica: replica,
-                history: history, log: parts.log)
+            let calls = CallHandler(
+                settings: CallReplication.Settings(node: name, patience: parts.recoveryPatience),
+                link: link, replica: replica, history: history, log: parts.log)
             self.calls = calls
             let registrations = RegistrationSharing(
                 me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
@@ -190,7 +190,7 @@ final class SharingCore {
         settings?.changed = { [weak self] in self?.watch?.serviceChanged() }
         settings?.trouble = { [weak self] in self?.trouble($0) }
         registrations?.registered = { [weak self] in self?.settings?.registered(at: $0) }
-        calls?.unable = { [weak self] in
+        calls?.abilityChanged = { [weak self] in
             self?.suspectProfiles()
             self?.watch?.serviceChanged()
         }
@@ -213,10 +213,7 @@ final class SharingCore {
             $0.askForCapacity()
             $0.askForLimits()
         }
-        every(Self.rowInterval) {
-            $0.calls?.readRows()
-            $0.calls?.dropGivenUp()
-        }
+        every(Self.rowInterval) { $0.calls?.readRows() }
         every(Self.dumpInterval) { $0.askForDump() }
         every(Self.lookInterval) { $0.calls?.lookCloser() }
         every(.nanoseconds(parts.rehearsalInterval.nanoseconds)) { $0.rehearse() }
@@ -319,7 +316,7 @@ final class SharingCore {
         case .registrations:
             tell(SharedPart.parts(survey.placements.flatMap(registrationLines), SharedPart.registrations))
         case .limits: limits.lines { tell(SharedPart.parts($0, SharedPart.limits)) }
-        case .audit: limits.audit(calls?.legs ?? []) { tell(SharedPart.parts($0, SharedPart.audit)) }
+        case .audit: limits.audit(calls?.calls.legs ?? []) { tell(SharedPart.parts($0, SharedPart.audit)) }
         // Kept by the node service itself.
         case .deeds: tell([])
         case .recoveries:

@@ -6,12 +6,12 @@ import Switch
 
 // Calls as people see them.
 
-extension CallSharing {
+extension CallHandler {
     /// Each call of an address with the verdict on it; of the switch here with what only it knows.
     func lines(_ placement: Placement) -> [CallLine] {
         let now = Instant.now()
         return judged(placement).map { leg, partner, verdict in
-            let times = tracker.times(of: leg.uuid)
+            let times = calls.times(of: leg.uuid)
             let began = times.map { now - ($0.answered ?? $0.started) } ?? leg.age
             return CallLine(leg, partner: partner, placement: placement, verdict: verdict, lasting: began)
         }
@@ -28,16 +28,16 @@ extension CallSharing {
         _ placement: Placement
     ) -> [(leg: CallLeg, partner: CallLeg?, verdict: Recoverability)] {
         let address = placement.address
-        let isHere = held[address.name] != nil
-        let legs = isHere ? tracker.legs(of: address.name) : replicated(address.name)
-        let pairs = isHere ? tracker.pairs : CallPairs(legs)
+        let isHere = calls.isHeld(address.name)
+        let legs = isHere ? calls.legs(of: address.name) : replicated(address.name)
+        let pairs = isHere ? calls.pairs : CallPairs(legs)
         return legs.compactMap { leg in
             guard pairs.isFirstOfProfile(leg) else { return nil }
             let other = pairs.partner(of: leg)
             let partner = other?.profile == leg.profile ? other : nil
             let whole = pairs.whole(leg)
             let verdict =
-                (isHere ? tracker.verdict(on: leg.uuid, serviceAddress: "\(address.ip)", in: pairs) : nil)
+                (isHere ? calls.verdict(on: leg.uuid, serviceAddress: "\(address.ip)", in: pairs) : nil)
                 ?? Recoverability(
                     of: whole, partner: whole.partner.flatMap(pairs.leg), serviceAddress: "\(address.ip)")
             return (whole, partner, verdict)
