@@ -6,6 +6,7 @@ import GRDB
 import PeerProtocol
 import Primitives
 import Replication
+import Switch
 import TestSupport
 import Testing
 
@@ -113,12 +114,12 @@ struct KeptBytesTests {
 
     @Test("a registration that counts no more is the JSON that was recorded, and is read from it")
     func retired() throws {
-        var retired = RetiredRegistration(
-            Registration(
-                profile: "alpha", user: "1001", host: "voice.example.net", contact: "sip:1001@10.0.0.9",
-                callID: "7a31c2d4", expires: Instant(nanoseconds: 400_000_000_000)),
-            at: Instant(nanoseconds: 100_000_000_000), isFinal: false)
-        retired.number = 0xF102_0304_0506_0708
+        let retired = RetiredRegistration(
+            Retirement(
+                Registration(
+                    profile: "alpha", user: "1001", host: "voice.example.net", contact: "sip:1001@10.0.0.9",
+                    callID: "7a31c2d4", expires: Instant(nanoseconds: 400_000_000_000)),
+                number: 0xF102_0304_0506_0708, at: Instant(nanoseconds: 100_000_000_000), isFinal: false))
         var echo = retired
         (echo.isFinal, echo.isEcho) = (true, true)
         #expect(RetiredRegistration.kind.rawValue == 17)

@@ -11,11 +11,13 @@ final class DrainHandler {
     /// What is on this machine, of which the control may see a part.
     struct View: DrainView {
         var calls: CallHandler
-        var registrations: RegistrationSharing
+        var registrations: RegistrationHandler
 
-        func registrations(at address: String) -> [Registration] { registrations.registrations(at: address) }
+        func registrations(at address: String) -> [Registration] {
+            registrations.sync.registrations(at: address)
+        }
         func isRegistered(_ registration: Registration, at address: String) -> Bool {
-            registrations.isHere(registration, at: address)
+            registrations.sync.isHere(registration, at: address)
         }
         func callCount(on address: String) -> Int { calls.calls.callCount(on: address, of: calls.counts) }
         var isReviving: Bool { calls.isReviving }

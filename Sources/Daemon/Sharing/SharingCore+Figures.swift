@@ -15,7 +15,7 @@ extension SharingCore {
         let counts = calls.counts
         report.calls = UInt32(clamping: counts.calls)
         report.channels = UInt32(clamping: counts.legs)
-        report.registrations = UInt32(clamping: registrations.count)
+        report.registrations = UInt32(clamping: registrations.sync.count)
         report.capacity = sessionLoad?.limit ?? 0
         report.isRefusing = drains?.isRefusing ?? false
         report.arePhonesTold = drains?.arePhonesTold ?? false
@@ -29,7 +29,7 @@ extension SharingCore {
             SwitchReport.AddressLoad(
                 address: address, calls: UInt32(clamping: calls.calls.callCount(on: address, of: counts)),
                 recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
-                registrations: UInt32(clamping: registrations.count(at: address)),
+                registrations: UInt32(clamping: registrations.sync.count(at: address)),
                 isAnswering: service?.probe.isAnswering(address) ?? false)
         }
         return report

@@ -29,7 +29,7 @@ final class SharingCore {
     let link: SwitchLink?
     let watch: SwitchWatch?
     let calls: CallHandler?
-    let registrations: RegistrationSharing?
+    let registrations: RegistrationHandler?
     let drains: DrainHandler?
     let service: ProfileService?
     let settings: SettingsWatch?
@@ -104,7 +104,7 @@ final class SharingCore {
                 settings: CallReplication.Settings(node: name, patience: parts.recoveryPatience),
                 link: link, replica: replica, history: history, log: parts.log)
             self.calls = calls
-            let registrations = RegistrationSharing(
+            let registrations = RegistrationHandler(
                 me: name, mode: RegistrationMode(access.registrations), perSecond: access.injectionsPerSecond,
                 origin: RegistrationInjection.Origin(address: "127.0.0.1", switchname: name), link: link,
                 replica: replica, log: parts.log)
@@ -164,7 +164,7 @@ final class SharingCore {
 
     private func wire() {
         replica.changed = { [weak self] in self?.changed($0, $1) }
-        replica.synced = { [weak self] _ in self?.registrations?.tend() }
+        replica.synced = { [weak self] _ in self?.registrations?.synced() }
         history.write = { [weak self] writes in
             guard let self else { return }
             replica.write(.node(me.name), writes)
@@ -274,7 +274,7 @@ final class SharingCore {
 
     private func changed(_ stream: StreamID, _ changes: Changes) {
         switch stream {
-        case .address: registrations?.changed(stream, changes)
+        case .address(let address): registrations?.changed(address, changes)
         case .node(let name):
             guard name != me.name, let life = replica.life(of: stream) else { return }
             limits.changed(name, life: life, changes)
@@ -302,8 +302,8 @@ final class SharingCore {
 
     func registrationsConverged() -> CheckResult {
         guard let registrations else { return CheckResult(holds: true, text: "no switch here") }
-        let text = "\(me.name): \(registrations.untold) registrations are still to be told to the switch"
-        return CheckResult(holds: registrations.isIdle, text: text)
+        let text = "\(me.name): \(registrations.sync.untold) registrations are still to be told to the switch"
+        return CheckResult(holds: registrations.sync.isIdle, text: text)
     }
 
     // MARK: - For people

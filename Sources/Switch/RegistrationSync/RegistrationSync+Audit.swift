@@ -1,11 +1,10 @@
 import Primitives
 import Replication
-import Switch
 
 // The registrations a switch has from another time are corrected by what is known: on a machine that comes back and on a slave by
 // the replica, on a holder by what the replica had when the address came and what phones did since.
 
-extension RegistrationSharing {
+extension RegistrationSync {
     /// How far the switch's tables lag behind what it was told.
     static let tableLag: Duration = .seconds(2)
     /// A copy that has just become whole may be of a writer that is still listing what it has.
@@ -27,13 +26,12 @@ extension RegistrationSharing {
     }
 
     /// What the profile has may be from another time again.
-    func unaudit(_ name: String) {
+    mutating func unaudit(_ name: String) {
         audited.remove(name)
         audits[name] = nil
     }
 
-    func interruptAudits() {
-        let now = Instant.now()
+    mutating func interruptAudits(at now: Instant) {
         for name in audits.keys {
             audits[name]?.listing = nil
             audits[name]?.audit.interrupted(at: now)
@@ -48,74 +46,66 @@ extension RegistrationSharing {
 
     var auditDeadline: Instant? { isUp ? audits.values.compactMap(\.audit.nextDeadline).min() : nil }
 
-    func tendAudits(at now: Instant) {
+    mutating func tendAudits(_ turn: inout Turn) {
         guard isUp else { return }
         for name in profiles?.sorted() ?? [] where !audited.contains(name) && audits[name] == nil {
-            begin(name, at: now)
+            begin(name, turn)
         }
         for name in audits.keys.sorted() {
-            if audits[name]?.audit.tick(at: now) == true { listForAudit(name) }
-            if audits[name]?.audit.isWorking == true { sliceSoon() }
+            if audits[name]?.audit.tick(at: turn.now) == true { listForAudit(name, &turn) }
+            if audits[name]?.audit.isWorking == true { sliceSoon(&turn) }
         }
     }
 
-    private func begin(_ name: String, at now: Instant) {
+    private mutating func begin(_ name: String, _ turn: Turn) {
         if let held = books[name] {
             // What comes with a listing of a switch that nobody knows better is believed.
             guard held.isWitness, held.adoption == nil, held.listing == nil else { return }
             let settings = RegistrationAudit.Settings(patience: Self.patience)
-            audits[name] = Audit(audit: RegistrationAudit(settings: settings, due: now), isHeld: true)
+            audits[name] = Audit(audit: RegistrationAudit(settings: settings, due: turn.now), isHeld: true)
             return
         }
         // Only a copy that is as its writer's, and in which something was written, says what is not.
-        guard let status = replica.status(of: .address(name)), !status.isOwned, status.isComplete,
+        guard let status = turn.view.status(of: .address(name)), !status.isOwned, status.isComplete,
             status.source != nil, status.position.sequence > 0, status.position.epoch == status.epoch
         else { return }
         let settings = RegistrationAudit.Settings(patience: .zero)
         audits[name] = Audit(
-            audit: RegistrationAudit(settings: settings, due: now + Self.breath), isHeld: false)
+            audit: RegistrationAudit(settings: settings, due: turn.now + Self.breath), isHeld: false)
     }
 
-    private func listForAudit(_ name: String) {
+    private mutating func listForAudit(_ name: String, _ turn: inout Turn) {
         listings += 1
-        let number = listings
-        audits[name]?.listing = number
-        link.api("sofia xmlstatus profile \(name) reg") { [weak self] result in
-            guard let self, audits[name]?.listing == number else { return }
-            guard case .success(let answer) = result else { return audited(name, nil) }
-            read(answer.body, name) { [weak self] listing in
-                guard let self, audits[name]?.listing == number else { return }
-                audited(name, listing)
-            }
-        }
+        audits[name]?.listing = listings
+        turn.effects.append(.list(listings, profile: name))
     }
 
-    private func audited(_ name: String, _ listing: ListedRegistrations?) {
+    mutating func audit(_ name: String, _ listing: ListedRegistrations?, _ turn: inout Turn) {
         audits[name]?.listing = nil
-        audits[name]?.audit.listed(listing, at: Instant.now())
-        sliceSoon()
-        tend()
+        audits[name]?.audit.listed(listing, at: turn.now)
+        sliceSoon(&turn)
+        tend(&turn)
     }
 
     /// - Returns: whether anything was looked at.
-    func auditSome(at now: Instant) -> Bool {
+    mutating func auditSome(_ turn: inout Turn) -> Bool {
         let name = audits.keys.sorted().first { audits[$0]?.audit.isWorking == true }
-        guard let name, let isHeld = audits[name]?.isHeld else { return false }
-        let stream = StreamID.address(name)
-        let corrections =
-            audits[name]?.audit.work(atMost: Self.sliceSize, at: now) {
-                [self, book = books[name]?.book] key in
-                if isHeld { return book?.registration(key) }
-                let known = try? replica.record(.registration, key: key.bytes, in: stream)?.registration()
-                return known.flatMap { isOut($0, at: name) ? nil : $0 }
-            } ?? []
-        for correction in corrections { correct(correction, name, isHeld: isHeld, at: now) }
-        if audits[name]?.audit.isDone == true { end(name) }
-        if audits[name]?.audit.isWorking != true { tend() } else { pump() }
+        // Taken out while it works, so that it is not copied.
+        guard let name, var entry = audits.removeValue(forKey: name) else { return false }
+        let isHeld = entry.isHeld
+        let corrections = entry.audit.work(atMost: Self.sliceSize, at: turn.now) { key in
+            if isHeld { return books[name]?.book.registration(key) }
+            let known = turn.registration(key.bytes, at: name)
+            return known.flatMap { isOut($0, at: name, seeing: turn.view) ? nil : $0 }
+        }
+        audits[name] = entry
+        for correction in corrections { correct(correction, name, isHeld: isHeld, at: turn.now) }
+        if audits[name]?.audit.isDone == true { end(name, &turn) }
+        if audits[name]?.audit.isWorking != true { tend(&turn) } else { pump(&turn) }
         return true
     }
 
-    private func correct(
+    private mutating func correct(
         _ correction: RegistrationAudit.Correction, _ name: String, isHeld: Bool, at now: Instant
     ) {
         audits[name]?.corrections += 1
@@ -134,13 +124,14 @@ extension RegistrationSharing {
         if isHeld { books[name]?.corrected[key] = now }
     }
 
-    private func end(_ name: String) {
+    private mutating func end(_ name: String, _ turn: inout Turn) {
         guard let ended = audits.removeValue(forKey: name) else { return }
         audited.insert(name)
         if ended.corrections > 0 {
-            log.notice(
-                "registration", name,
-                "\(ended.corrections) registrations the switch had from another time were corrected")
+            turn.effects.append(
+                .notice(
+                    subject: name,
+                    "\(ended.corrections) registrations the switch had from another time were corrected"))
         }
         guard !ended.callIDs.isEmpty else { return }
         // The switch takes out by Call-ID what may have been several contacts.
@@ -154,56 +145,20 @@ extension RegistrationSharing {
     }
 
     /// A phone has registered just after its row was corrected: the correction may have come after it.
-    func keep(_ changes: [RegistrationBook.Change], at name: String) {
+    mutating func keep(_ changes: [RegistrationBook.Change], at name: String, _ now: Instant) {
         guard let known = books[name]?.corrected, !known.isEmpty else { return }
-        let now = Instant.now()
         let corrected = known.filter { now - $0.value < Self.correctionLag }
         books[name]?.corrected = corrected
         for case .put(let key, let registration, _) in changes where corrected[key] != nil {
             _ = queue.offer(.present(registration), mode: mode)
         }
     }
-}
 
-// MARK: - Ends
-
-extension RegistrationSharing {
-    /// Registrations whose time ran out in the replica. A profile in standby does not look for them (sofia.c:
-    /// sofia_profile_worker_thread_run), and would name their contacts for ever.
-    struct Endings {
-        private static let limit = 100_000
-        /// The holder keeps a registration that much longer, and looks for it only from time to time.
-        private static let lateness: Duration = .seconds(90)
-        private var waiting: [(due: Instant, profile: String, key: [UInt8])] = []
-        private var head = 0
-
-        var nextDeadline: Instant? { head < waiting.count ? waiting[head].due : nil }
-
-        /// - Returns: false when there is no room.
-        mutating func add(_ key: [UInt8], of profile: String, at now: Instant) -> Bool {
-            guard waiting.count - head < Self.limit else { return false }
-            waiting.append((now + Self.lateness, profile, key))
-            return true
-        }
-
-        mutating func take(at now: Instant) -> (profile: String, key: [UInt8])? {
-            guard head < waiting.count, waiting[head].due <= now else { return nil }
-            defer {
-                head += 1
-                if head > 1024, head > waiting.count / 2 {
-                    waiting.removeFirst(head)
-                    head = 0
-                }
-            }
-            return (waiting[head].profile, waiting[head].key)
-        }
-    }
-
-    func takeOutEnded(at now: Instant) {
-        while let (profile, key) = endings.take(at: now) {
+    mutating func takeOutEnded(_ turn: inout Turn) {
+        while let (profile, key) = endings.take(at: turn.now) {
             // Its switch ends it where its address is, and who registered again meanwhile is known.
             guard books[profile] == nil,
-                replica.record(.registration, key: key, in: .address(profile)) == nil
+                turn.view.record(.registration, key: key, in: .address(profile)) == nil
             else { continue }
             takeOut(key, of: profile)
         }
