@@ -9,12 +9,11 @@ extension CallReplication {
     mutating func recover(_ address: String, _ turn: inout Turn) {
         guard let coreUUID, let entry = held[address] else { return }
         if entry.run != nil {
-            // Another life of the switch amid its work: the run begins anew once it knows what is there.
-            if entry.coreUUID != coreUUID {
-                held[address]?.coreUUID = coreUUID
-                inspect(address, &turn)
-            }
-            return
+            // What it asked before is not answered any more. In another life of the switch it begins anew once it knows what is
+            // there; in the same one it goes on by itself, which an event might be long in coming to make it do.
+            if entry.coreUUID == coreUUID { isTicking = true }
+            held[address]?.coreUUID = coreUUID
+            return inspect(address, &turn)
         }
         guard entry.coreUUID != coreUUID || entry.placement.epoch != recoveredEpoch[address] else { return }
         held[address]?.coreUUID = coreUUID
@@ -100,6 +99,8 @@ extension CallReplication {
             held[address]?.blindSince = nil
             step(address, .local(local), &turn)
         } catch {
+            // It is asked again as long as the run waits.
+            if held[address]?.run != nil { isTicking = true }
             guard held[address]?.blindSince == nil else { return }
             turn.effects.append(
                 .warning(

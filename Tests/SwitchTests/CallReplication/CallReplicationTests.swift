@@ -155,6 +155,33 @@ import Testing
         #expect(!machine.calls.canRelease("svcA"))
     }
 
+    @Test(
+        "a connection that ends amid a recovery and comes back to the same process lets it go on, though no event tells of anything",
+        arguments: 0..<14)
+    func reconnected(answers: Int) {
+        var machine = machine(["x"])
+        give("svcA", to: "fs1", epoch: 1, &machine)
+        for _ in 0..<answers { machine.answer() }
+        machine.disconnect()
+        machine.connect()
+        machine.pass(.seconds(30))
+        #expect(machine.on("svcA") == ["x"] && !machine.calls.isReviving)
+    }
+
+    @Test(
+        "a switch that is started anew and cannot be looked at yet is asked again, though no event tells of anything"
+    )
+    func startedAnewBlind() {
+        var machine = machine(["x"])
+        give("svcA", to: "fs1", epoch: 1, &machine)
+        machine.isBlind = true
+        machine.restart()
+        machine.pass(.seconds(5))
+        machine.isBlind = false
+        machine.pass(.seconds(20))
+        #expect(machine.on("svcA") == ["x"] && !machine.calls.isReviving)
+    }
+
     // MARK: - Addresses that go elsewhere
 
     @Test("calls whose address went elsewhere end here, and are not taken out of the replica") func away() {

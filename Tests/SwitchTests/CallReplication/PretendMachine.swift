@@ -74,16 +74,11 @@ struct PretendMachine {
     }
 
     mutating func disconnect() {
-        let asked = pending
-        pending = []
-        for effect in asked {
-            guard case .ask(let number, _, _) = effect else {
-                pending.append(effect)
-                continue
-            }
+        isUp = false
+        while let index = pending.firstIndex(where: { if case .ask = $0 { true } else { false } }) {
+            guard case .ask(let number, _, _) = pending.remove(at: index) else { break }
             give(.answered(number, .failure(.disconnected(.notice("")))))
         }
-        isUp = false
         give(.down)
     }
 
