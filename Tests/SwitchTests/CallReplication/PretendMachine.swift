@@ -37,7 +37,11 @@ struct PretendMachine {
     private(set) var isUp = false
     /// Channels of the switch by uuid: which address they are on.
     private(set) var channels: [String: String] = [:]
-    private var ringing: Set<String> = []
+    /// What nobody has answered, and who had it called.
+    private var ringing: [String: String] = [:]
+    /// Channels that are marked as those of waiting callers, for which address.
+    private(set) var marks: [String: String] = [:]
+    var parkAnswer = "+OK\n"
     private(set) var rows: [RecoveryRow] = []
     /// Profiles that take no new calls.
     var standby: Set<String> = ["svcA", "svcB"]
@@ -112,10 +116,17 @@ struct PretendMachine {
     }
 
     /// A call nobody has answered.
-    mutating func ring(_ uuid: String, on address: String = "svcA") {
+    mutating func ring(_ uuid: String, on address: String = "svcA", for caller: String? = nil) {
         channels[uuid] = address
-        ringing.insert(uuid)
+        ringing[uuid] = caller ?? ""
         tell("CHANNEL_CREATE", uuid)
+    }
+
+    /// The channel has another uuid from now on.
+    mutating func rename(_ old: String, to new: String) {
+        channels[new] = channels.removeValue(forKey: old)
+        marks[new] = marks.removeValue(forKey: old)
+        tell("CHANNEL_UUID", new, [.init("Old-Unique-ID", old)])
     }
 
     mutating func hangUp(_ uuid: String) {
@@ -123,13 +134,17 @@ struct PretendMachine {
         tell("CHANNEL_HANGUP_COMPLETE", uuid)
         tell("CHANNEL_DESTROY", uuid)
         channels[uuid] = nil
+        ringing[uuid] = nil
+        marks[uuid] = nil
     }
 
     mutating func give(_ input: CallReplication.Input) {
         for effect in calls.handle(input, seeing: streams, at: now) {
             switch effect {
             case .ask(let number, let line, let isBackground):
-                if isBackground { log.append(line) }
+                if isBackground || line.hasPrefix("uuid_park") || line.hasPrefix("uuid_transfer") {
+                    log.append(line)
+                }
                 pending.append(.ask(number: number, line, isBackground: isBackground))
             case .command(let line, _):
                 log.append(line)
@@ -193,6 +208,9 @@ struct PretendMachine {
         case "global_getvar": return APIResponse.noReply
         case "uuid_getvar": return "123073903"
         case "uuid_kill": hangUp(words[1])
+        case "uuid_park": return parkAnswer
+        case "uuid_setvar" where words[2] == WaitingMark.variable:
+            marks[words[1]] = words.count > 3 ? words[3] : nil
         case "uuid_dump": return channels[words[1]].map { _ in dump(words[1]) } ?? "-ERR No such channel!\n"
         case "hupall": for uuid in on(words[3]) { hangUp(uuid) }
         case "show":
@@ -226,9 +244,9 @@ struct PretendMachine {
         channels.filter { $0.value == address }.map(\.key).sorted()
     }
 
-    private mutating func tell(_ name: String, _ uuid: String) {
+    private mutating func tell(_ name: String, _ uuid: String, _ more: [Headers.Field] = []) {
         sequence += 1
-        if isUp { give(.event(SwitchEvent(headers: Headers(headers(name, uuid))))) }
+        if isUp { give(.event(SwitchEvent(headers: Headers(headers(name, uuid) + more)))) }
     }
 
     private mutating func dump(_ uuid: String) -> String {
@@ -237,15 +255,25 @@ struct PretendMachine {
     }
 
     private func headers(_ name: String, _ uuid: String) -> [Headers.Field] {
+        var headers = common(name, uuid)
+        if let caller = ringing[uuid], !caller.isEmpty {
+            headers += [.init("Other-Type", "originator"), .init("Other-Leg-Unique-ID", caller)]
+        }
+        if let address = marks[uuid] { headers.append(.init("variable_\(WaitingMark.variable)", address)) }
+        return headers
+    }
+
+    private func common(_ name: String, _ uuid: String) -> [Headers.Field] {
         [
             .init("Event-Name", name), .init("Core-UUID", core), .init("Unique-ID", uuid),
             .init("Event-Sequence", "\(sequence)"), .init("Call-Direction", "inbound"),
-            .init("Answer-State", ringing.contains(uuid) ? "ringing" : "answered"),
+            .init("Answer-State", ringing[uuid] != nil ? "ringing" : "answered"),
             .init("Channel-Call-State", "ACTIVE"),
             .init("variable_recovery_profile_name", channels[uuid] ?? ""),
             .init("variable_sip_full_to", "x;tag=1"), .init("variable_current_application", "park"),
             .init("variable_local_media_ip", "10.77.0.50"),
-            .init("variable_sip_cseq", "123073903"),
+            .init("variable_sip_cseq", "123073903"), .init("Caller-Destination-Number", "500"),
+            .init("Caller-Dialplan", "XML"), .init("Caller-Context", "default"),
         ]
     }
 }
