@@ -119,9 +119,12 @@ import Testing
     @Test("answers to an earlier run are none to the present one") func staleAnswers() {
         var machine = machine(["x"])
         give("svcA", to: "fs1", epoch: 1, &machine)
-        // Its stage is under way.
         while machine.log.isEmpty { machine.answer() }
+        let answer = machine.postponeStage()
         give("svcA", to: "fs1", epoch: 2, &machine)
+        while machine.log.count(where: { $0 == "stage x" }) < 2 { machine.answer() }
+        if let answer { machine.give(answer) } else { Issue.record("nothing was staged") }
+        #expect(machine.calls.databaseProblem("svcA") == nil)
         machine.pass(.seconds(20))
         #expect(machine.summaries.map(\.cutShort) == ["svcA was given to this node anew", nil])
         #expect(machine.summaries.last?.recovered == ["x"] && machine.on("svcA") == ["x"])

@@ -187,6 +187,13 @@ struct PretendMachine {
         }
     }
 
+    /// The newest stage is answered only by what is returned: an answer of failure.
+    mutating func postponeStage() -> CallReplication.Input? {
+        guard case .stage(let stage)? = pending.last else { return nil }
+        pending.removeLast()
+        return .staged(stage.number, failure: "too late")
+    }
+
     mutating func settle() { while !pending.isEmpty { answer() } }
 
     /// Lets time pass, with every question answered at once.
