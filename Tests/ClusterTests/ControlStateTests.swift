@@ -212,4 +212,23 @@ struct ControlStateTests {
         fewer.addresses.removeAll { $0.name == "beta" }
         #expect(five.apply(.configure(fewer)).refusal?.contains("beta") == true)
     }
+
+    @Test("a seat may be taken out of the file while nobody has it, once no earlier release takes part")
+    func configureWithoutSeat() {
+        var five = Five()
+        var fewer = Five.settings
+        fewer.seats.removeAll { $0.name == "master2" }
+        five.fence("fs2", .left)
+        #expect(five.state.grant(of: "beta") == nil)
+        #expect(
+            five.apply(.configure(fewer)).refusal
+                == "seat master2 cannot be removed online while a node has it")
+        #expect(five.apply(.raiseFormat(to: 2)).refusal == nil)
+        #expect(five.apply(.configure(fewer)).refusal == nil)
+        #expect(five.state.seats.map(\.name) == ["master1"])
+        #expect(five.apply(.configure(Five.settings)).refusal == nil, "and put back")
+        let one = Five.settings.seats.filter { $0.name != "master1" }
+        fewer.seats = one
+        #expect(five.apply(.configure(fewer)).refusal?.contains("master1") == true, "fs1 has it")
+    }
 }

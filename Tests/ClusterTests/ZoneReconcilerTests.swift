@@ -105,6 +105,58 @@ struct ZoneReconcilerTests {
         #expect(zone.proof.due == now + ZoneProof.interval)
     }
 
+    @Test(
+        "a record that the server refuses to change keeps no other from being written, and is told with the grant it needs"
+    )
+    func oneRefused() throws {
+        let names = ["sip.example", "master1.example", "master2.example", "master3.example"]
+        var wanted = desired
+        wanted.settings.seatNames = true
+        wanted.seats = ["master1", "master2", "master3"]
+        wanted.records = names.map {
+            ZoneRecord(name: $0, ttl: 60, content: .address(IPAddress("10.0.0.1")!))
+        }.sorted()
+        var zone = ZoneReconciler()
+        var served: [ZoneRecord] = []
+        var isGranted = false
+        var updates = 0
+        var now = start
+        func context() -> ZoneReconciler.Context {
+            ZoneReconciler.Context(
+                desired: wanted, epoch: Epoch(term: 3, index: 40), applied: Epoch(term: 3, index: 40),
+                now: now)
+        }
+        func pass(_ seconds: Int) {
+            for _ in 0..<(seconds * 50) {
+                now = now + .milliseconds(20)
+                for step in zone.reconcile(look, context()) {
+                    switch step {
+                    case .read(let id, _): _ = zone.read(id, readings(served), context())
+                    case .update(let id, let update):
+                        updates += 1
+                        let isRefused =
+                            !isGranted && (update.add + update.delete).contains { $0.name == names[3] }
+                        if !isRefused {
+                            served.removeAll { update.delete.contains($0) }
+                            served += update.add
+                        }
+                        _ = zone.updated(
+                            id, isRefused ? .refused("REFUSED") : .done, server, applied: .zero, at: now)
+                    default: break
+                    }
+                }
+            }
+        }
+        pass(12)
+        #expect(served.filter { $0.type == "A" }.map(\.name).sorted() == names.dropLast().sorted())
+        #expect(zone.told.map(\.key) == ["grant master3.example A"])
+        #expect(updates < 60, "five a second")
+        isGranted = true
+        pass(12)
+        #expect(served.filter { $0.type == "A" }.map(\.name).sorted() == names.sorted())
+        #expect(zone.told.isEmpty)
+    }
+
     @Test("a refused update is sent again after a while, and told once however often it is refused")
     func refused() throws {
         var zone = ZoneReconciler()
@@ -114,7 +166,7 @@ struct ZoneReconcilerTests {
             let steps = try look(&zone, at: now)
             told += steps.count { if case .report(.zoneTrouble, _, _) = $0 { true } else { false } }
             let update = try #require(id(steps))
-            #expect(zone.updated(update, .refused("REFUSED"), server, applied: .zero, at: now) == [])
+            #expect(zone.updated(update, .refused("SERVFAIL"), server, applied: .zero, at: now) == [])
             #expect(zone.failures == failures)
             #expect(zone.nextRead ?? now > now)
             now = now + .seconds(10)

@@ -227,7 +227,8 @@ extension ControlState {
         }
         for seat in seats {
             guard new.seats.contains(where: { $0.name == seat.name }) else {
-                return "seat \(seat.name) cannot be removed online"
+                if mayVanish(seat) { continue }
+                return "seat \(seat.name) cannot be removed online while a node has it"
             }
             guard let address = address(seat.address), new.addresses.contains(address) else {
                 return "address \(seat.address) of seat \(seat.name) cannot change while the seat uses it"
@@ -247,6 +248,12 @@ extension ControlState {
             }
         }
         return nil
+    }
+
+    /// Whether a seat may be taken out of the cluster file: nobody has it, as one whose profile runs nowhere. Earlier releases
+    /// refuse that, and would go on with another state.
+    private func mayVanish(_ seat: Seat) -> Bool {
+        format >= 2 && grant(of: seat.address) == nil && drain?.seat != seat.name
     }
 
     private mutating func configure(_ new: ClusterSettings, at epoch: Epoch) -> Applied {

@@ -169,8 +169,11 @@ extension Node {
             let report = view.load(of: holder)?.load(of: left)
             let calls = Int(report?.calls ?? 0)
             let pace = leadership?.pace
+            // Calls that were handed over go on with whoever has their address.
+            let isOver = drain.phase == .handingOver || drain.phase == .lingering
+            let to = isOver ? state.grant(of: left)?.holder ?? drain.to : drain.to
             return StatusReport.DrainLine(
-                seat: drain.seat, from: drain.from.name, to: drain.to.name, phase: drain.phase,
+                seat: drain.seat, from: drain.from.name, to: to.name, phase: drain.phase,
                 oldAddress: text(drain.oldAddress), newAddress: text(drain.newAddress),
                 callsLeft: calls, registrationsLeft: Int(report?.registrations ?? 0),
                 deadlineSeconds: drain.deadline.map {

@@ -17,27 +17,9 @@ extension LeaderPass {
     mutating func coverSeats() {
         guard view.isSettled(scratch), !view.awaitsOtherTiming(scratch) else { return }
         for seat in scratch.seats where scratch.grant(of: seat.address) == nil {
-            var spares = view.takers(for: seat.address, in: scratch)
-            if let first = spares.first {
-                let best = view.readiness(of: first, for: seat.address).readiness
-                spares.removeAll { view.readiness(of: $0, for: seat.address).readiness != best }
-            }
-            // A node another empty seat prefers is left to it, as long as somebody else is free.
-            let prefer = scratch.settings.seats.first { $0.name == seat.name }?.prefer
-            let wanted = scratch.settings.seats.filter { rule in
-                rule.name != seat.name
-                    && scratch.seat(rule.name).map { scratch.grant(of: $0.address) == nil } ?? false
-            }.compactMap(\.prefer)
-            if let preferred = spares.first(where: { $0.name == prefer }) {
-                spares = [preferred]
-            } else if let prefer, view.mayStillCome(prefer, in: scratch) {
-                continue
-            } else if let unwanted = spares.first(where: { !wanted.contains($0.name) }) {
-                spares = [unwanted]
-            }
-            guard let to = spares.first, !(seat.isLost && scratch.mustWithhold) else {
-                continue
-            }
+            guard !(seat.isLost && scratch.mustWithhold),
+                let to = view.newHolder(of: seat, in: scratch)
+            else { continue }
             propose(
                 .grant(
                     address: seat.address, to: to, reason: "\(seat.name) has no holder", isAutomatic: true))
@@ -106,6 +88,50 @@ extension ClusterView {
         if scratch.members.count(where: \.isActive) >= scratch.settings.expect { return true }
         return now - max(startedAt, leadership?.since ?? now) >= timing.discovery
     }
+
+    /// Who is given a seat that nobody has; nil when nobody could serve it now, or somebody better may come in a moment.
+    func newHolder(of seat: Seat, in scratch: ControlState) -> Holder? {
+        var spares = takers(for: seat.address, in: scratch).filter { !lacksProfile($0, for: seat.address) }
+        if let home = spares.first(where: { hasCalls($0, of: seat.address) }) { return home }
+        if mustWaitForCalls(of: seat.address, spares, in: scratch) { return nil }
+        if let first = spares.first {
+            let best = readiness(of: first, for: seat.address).readiness
+            spares.removeAll { readiness(of: $0, for: seat.address).readiness != best }
+        }
+        let prefer = scratch.settings.seats.first { $0.name == seat.name }?.prefer
+        if let preferred = spares.first(where: { $0.name == prefer }) { return preferred }
+        if let prefer, mayStillCome(prefer, in: scratch) { return nil }
+        // A node another empty seat prefers is left to it, as long as somebody else is free.
+        let wanted = scratch.settings.seats.filter { rule in
+            rule.name != seat.name
+                && scratch.seat(rule.name).map { scratch.grant(of: $0.address) == nil } ?? false
+        }.compactMap(\.prefer)
+        return spares.first { !wanted.contains($0.name) } ?? spares.first
+    }
+
+    /// Its switch would serve nobody there, and others may come who would.
+    func lacksProfile(_ holder: Holder, for address: String) -> Bool {
+        service(of: holder)?.blockers.contains { $0.kind == .profile && $0.address == address } ?? false
+    }
+
+    /// Whether the switch there still has calls of an address that nobody holds: all node services were started anew, and switches
+    /// went on meanwhile.
+    func hasCalls(_ holder: Holder, of address: String) -> Bool {
+        load(of: holder)?.load(of: address).map { $0.calls > 0 } ?? false
+    }
+
+    /// A switch that still has calls of the address gets a moment to be ready for it, and after a start of this node each switch
+    /// gets one to say whether it has: nobody has a copy of calls then, so they live there or nowhere.
+    func mustWaitForCalls(of address: String, _ ready: [Holder], in scratch: ControlState) -> Bool {
+        guard now - startedAt < timing.discovery + Self.patienceWithSwitches else { return false }
+        let coming = scratch.slaves.compactMap { scratch.member($0)?.holder }.filter { holder in
+            isHeard(holder) && !ready.contains(holder) && !lacksProfile(holder, for: address)
+        }
+        return coming.contains { hasCalls($0, of: address) || load(of: $0)?.health == .unknown }
+    }
+
+    /// It is well once it was reached and answered three times.
+    static let patienceWithSwitches = Duration.seconds(2)
 
     /// A preferred node that is admitted and heard gets `discovery` to become ready.
     func mayStillCome(_ node: String, in scratch: ControlState) -> Bool {

@@ -134,8 +134,11 @@ package struct DesiredZone: Hashable, Sendable {
     ///
     /// With `isContested`, a zone that is true already is still moved to our epoch, so that an update on its way from
     /// before finds its prerequisite gone.
+    ///
+    /// - Parameter refused: sets that the server refuses to change: all others are not to wait for them.
     package func plan(
-        from reading: ServerReading?, epoch: Epoch, adopt: Bool = false, isContested: Bool = false
+        from reading: ServerReading?, epoch: Epoch, adopt: Bool = false, isContested: Bool = false,
+        leavingOut refused: [ZoneQuestion] = []
     ) -> ZonePlan {
         var plan = ZonePlan()
         guard let reading else {
@@ -148,14 +151,19 @@ package struct DesiredZone: Hashable, Sendable {
             }
             return plan
         }
+        func isLeftOut(_ record: ZoneRecord) -> Bool {
+            refused.contains { $0.name == record.name && $0.type == record.type }
+        }
         let difference = difference(from: found)
         let aliases = blocking(reading)
         plan.blocked = aliases.filter { alias in difference.add.contains { $0.name == alias.name } }.map {
             "\($0.name) is a CNAME to \($0.target) on \(reading.endpoint): no server adds other records "
                 + "beside it; remove the CNAME"
         }
-        let add = difference.add.filter { record in !aliases.contains { $0.name == record.name } }
-        let delete = difference.delete
+        let add = difference.add.filter { record in
+            !isLeftOut(record) && !aliases.contains { $0.name == record.name }
+        }
+        let delete = difference.delete.filter { !isLeftOut($0) }
         let marks = marks(in: found)
         if delete.isEmpty && add.isEmpty {
             guard let claim = claim(marks, epoch, adopt: adopt, isContested: isContested) else {

@@ -11,8 +11,10 @@ package struct ZoneProof: Hashable, Sendable {
     static let intervalInTrouble = Duration.seconds(10)
     /// What is refused for so long is no server that was restarted.
     static let patience = Duration.seconds(30)
-    /// So many refused sets are named; more would say nothing new.
-    static let most = 3
+    /// So many refused sets are looked for, each of which is left out of updates.
+    static let most = 16
+    /// So many of them are named; more would say nothing new.
+    static let named = 3
 
     var due: Instant = .zero
     /// What is on its way.
@@ -22,6 +24,8 @@ package struct ZoneProof: Hashable, Sendable {
     /// Those of this round that are tried by an update whose prerequisite can never hold.
     var guarded: [ZoneQuestion] = []
     var refused: [ZoneQuestion] = []
+    /// What the last round found to be refused while others were taken: left out of updates, so that those are.
+    private(set) var leftOut: [ZoneQuestion] = []
     var reason = ""
     var hasPassed = false
     /// How often in sequence the zone was not as it was read.
@@ -116,7 +120,7 @@ extension DesiredZone {
 extension ZoneProof {
     /// The next sets to try; nil when the round is over.
     package mutating func next() -> [ZoneQuestion]? {
-        guard !waiting.isEmpty, refused.count < Self.most else { return nil }
+        guard !waiting.isEmpty, !isEnough else { return nil }
         asked = waiting.removeFirst()
         return asked
     }
@@ -141,6 +145,9 @@ extension ZoneProof {
 
     /// Something failed and may be well again: whether updates are taken, too, is to be known soon.
     mutating func hurry(at now: Instant) { due = min(due, now + Self.first) }
+
+    /// Whether more would say nothing new: where some are refused one by one and none was taken, all are.
+    private var isEnough: Bool { refused.count >= (hasPassed ? Self.most : Self.named) }
 
     /// - Returns: whether the round is over.
     package mutating func ended(
@@ -176,7 +183,7 @@ extension ZoneProof {
             // It is asked often whether it is mended, and seldom what it is.
             if wasFirst, !trouble.isEmpty, let search, search.reason == why, now - search.at < Self.interval {
                 hasPassed = search.hasPassed
-                finish(trouble, at: now)
+                finish(trouble, leavingOut: leftOut, at: now)
                 return true
             }
             if tried.count > 1 {
@@ -185,20 +192,25 @@ extension ZoneProof {
                 refused += tried
             }
         }
-        guard waiting.isEmpty || refused.count >= Self.most else { return false }
+        guard waiting.isEmpty || isEnough else { return false }
         search = Search(at: now, reason: reason, hasPassed: hasPassed)
         if refused.isEmpty {
             finish([], at: now)
         } else if hasPassed {
-            finish(refused.map { ZoneRefusal.grant(for: $0, reason, server) }, at: now)
+            finish(
+                refused.prefix(Self.named).map { ZoneRefusal.grant(for: $0, reason, server) },
+                leavingOut: refused, at: now)
         } else {
             finish([ZoneRefusal.trouble(reason, server)], at: now)
         }
         return true
     }
 
-    private mutating func finish(_ found: [ZoneTrouble], at now: Instant) {
+    private mutating func finish(
+        _ found: [ZoneTrouble], leavingOut: [ZoneQuestion] = [], at now: Instant
+    ) {
         trouble = found
+        leftOut = leavingOut
         failingSince = hasPassed || found.isEmpty ? nil : failingSince ?? now
         isShutOut = failingSince.map { now - $0 >= Self.patience } ?? false
         waiting = []

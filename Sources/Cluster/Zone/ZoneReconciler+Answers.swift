@@ -58,7 +58,8 @@ extension ZoneReconciler {
 
     private func isUpdateWanted(_ context: Context) -> Bool {
         context.desired.plan(
-            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested
+            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested,
+            leavingOut: proof.leftOut
         ).update != nil
     }
 
@@ -166,6 +167,14 @@ extension ZoneReconciler {
         if proof.isUnderway {
             let wasGuarded = proof.isGuarded
             let isOver = proof.ended(outcome, server, at: now)
+            if isOver, problem?.key == ZoneRefusal.partKey {
+                // What it found is told instead; the rest is written at once.
+                problem = nil
+                if !proof.leftOut.isEmpty {
+                    succeeded()
+                    nextRead = now
+                }
+            }
             if isOver, !wasGuarded, case .prerequisiteFailed = outcome { nextRead = now }
             return []
         }
@@ -187,8 +196,13 @@ extension ZoneReconciler {
             if failures > 3 { problem = ZoneRefusal.otherView(server, reason) }
         case .refused(let reason):
             problem = ZoneRefusal.trouble(reason, server)
-            // Which record it is that is refused, if not all are.
-            if ZoneRefusal.dependsOnRecords(reason), proof.trouble.isEmpty { proof.due = now }
+            // What was sent without the records that are known to be refused is refused for another reason.
+            if ZoneRefusal.dependsOnRecords(reason), proof.leftOut.isEmpty,
+                proof.hasPassed || proof.trouble.isEmpty
+            {
+                problem = ZoneRefusal.part(reason, server)
+                proof.due = now
+            }
             backOff(at: now)
         case .unknown(let reason):
             isContested = true

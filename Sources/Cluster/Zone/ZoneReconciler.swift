@@ -179,8 +179,11 @@ struct ZoneReconciler: Hashable, Sendable {
         if readings.isEmpty || now >= nextRead ?? now { return [read(desired, at: now)] }
         sendAt = nil
         let plan = desired.plan(
-            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested)
+            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested,
+            leavingOut: proof.leftOut)
         var steps = tell(troubles(plan, desired))
+        // Which record it is: without it the others are taken.
+        if isSearching, let step = prove(desired, at: now) { return steps + [step] }
         if let update = plan.update, accepted == nil, failures == 0 || rereads > 0 {
             let allowed = max(rate.next(at: now), postponement(of: update) ?? now)
             if now >= allowed {
@@ -192,6 +195,9 @@ struct ZoneReconciler: Hashable, Sendable {
         if let step = prove(desired, at: now) { steps.append(step) }
         return steps
     }
+
+    /// Whether an update was refused that may be taken in part.
+    private var isSearching: Bool { problem?.key == ZoneRefusal.partKey }
 
     private mutating func giveUpLateAnswer(at now: Instant) {
         switch phase {

@@ -49,6 +49,17 @@ enum ZoneRefusal {
         return ZoneTrouble(key: "update \(known.code)", text: "\(place) \(known.text) (\(reason))")
     }
 
+    static let partKey = "update part"
+
+    /// All of an update was refused, and perhaps only a part would have been.
+    static func part(_ reason: String, _ server: DNSSettings.ServerSettings) -> ZoneTrouble {
+        ZoneTrouble(
+            key: partKey,
+            text:
+                "\(server.endpoint) refuses an update (\(reason)); which of its records it is, is being found out"
+        )
+    }
+
     /// One record set is refused while others are not.
     static func grant(
         for set: ZoneQuestion, _ reason: String, _ server: DNSSettings.ServerSettings

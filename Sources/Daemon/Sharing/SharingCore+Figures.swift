@@ -25,7 +25,7 @@ extension SharingCore {
         report.parted = calls.parted
         report.isPausedByOrder = isPausedByOrder
         report.reviving = calls.calls.heldAddresses.filter { calls.isReviving($0) }
-        report.addresses = calls.calls.heldAddresses.map { address in
+        report.addresses = reported(calls, of: counts).map { address in
             SwitchReport.AddressLoad(
                 address: address, calls: UInt32(clamping: calls.calls.callCount(on: address, of: counts)),
                 recoverable: UInt32(clamping: recoverable.counts[address] ?? 0),
@@ -33,6 +33,16 @@ extension SharingCore {
                 isAnswering: service?.probe.isAnswering(address) ?? false)
         }
         return report
+    }
+
+    /// Addresses held here, and those that nobody holds and of which the switch still has calls: the leader gives them back.
+    private func reported(_ calls: CallHandler, of counts: CallCounts) -> [String] {
+        let held = calls.calls.heldAddresses
+        let orphaned = survey.placements.filter { placement in
+            placement.holder == nil && !held.contains(placement.address.name)
+                && calls.calls.callCount(on: placement.address.name, of: counts) > 0
+        }
+        return (held + orphaned.map(\.address.name)).sorted()
     }
 
     /// What keeps this switch from serving callers at an address that is here or may come here, or from bringing their

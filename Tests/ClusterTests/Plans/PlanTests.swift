@@ -77,6 +77,42 @@ import Testing
         #expect(grants() == ["alpha fs5"], "one spare takes one address")
     }
 
+    @Test(
+        "a seat that nobody has goes to whose switch still has its calls, and waits a moment to learn which that is"
+    )
+    func callsThatWentOn() {
+        var scene = Scene()
+        scene.five.fence("fs1", .left)
+        func taker() -> String? {
+            let commands = scene.commands { $0.coverSeats() }
+            guard case .grant("alpha", let to, _, _)? = commands.first else { return nil }
+            return to.name
+        }
+        #expect(taker() == "fs4")
+        scene.load.addresses = [SwitchReport.AddressLoad(address: "alpha", calls: 3)]
+        #expect(taker() == "fs5")
+        scene.load.addresses[0].calls = 0
+        scene.change("fs5") { $0.load.health = .unknown }
+        scene.load.health = .unknown
+        #expect(taker() == "fs4", "this node runs for long, and has a copy of the calls")
+        scene.startedAt = scene.now - .seconds(1)
+        #expect(taker() == nil, "the switch of fs5 was not reached yet")
+        scene.startedAt = scene.now - .seconds(60)
+        #expect(taker() == "fs4")
+    }
+
+    @Test("a seat that nobody has is not given to a node whose switch does not run its profile")
+    func noProfile() {
+        var scene = Scene()
+        scene.five.fence("fs1", .left)
+        for node in ["fs4", "fs5"] {
+            scene.change(node) { $0.service = ServiceView(blockers: [Blocker(.profile, "alpha", "none")]) }
+        }
+        let commands = scene.commands { $0.coverSeats() }
+        #expect(
+            !commands.contains { if case .grant(_, Self.holder("fs4"), _, _) = $0 { true } else { false } })
+    }
+
     @Test("a drain goes on when its phase is done, and is undone when that takes too long") func drain()
         throws
     {
