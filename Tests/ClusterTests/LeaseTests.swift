@@ -133,11 +133,10 @@ struct FenceLogTests {
                 == at(1000))
     }
 
-    @Test("a truncated fence is forgotten, one in effect is kept until it is applied")
+    @Test("a truncated fence is forgotten, and one is kept until it is applied and in effect")
     func forgetting() {
         var log = log(heardAt: at(1000))
         #expect(log.fences(dead))
-        log.learn(effectiveThrough: 9)
         log.forget(through: 8)
         #expect(log.entries.count == 1)
         log.forget(through: 9)

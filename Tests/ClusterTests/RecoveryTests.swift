@@ -151,7 +151,7 @@ import Testing
             .received(.consensus(append, Rider(effectiveThrough: beyond.index)), from: sender), at: other)
         stage.run(.milliseconds(1))
         let after = try #require(stage.machines[other].node)
-        #expect(after.fences.effectiveThrough <= after.raft.commitIndex)
+        #expect(after.effective.index <= after.raft.commitIndex)
     }
 
     @Test(

@@ -24,8 +24,6 @@ struct FenceLog: Hashable, Sendable {
     }
 
     private(set) var entries: [Pending] = []
-    /// Everything up to here is known to be in effect; never goes back.
-    private(set) var effectiveThrough: Index = 0
 
     var newestEpoch: Epoch? { entries.last?.epoch }
 
@@ -34,11 +32,7 @@ struct FenceLog: Hashable, Sendable {
     mutating func truncate(from index: Index) { entries.removeAll { $0.epoch.index >= index } }
 
     /// Forgets what is both in effect and part of the applied state.
-    mutating func forget(through index: Index) {
-        entries.removeAll { $0.epoch.index <= min(index, effectiveThrough) }
-    }
-
-    mutating func learn(effectiveThrough index: Index) { effectiveThrough = max(effectiveThrough, index) }
+    mutating func forget(through index: Index) { entries.removeAll { $0.epoch.index <= index } }
 
     func fences(_ holder: Holder) -> Bool { entries.contains { $0.fence?.holder == holder } }
 
@@ -80,9 +74,9 @@ struct FenceLog: Hashable, Sendable {
 
     /// What this node tells the leader of every fence that it holds and does not know to be in effect. Only of those on
     /// its disk: after a crash it would know nothing of the others, and feed the holder's lease again.
-    func silenceAges(durableThrough durable: Index, at now: Instant) -> [SilenceAge] {
+    func silenceAges(after effective: Index, durableThrough durable: Index, at now: Instant) -> [SilenceAge] {
         entries.compactMap { pending in
-            guard let fence = pending.fence, pending.epoch.index > effectiveThrough,
+            guard let fence = pending.fence, pending.epoch.index > effective,
                 pending.epoch.index <= durable
             else { return nil }
             return SilenceAge(

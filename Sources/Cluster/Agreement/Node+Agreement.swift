@@ -23,7 +23,7 @@ extension Node {
 
     private mutating func carryOut(_ outputs: [Raft<StampedCommand, ControlState>.Output], at now: Instant) {
         // The message that tells of a commit should tell of its effect too.
-        judgeEffects(at: now)
+        advanceEffectiveIndex(at: now)
         for output in outputs {
             switch output {
             case .store(let request): effects.append(.store(request))
@@ -59,19 +59,16 @@ extension Node {
     /// What rides on a consensus message: the leader's word on effects, a replier's ages.
     private mutating func rider(at now: Instant) -> Rider {
         guard isLeader else {
-            let ages = fences.silenceAges(durableThrough: raft.durableIndex, at: now)
+            let ages = fences.silenceAges(
+                after: effective.index, durableThrough: raft.durableIndex, at: now)
             return Rider(effectiveThrough: 0, ages: ages)
         }
-        let effect = effectToTell
-        leadership?.effectTold = effect
-        return Rider(effectiveThrough: effect, ages: [])
+        return Rider(effectiveThrough: effective.tell(committed: raft.commitIndex), ages: [])
     }
-
-    private var effectToTell: Index { min(fences.effectiveThrough, raft.commitIndex) }
 
     /// What came into effect by time alone rides on no message of its own accord.
     mutating func tellEffects(at now: Instant) {
-        if isLeader, let told = leadership?.effectTold, told < effectToTell { agree(.remind, at: now) }
+        if isLeader, effective.isUntold(committed: raft.commitIndex) { agree(.remind, at: now) }
     }
 
     /// An entry decides what acknowledgements are worth from the moment it is in the log.
@@ -141,7 +138,7 @@ extension Node {
             }
         }
         leadership?.applied(entry.epoch)
-        fences.forget(through: applied.index)
+        fences.forget(through: min(applied.index, effective.index))
         checkStanding(at: now)
     }
 
@@ -166,13 +163,13 @@ extension Node {
         }
         if leader != nil { zone.rate.elected(at: now) }
         if leader == raft.me {
-            leadership = Leadership(
-                since: now, ownFirst: raft.termBeginning ?? raft.lastIndex,
-                vouchesAtOnce: fences.effectiveThrough >= lastFenceIndex)
+            leadership = Leadership(since: now)
+            effective.beginLeading(lastFence: lastFenceIndex)
             zone.startOver(at: now)
             report(.leaderChanged, name, "leads in term \(term)")
         } else if leadership != nil {
             leadership = nil
+            effective.endLeading()
             zone.startOver(at: now)
             for pending in requests.abandoned() {
                 answer(pending, .unavailable("leadership moved before it was agreed; look, then repeat"))
@@ -187,41 +184,8 @@ extension Node {
 
     // MARK: - What is in effect
 
-    /// Leader: grants take effect in the order of the log, each fence once it has been waited for.
-    mutating func judgeEffects(at now: Instant) {
-        guard isLeader, var leadership, let ownFirst = raft.termBeginning, raft.commitIndex >= ownFirst else {
-            return
-        }
-        if leadership.committedOwnFirst == nil { leadership.committedOwnFirst = now }
-        let vouched = leadership.committedOwnFirst.map { $0 + timing.leaseWait } ?? now
-        let vouches = leadership.vouchesAtOnce || now >= vouched
-        if vouches { leadership.vouchesAtOnce = true }
-        self.leadership = leadership
-        guard vouches else { return }
-        var through = raft.commitIndex
-        for pending in fences.entries where pending.epoch.index > fences.effectiveThrough {
-            guard pending.fence != nil, pending.epoch.index >= ownFirst else { continue }
-            var durable = pending
-            durable.ages.removeAll { (raft.matchIndex(of: $0.member) ?? 0) < pending.epoch.index }
-            let isOnDisk = pending.epoch.index <= raft.durableIndex
-            let until =
-                hasComeBack(pending.fence?.holder, at: now)
-                ? now
-                : fences.waitedUntil(durable, me: raft.me, isOnDisk: isOnDisk, wait: timing.leaseWait)
-            guard pending.epoch.index <= raft.commitIndex, let until, until <= now else {
-                through = min(through, pending.epoch.index - 1)
-                break
-            }
-        }
-        fences.learn(effectiveThrough: through)
-    }
-
-    /// A newer life of a fenced holder says that its keeper holds nothing: there is nothing left to wait for. When
-    /// the holder is needed for a majority, nobody else could end the wait.
-    private func hasComeBack(_ holder: Holder?, at now: Instant) -> Bool {
-        guard let holder else { return false }
-        let agreed = state?.machine(of: holder)
-        return neighbours.isReborn(holder, agreed: agreed, silence: timing.deadAfter, at: now)
+    mutating func advanceEffectiveIndex(at now: Instant) {
+        effective.advance(raft, fences, neighbours, state, timing, at: now)
     }
 
     // MARK: - Messages
@@ -230,14 +194,13 @@ extension Node {
         switch message {
         case .consensus(let message, let rider):
             takeAges(rider.ages, with: message, from: sender, at: now)
-            judgeEffects(at: now)
+            advanceEffectiveIndex(at: now)
             agree(.message(message, from: sender), at: now)
             if raft.leader == sender, message.term == raft.term {
                 // Only of entries that are here: after a recovery others may take the places of those that are not.
-                fences.learn(effectiveThrough: min(rider.effectiveThrough, raft.commitIndex))
-                fences.forget(through: applied.index)
+                effective.learn(min(rider.effectiveThrough, raft.commitIndex))
+                fences.forget(through: min(applied.index, effective.index))
             }
-            judgeEffects(at: now)
         case .admission(let admission):
             guard admission.holder.member == sender else { return }
             leadership?.asked(admission, at: now)
@@ -274,7 +237,6 @@ extension Node {
             foundingStored(at: now)
         } else {
             agree(.stored(sequence: sequence), at: now)
-            judgeEffects(at: now)
         }
     }
 }

@@ -69,7 +69,7 @@ extension Node {
     /// Whether somebody takes itself for a member whose name was given to another member since: nobody sends it the log
     /// any more, so it would never learn of that. Who joins belongs to no cluster yet.
     private func isReplaced(_ neighbour: Neighbour) -> Bool {
-        guard isLeader, leadership?.committedOwnFirst != nil, let state,
+        guard isLeader, effective.isLeadershipCommitted, let state,
             neighbour.heartbeat.clusterID == state.clusterID,
             neighbour.heartbeat.commit <= raft.commitIndex,
             let owner = state.member(neighbour.holder.name)?.holder.member

@@ -1,7 +1,7 @@
 import Consensus
 import Primitives
 
-/// What only a leader keeps, and loses with its leadership: who asked for what, what was proposed, what it vouches for.
+/// What only a leader keeps, and loses with its leadership: who asked for what, and what was proposed.
 struct Leadership: Hashable, Sendable {
     struct Asked<Wish: Hashable & Sendable>: Hashable, Sendable {
         var wish: Wish
@@ -10,16 +10,6 @@ struct Leadership: Hashable, Sendable {
     }
 
     let since: Instant
-    /// Index of this leader's first entry.
-    let ownFirst: Index
-    /// When a majority was seen to hold that entry.
-    var committedOwnFirst: Instant?
-    /// Whether it knows itself that every older grant is in effect.
-    var vouchesAtOnce: Bool
-
-    /// The newest effect the others were told of.
-    var effectTold: Index = 0
-
     private(set) var admissions: [Asked<Admission>] = []
     private(set) var relinquishments: [Asked<Relinquishment>] = []
     /// Proposals that are in the log and not applied yet.
@@ -75,11 +65,7 @@ struct Leadership: Hashable, Sendable {
         var wait: Duration
     }
 
-    init(since: Instant, ownFirst: Index, vouchesAtOnce: Bool) {
-        self.since = since
-        self.ownFirst = ownFirst
-        self.vouchesAtOnce = vouchesAtOnce
-    }
+    init(since: Instant) { self.since = since }
 
     // MARK: Voters
 

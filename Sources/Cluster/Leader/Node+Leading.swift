@@ -9,7 +9,7 @@ extension Node {
         guard isLeader, leadership != nil, let state, let ownFirst = raft.termBeginning,
             raft.commitIndex >= ownFirst
         else { return }
-        judgeEffects(at: now)
+        advanceEffectiveIndex(at: now)
         // Wishes are repeated while they last (`plead`).
         let recent = max(.milliseconds(500), timing.interval * 12)
         leadership?.forgetWishes(before: now - .seconds(2), ofHolders: now - recent)

@@ -96,7 +96,7 @@ extension Node {
             grant.holder == me && !grant.revoked
                 && grant.conditions.allSatisfy { condition in
                     switch condition {
-                    case .inEffect(let index): index <= fences.effectiveThrough
+                    case .inEffect(let index): index <= effective.index
                     case .released(let by, let epoch):
                         requests.releases.contains(
                             ReleaseNotice(address: grant.address, holder: by, epoch: epoch))

@@ -119,7 +119,7 @@ extension Node {
             isLeader: isLeader, term: raft.term, membership: raft.membership,
             membershipEpoch: raft.membershipEpoch, lastIndex: raft.lastIndex, commitIndex: raft.commitIndex,
             room: doubt == nil ? raft.room : 0, matched: raft.matchIndexes,
-            effectiveThrough: fences.effectiveThrough, lastFenceIndex: lastFenceIndex,
+            effectiveThrough: effective.index, lastFenceIndex: lastFenceIndex,
             writtenFormat: writtenFormat)
         return ClusterView(
             me: me, kind: kind, machine: machine, release: release, settings: settings, startedAt: startedAt,

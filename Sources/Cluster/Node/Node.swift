@@ -4,7 +4,8 @@ import Primitives
 /// One node as a value: what happened goes in, what to do comes out; no clock, no socket, no surprise.
 ///
 /// Same seed and inputs, same effects. The parts: `raft` agrees, `state` is what was agreed, `neighbours` is what is
-/// heard, `lease` is the right to hold, `fences` is what must be waited for, `holdings` is what the keeper does.
+/// heard, `lease` is the right to hold, `fences` is what must be waited for, `effective` is how far that is done,
+/// `holdings` is what the keeper does.
 package struct Node: Sendable, Equatable {
     typealias ControlRaft = Raft<StampedCommand, ControlState>
 
@@ -30,6 +31,7 @@ package struct Node: Sendable, Equatable {
     var neighbours: Neighbours
     var lease = Lease()
     var fences = FenceLog()
+    var effective = EffectiveIndex()
     var holdings = Holdings()
     /// Sorted by address.
     var partings: [Parting] = []
@@ -309,6 +311,7 @@ package struct Node: Sendable, Equatable {
     package static func == (a: Node, b: Node) -> Bool {
         a.me == b.me && a.raft == b.raft && a.state == b.state && a.applied == b.applied
             && a.neighbours == b.neighbours && a.lease == b.lease && a.fences == b.fences
+            && a.effective == b.effective
             && a.holdings == b.holdings && a.load == b.load && a.membershipPhase == b.membershipPhase
     }
 

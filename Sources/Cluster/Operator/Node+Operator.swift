@@ -25,7 +25,7 @@ extension Node {
             recoverQuorum(without: lost, dryRun: dryRun, deed: request.deed, from: asker, at: now)
             return
         }
-        guard isLeader, leadership?.committedOwnFirst != nil else {
+        guard isLeader, effective.isLeadershipCommitted else {
             carry(request, from: asker, at: now)
             return
         }

@@ -60,7 +60,7 @@ extension Node {
                 continue
             }
             duty.asked.removeAll { $0.number == asked.number }
-            guard isLeader, leadership?.committedOwnFirst != nil else {
+            guard isLeader, effective.isLeadershipCommitted else {
                 self.answer(asked.asker, .unavailable("leadership moved; nothing was changed"))
                 continue
             }

@@ -5,7 +5,7 @@ import Primitives
 extension Node {
     /// - Parameter asked: something about the zone itself happened.
     mutating func reconcileZone(at now: Instant, asked: Bool) {
-        guard isLeader, let leadership, leadership.committedOwnFirst != nil, state?.settings.dns != nil,
+        guard isLeader, effective.isLeadershipCommitted, state?.settings.dns != nil,
             let view = view(at: now)
         else { return }
         let look = ZoneReconciler.Look(

@@ -17,7 +17,7 @@ struct Scene {
     var hearers: [String: [String]] = [:]
     var load = SwitchReport(health: .healthy)
     var isLeaving = false
-    var leadership = Leadership(since: .zero + .seconds(10), ownFirst: 1, vouchesAtOnce: true)
+    var leadership = Leadership(since: .zero + .seconds(10))
     private var changes: [String: (inout Heartbeat) -> Void] = [:]
 
     init() {}
