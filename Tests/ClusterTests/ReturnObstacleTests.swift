@@ -80,7 +80,7 @@ import Testing
     @Test(
         "phones are waited for as long as a drain would, from when both were told to go and nobody remembers")
     func patience() throws {
-        let limit = try #require(Drain.Phase.movingRegistrations.timeout)
+        let limit = try #require(Drain.Phase.movingRegistrations.rule.timeout)
         func isWaitedFor(forgottenAt: Duration?, phaseBegan: Duration) throws -> Bool {
             try obstacle(drain: { drain in
                 drain.forgottenAt = forgottenAt.map { .zero + $0 }

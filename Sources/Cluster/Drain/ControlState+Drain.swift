@@ -103,8 +103,7 @@ extension ControlState {
                 "the drain is \(drain.phase.rawValue): \(drain.oldAddress) or its calls were given up, and "
                     + "that cannot be undone")
         }
-        if drain.phase == .raising {
-            // Nobody was told of the new address yet.
+        if drain.phase.rule.undo == .letGo {
             revoke(drain.newAddress)
             self.drain = nil
         } else {

@@ -6,8 +6,11 @@ extension ControlState {
     /// Addresses without a seat that may carry calls, and so must not go down with their holder.
     package var addressesWithLeftCalls: [String] {
         guard let drain else { return [] }
-        if drain.phase.hasOldCalls { return [drain.oldAddress] }
-        return drain.phase.hasNewCalls ? [drain.newAddress] : []
+        switch drain.phase.rule.leftCalls {
+        case .old: return [drain.oldAddress]
+        case .new: return [drain.newAddress]
+        case nil: return []
+        }
     }
 
     /// An address of the drain went to another node by its holder's own wish.
@@ -50,11 +53,11 @@ extension ControlState {
     /// The drained node is lost after its seat moved: it is down anyway, and its calls go on elsewhere or went with it.
     private mutating func loseDrained(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
         if lost.phase != .lingering { enterMaintenance(lost) }
-        switch lost.phase {
-        case .handingOver, .lingering: return []
-        case .rotating:
+        switch lost.phase.rule.ifDrainedLost {
+        case .goOn: return []
+        case .endWhenReleased:
             if grant(of: lost.oldAddress) != nil { return [] }
-        default:
+        case .linger, .followOrEnd, .restore, .end:
             if successor(of: lost.oldAddress) != nil {
                 drain?.enter(.lingering, at: epoch, time)
                 return drain.map { [event(of: $0, epoch)] } ?? []
@@ -70,29 +73,32 @@ extension ControlState {
     /// The taker is lost after it got the seat: another follows it, or the drained node has the seat again, and perhaps
     /// both addresses until the new one is empty.
     private mutating func loseTaker(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        let rule = lost.phase.rule
         if let new = successor(of: lost.newAddress) {
             drain?.to = new
-            guard new == lost.from, lost.phase.canBeUndone, successor(of: lost.oldAddress) == new else {
+            guard new == lost.from, rule.ifTakerLost == .followOrEnd, successor(of: lost.oldAddress) == new
+            else {
                 return []
             }
             // Nobody else was left: the seat goes back, and its calls of meanwhile end on their address.
             move(seat: lost.seat, to: lost.oldAddress)
             return restore(without: lost.to, epoch)
         }
-        guard lost.phase.canBeUndone, successor(of: lost.oldAddress) != nil else { return [] }
+        guard rule.ifTakerLost == .followOrEnd, successor(of: lost.oldAddress) != nil else { return [] }
         move(seat: lost.seat, to: lost.oldAddress)
         return undone(lost, without: lost.to, epoch)
     }
 
     /// The drained node is lost while it has the seat, before it moved or after it moved back.
     private mutating func loseHolder(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
+        let rule = lost.phase.rule
         let new = successor(of: lost.newAddress)
-        if let old = successor(of: lost.oldAddress), lost.phase != .raising, new != nil {
+        if let old = successor(of: lost.oldAddress), rule.ifDrainedLost != .end, new != nil {
             drain?.from = old
             // Callers may have been told of the new address: it is withdrawn before it is given up.
-            return lost.phase == .publishing ? restore(without: lost.from, epoch) : []
+            return rule.ifDrainedLost == .restore ? restore(without: lost.from, epoch) : []
         }
-        if lost.phase != .raising, lost.phase != .aborting, new == lost.to {
+        if rule.ifDrainedLost != .end, lost.phase != .aborting, new == lost.to {
             // The seat's address is lost, and the one of the drain is at hand.
             move(seat: lost.seat, to: lost.newAddress)
             drain = nil
@@ -108,7 +114,7 @@ extension ControlState {
 
     /// Whoever has the new address is lost while the seat is at the old one.
     private mutating func loseSpare(_ lost: Drain, at epoch: Epoch) -> [ClusterEvent] {
-        guard let new = successor(of: lost.newAddress), lost.phase != .aborting else {
+        guard let new = successor(of: lost.newAddress), lost.phase.rule.ifTakerLost != .end else {
             return undone(lost, without: lost.to, epoch)
         }
         drain?.to = new

@@ -83,71 +83,6 @@ package struct Drain: Hashable, Sendable, Codable {
     }
 }
 
-extension Drain.Phase {
-    /// Which phases may come next, but for the undoing.
-    func follows(_ earlier: Drain.Phase) -> Bool {
-        switch (earlier, self) {
-        case (.raising, .publishing), (.publishing, .withdrawing), (.withdrawing, .forgetting),
-            (.forgetting, .movingRegistrations), (.movingRegistrations, .waitingForCalls),
-            (.waitingForCalls, .rotating), (.waitingForCalls, .hangingUp), (.hangingUp, .rotating),
-            (.handingOver, .lingering), (.lingering, .rotating),
-            (.restoring, .retreating), (.retreating, .emptying), (.emptying, .aborting):
-            true
-        case (.forgetting, .handingOver), (.movingRegistrations, .handingOver),
-            (.waitingForCalls, .handingOver):
-            true
-        default: false
-        }
-    }
-
-    package var isUndoing: Bool {
-        switch self {
-        case .restoring, .retreating, .emptying, .aborting: true
-        default: false
-        }
-    }
-
-    /// Whether the drain can still be undone.
-    package var canBeUndone: Bool {
-        switch self {
-        case .raising, .publishing, .withdrawing, .forgetting, .movingRegistrations, .waitingForCalls: true
-        default: false
-        }
-    }
-
-    /// Whether the old address is no seat's, and calls may be on it.
-    var hasOldCalls: Bool {
-        switch self {
-        case .withdrawing, .forgetting, .movingRegistrations, .waitingForCalls, .hangingUp, .handingOver,
-            .lingering:
-            true
-        default: false
-        }
-    }
-
-    /// Whether the new address is no seat's, and calls may be on it.
-    var hasNewCalls: Bool {
-        switch self {
-        case .publishing, .restoring, .retreating, .emptying: true
-        default: false
-        }
-    }
-
-    /// Whether DNS serves both addresses.
-    var servesBoth: Bool { self == .publishing || self == .restoring }
-
-    /// How long the phase may wait for machines, not for calls; nil where waiting is right.
-    package var timeout: Duration? {
-        switch self {
-        case .raising, .publishing: .seconds(60)
-        case .withdrawing: .seconds(120)
-        case .movingRegistrations: .seconds(600)
-        case .hangingUp: .seconds(15)
-        default: nil
-        }
-    }
-}
-
 /// What a drain asks of the switch on the node it empties.
 package struct DrainDuty: Hashable, Sendable {
     package var address: String
@@ -173,31 +108,12 @@ extension Drain {
     ///
     /// - Parameter time: the cluster's, as the node knows it.
     package func duty(of node: Holder, at time: ClusterTime) -> DrainDuty? {
-        if node == from {
-            switch phase {
-            case .movingRegistrations:
-                return DrainDuty(
-                    address: oldAddress, refusesCalls: false, movesRegistrations: true, hangsUp: false)
-            case .waitingForCalls, .rotating:
-                return DrainDuty(
-                    address: oldAddress, refusesCalls: true, movesRegistrations: false, hangsUp: false)
-            case .handingOver where isForgotten(at: time):
-                return DrainDuty(
-                    address: oldAddress, refusesCalls: true, movesRegistrations: false, hangsUp: false)
-            case .hangingUp:
-                return DrainDuty(
-                    address: oldAddress, refusesCalls: true, movesRegistrations: false, hangsUp: true)
-            default: return nil
-            }
-        }
-        // Nothing else is on it: whoever still comes when it should be forgotten is refused, phones that had moved are told to come
-        // back, and the undoing ends.
-        if node == to, node != from, phase == .emptying || phase == .aborting, isForgotten(at: time) {
-            return DrainDuty(
-                address: newAddress, refusesCalls: true, movesRegistrations: phase == .emptying,
-                hangsUp: false)
-        }
-        return nil
+        guard let order = phase.rule.order, !order.isOnceForgotten || isForgotten(at: time),
+            node == (phase.isUndoing ? to : from), !phase.isUndoing || to != from
+        else { return nil }
+        return DrainDuty(
+            address: phase.isUndoing ? newAddress : oldAddress, refusesCalls: order.refusesCalls,
+            movesRegistrations: order.movesRegistrations, hangsUp: order.hangsUp)
     }
 
     /// Whether nobody who honours TTLs comes to the withdrawn address any more.

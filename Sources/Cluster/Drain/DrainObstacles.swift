@@ -89,7 +89,7 @@ extension ClusterView {
         guard holder == drain.to, holder != drain.from, let report = load(of: holder),
             report.health != .none, !report.arePhonesTold,
             let count = report.load(of: drain.newAddress)?.registrations, count > 0,
-            let since = drain.forgottenAt, let limit = Drain.Phase.movingRegistrations.timeout,
+            let since = drain.forgottenAt, let limit = Drain.Phase.movingRegistrations.rule.timeout,
             time - max(since, drain.phaseBegan) < limit
         else { return nil }
         return "phones to be told: \(count) are at \(drain.newAddress)"

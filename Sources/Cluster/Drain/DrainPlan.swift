@@ -20,19 +20,7 @@ extension LeaderPass {
     }
 
     private mutating func goOn(from phase: Drain.Phase) {
-        let next: Drain.Phase
-        switch phase {
-        case .raising: next = .publishing
-        case .publishing: next = .withdrawing
-        case .withdrawing: next = .forgetting
-        case .forgetting: next = .movingRegistrations
-        case .movingRegistrations: next = .waitingForCalls
-        case .waitingForCalls, .hangingUp, .lingering: next = .rotating
-        case .handingOver: next = .lingering
-        case .restoring: next = .retreating
-        case .retreating: next = .emptying
-        case .emptying: next = .aborting
-        case .rotating, .aborting:
+        guard let next = phase.rule.next else {
             propose(.drain(.finish))
             return
         }
@@ -45,29 +33,22 @@ extension LeaderPass {
 
     /// The phase is not done: perhaps it has waited long enough.
     private mutating func waitFor(_ obstacle: String, _ drain: Drain) {
-        let isLate = drain.phase.timeout.map { time - drain.phaseBegan >= $0 } ?? false
-        let isOver = drain.deadline.map { time >= $0 } ?? false
-        switch drain.phase {
-        case .raising, .publishing, .withdrawing:
-            guard isLate, let timeout = drain.phase.timeout else { return }
-            let text =
-                "\(drain.phase.rawValue) took longer than \(timeout.wholeSeconds) s: it waited for "
-            propose(.drain(.abort(reason: text + obstacle)))
-        // Whoever still remembers the old address finds it at its new holder.
-        case .forgetting where isOver && drain.onDeadline == .handover:
-            advance(.forgetting, .handingOver)
-        case .movingRegistrations where isLate || isOver:
-            advance(.movingRegistrations, .waitingForCalls)
-        case .waitingForCalls where isOver:
-            switch drain.onDeadline {
-            case .wait: return
-            case .abort:
-                propose(.drain(.abort(reason: "deadline passed, waiting for \(obstacle)")))
-            case .handover: advance(.waitingForCalls, .handingOver)
-            case .hangup: advance(.waitingForCalls, .hangingUp)
-            }
-        case .hangingUp where isLate: advance(.hangingUp, .rotating)
-        default: return
+        let rule = drain.phase.rule
+        if let timeout = rule.timeout, time - drain.phaseBegan >= timeout {
+            let text = "\(drain.phase.rawValue) took longer than \(timeout.wholeSeconds) s: it waited for "
+            leave(drain.phase, by: rule.onTimeout, text + obstacle)
+        } else if drain.deadline.map({ time >= $0 }) ?? false {
+            leave(
+                drain.phase, by: rule.onDeadline[drain.onDeadline] ?? .wait,
+                "deadline passed, waiting for \(obstacle)")
+        }
+    }
+
+    private mutating func leave(_ phase: Drain.Phase, by exit: Drain.Phase.Exit, _ reason: String) {
+        switch exit {
+        case .wait: return
+        case .abort: propose(.drain(.abort(reason: reason)))
+        case .go(let next): advance(phase, next)
         }
     }
 
@@ -81,21 +62,16 @@ extension LeaderPass {
             // The new address goes to the drained node in the next pass.
             return scratch.drain?.phase == .restoring
         }
-        switch drain.phase {
-        case .raising, .publishing:
-            guard holder == drain.from || holder == drain.to else { return false }
-            propose(.drain(.abort(reason: "\(holder.name): \(reason)")))
-            // Its address moves in the next pass, as any other would.
-            return scratch.drain?.phase == .restoring && holder == drain.to
-        // DNS may serve the old address still: whoever takes it then has a seat there, as any other.
-        case .withdrawing where holder == drain.from:
-            propose(.drain(.abort(reason: "\(holder.name): \(reason)")))
-            return false
-        case .forgetting, .movingRegistrations, .waitingForCalls:
-            guard holder == drain.from else { return false }
-            advance(drain.phase, .handingOver)
-            return scratch.drain?.phase == .handingOver
-        default: return false
+        let rule = drain.phase.rule
+        let exit =
+            holder == drain.from ? rule.onDrainedAsks : holder == drain.to ? rule.onTakerAsks : .wait
+        leave(drain.phase, by: exit, "\(holder.name): \(reason)")
+        switch exit {
+        case .wait: return false
+        // Its address moves in the next pass, as any other would; that of the drained node, to which DNS may lead, in this one.
+        case .abort:
+            return rule.onTakerAsks == .abort && holder == drain.to && scratch.drain?.phase == .restoring
+        case .go(let next): return scratch.drain?.phase == next
         }
     }
 

@@ -121,7 +121,7 @@ import Testing
         scene.time = .zero + .seconds(1)
         scene.change("fs4") { $0.load.addresses = [] }
         #expect(scene.commands { $0.advanceDrain() }.isEmpty)
-        scene.time = .zero + (try #require(Drain.Phase.raising.timeout))
+        scene.time = .zero + (try #require(Drain.Phase.raising.rule.timeout))
         #expect(
             scene.commands { $0.advanceDrain() } == [
                 .drain(
