@@ -15,7 +15,7 @@ extension ControlState {
     /// Applies an agreed command; a command the state does not allow changes nothing and says why.
     package mutating func apply(_ stamped: StampedCommand, at epoch: Epoch) -> Applied {
         time = max(time, stamped.time)
-        takeovers.removeAll { time - $0 > .seconds(3600) }
+        takeovers.removeAll { time - $0 > Timers.takeoverWindow }
         var applied: Applied
         switch stamped.command {
         case .admit(let admission): applied = admit(admission, at: epoch)

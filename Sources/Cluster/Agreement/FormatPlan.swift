@@ -51,7 +51,7 @@ extension ClusterView {
         // One that is out and back in a moment, with the release it had, must not find itself shut out.
         let active = state.members.filter(\.isActive).map(\.holder.member)
         for id in agreement.membership.members where !active.contains(id) {
-            guard neighbours.isHeard(id, within: .seconds(2), at: now), let release = release(of: id),
+            guard neighbours.isHeard(id, within: Timers.heardLately, at: now), let release = release(of: id),
                 release.formats.upperBound < next
             else { continue }
             obstacles.append(tooOld(id.name, release))

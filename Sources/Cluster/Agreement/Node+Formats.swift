@@ -64,7 +64,7 @@ extension Node {
         let state = view.state
         var warnings: [String] = []
         let outdated = neighbours.all.filter { neighbour in
-            now - neighbour.received < .seconds(10)
+            now - neighbour.received < Timers.outdatedTold
                 && view.releaseRefusal(of: neighbour.holder, in: state) != nil
         }
         for neighbour in outdated where !state.isActive(neighbour.holder) {

@@ -59,7 +59,7 @@ extension ControlState {
         case .withdrawing: move(seat: drain.seat, to: drain.newAddress)
         // Every server was seen to serve the new set: from now on it is only remembered, in whole seconds.
         case .forgetting, .emptying:
-            let forgottenAt = time + drain.ttl + .seconds(1)
+            let forgottenAt = time + drain.ttl + Timers.ttlAllowance
             drain.forgottenAt = max(forgottenAt, formerTTLEnd ?? forgottenAt)
         case .handingOver:
             let move = Move(

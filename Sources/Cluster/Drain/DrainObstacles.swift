@@ -72,7 +72,7 @@ extension ClusterView {
         guard let since = leadership?.withdrawnSince, since.phase == drain.phaseEpoch else {
             return "DNS to withdraw \(drain.oldAddress)"
         }
-        let rest = max(drain.ttl, largestServedTTL) + .seconds(1) - (now - since.at)
+        let rest = max(drain.ttl, largestServedTTL) + Timers.ttlAllowance - (now - since.at)
         return rest > .zero
             ? "clients to forget \(drain.oldAddress) (\(rest.milliseconds / 1000 + 1) s of TTL left)" : nil
     }

@@ -7,6 +7,8 @@ package struct DrainPace: Hashable, Sendable {
         var calls: Int
     }
     private static let interval: Duration = .seconds(5)
+    /// What was seen for less says nothing of the pace.
+    private static let shortestSpan: Duration = .seconds(30)
     /// Five minutes of samples.
     private static let limit = 60
     /// Without any call ending for so long, the end is not in sight.
@@ -35,7 +37,8 @@ package struct DrainPace: Hashable, Sendable {
 
     /// Calls that left in a minute; nil before half a minute was seen.
     package var perMinute: Double? {
-        guard let first = samples.first, let last = samples.last, last.at - first.at >= .seconds(30) else {
+        guard let first = samples.first, let last = samples.last, last.at - first.at >= Self.shortestSpan
+        else {
             return nil
         }
         let minutes = Double((last.at - first.at).milliseconds) / 60_000

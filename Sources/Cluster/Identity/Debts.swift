@@ -65,7 +65,7 @@ extension Debts.Kind {
 extension Node {
     /// Who is about to be left behind, once it lasts longer than a hiccup.
     func debtWarnings(at now: Instant) -> [String] {
-        (leadership?.debts.all ?? []).filter { now - $0.since >= .seconds(1) }.map { debt in
+        (leadership?.debts.all ?? []).filter { now - $0.since >= Timers.troubleTold }.map { debt in
             let seconds = Debts.patience.milliseconds / 1000
             return "\(debt.holder.name) is fenced after \(seconds) s of this: \(debt.kind.sentence)"
         }

@@ -31,13 +31,15 @@ extension Node {
     private func words(at now: Instant) -> [IdentityWord] {
         neighbours.all.flatMap { neighbour -> [IdentityWord] in
             var lives: [Holder] = []
-            if now - neighbour.received < .seconds(2), !(state?.isActive(neighbour.holder) ?? false) {
+            if now - neighbour.received < Timers.heardLately, !(state?.isActive(neighbour.holder) ?? false) {
                 lives.append(neighbour.holder)
             }
-            if let unproven = neighbour.unproven, now - unproven.arrived < .seconds(2) {
+            if let unproven = neighbour.unproven, now - unproven.arrived < Timers.heardLately {
                 lives.append(unproven.holder)
             }
-            if let rival = neighbour.rival, now - rival.last < .seconds(2) { lives.append(rival.holder) }
+            if let rival = neighbour.rival, now - rival.last < Timers.heardLately {
+                lives.append(rival.holder)
+            }
             lives = Set(lives).sorted()
             return lives.map { word(to: $0, neighbour, at: now) }
         }.sorted { $0.holder < $1.holder }
@@ -163,12 +165,12 @@ extension Node {
     /// Somebody else has this name by agreement, and lives; this node's memory is of no use any more.
     private mutating func noteOwner(_ owner: Holder?, at now: Instant) {
         guard let owner, owner.member != me.member, leaseValidSince == nil else { return }
-        if let known = ownerTold, known.holder == owner, now - known.last < .seconds(2) {
+        if let known = ownerTold, known.holder == owner, now - known.last < Timers.ownerMemory {
             ownerTold?.last = now
         } else {
             ownerTold = Namesake(holder: owner, first: now, last: now)
         }
-        guard let told = ownerTold, now - told.first >= .seconds(1) else { return }
+        guard let told = ownerTold, now - told.first >= Timers.duplicateNamePatience else { return }
         stop(.fatal("another node named \(name) is alive (\(owner)); give this one another name"))
     }
 

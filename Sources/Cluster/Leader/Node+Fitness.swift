@@ -41,7 +41,7 @@ extension Node {
         let steady = agreedHeirs(at: now).filter { neighbours[$0]?.hasSteadyLease(at: now) ?? false }
         // Of a holder that was lost a moment ago this node may not know yet, and would lose time by asking it.
         let free = steady.first { neighbours[$0]?.heartbeat.holding.isEmpty ?? false }
-        handLeadershipOver(to: free ?? steady.first, pause: .seconds(10), at: now)
+        handLeadershipOver(to: free ?? steady.first, pause: Timers.handoverPause, at: now)
     }
 
     /// Decisions go by links: what a leader cannot send to a voter that lives may be just what a fence waits for. One that
@@ -64,8 +64,8 @@ extension Node {
         }
         let since = unlinkedSince ?? now
         unlinkedSince = since
-        guard now - since >= .seconds(1) else { return }
-        handLeadershipOver(to: heir, pause: .seconds(10), at: now)
+        guard now - since >= Timers.unlinkedPatience else { return }
+        handLeadershipOver(to: heir, pause: Timers.handoverPause, at: now)
     }
 
     /// Voters that are heard, and to which the teller of these has no link.

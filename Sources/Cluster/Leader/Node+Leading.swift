@@ -11,8 +11,8 @@ extension Node {
         else { return }
         advanceEffectiveIndex(at: now)
         // Wishes are repeated while they last (`plead`).
-        let recent = max(.milliseconds(500), timing.interval * 12)
-        leadership?.forgetWishes(before: now - .seconds(2), ofHolders: now - recent)
+        let recent = now - timing.relinquishmentMemory
+        leadership?.forgetWishes(before: now - Timers.admissionMemory, ofHolders: recent)
         let silence = nextSilence(in: state, after: now)
         leadership?.nextSilence = silence
         // Also while something is under way: it may wait for just what this node lacks.

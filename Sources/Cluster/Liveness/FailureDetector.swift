@@ -71,7 +71,7 @@ extension ClusterView {
         let deaf = voters.count { voter in
             if voter == me.member { return true }
             // An old word says nothing of what its teller hears now; where we are deaf, all words are old.
-            guard let neighbour = neighbours[voter], now - neighbour.received < timing.deadAfter / 2 else {
+            guard let neighbour = neighbours[voter], now - neighbour.received < timing.wordMemory else {
                 return false
             }
             guard let age = neighbour.ageOfHearing(holder, at: now) else { return true }

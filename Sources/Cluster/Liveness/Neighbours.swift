@@ -67,7 +67,7 @@ struct Neighbours: Hashable, Sendable {
         var namesUs = false
         if let word = heartbeat.acknowledgements.first(where: { $0.holder == me }) {
             // Whom it acknowledges it goes on naming for a while when it hears it no more; without a sequence it hears it now.
-            let age = word.sequence > 0 ? max(.zero, min(word.age, .seconds(60))) : .zero
+            let age = word.sequence > 0 ? max(.zero, min(word.age, Timers.longestAge)) : .zero
             all[at].provenAt = max(all[at].provenAt, now - age)
             namesUs = true
         }
@@ -329,7 +329,7 @@ struct Neighbour: Hashable, Sendable {
             else { return .stale }
         }
         guard now - max(received, floor) < silence else { return nil }
-        if rival?.holder == sender, let last = rival?.last, now - last < .milliseconds(500) {
+        if rival?.holder == sender, let last = rival?.last, now - last < Timers.voicePause {
             rival?.last = now
         } else {
             rival = Rival(holder: sender, first: now, last: now, machine: heartbeat.machine)

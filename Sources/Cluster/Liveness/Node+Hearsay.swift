@@ -118,7 +118,7 @@ extension Node {
                         }
                 }
                 || linkWords.isSpoken(
-                    by: member, since: (neighbours[member]?.received ?? neighbours.floor) + .seconds(1),
+                    by: member, since: (neighbours[member]?.received ?? neighbours.floor) + Timers.lateWord,
                     at: now)
         }.map(\.name)
     }

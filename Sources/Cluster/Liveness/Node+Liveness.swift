@@ -41,7 +41,7 @@ extension Node {
     private mutating func hearNamesake(_ heartbeat: Heartbeat, at now: Instant) {
         let other = heartbeat.sender
         guard other != me else { return }
-        if let known = namesake, known.holder == other, now - known.last < .milliseconds(500) {
+        if let known = namesake, known.holder == other, now - known.last < Timers.voicePause {
             namesake?.last = now
         } else {
             namesake = Namesake(holder: other, first: now, last: now)
@@ -52,7 +52,9 @@ extension Node {
         }
         let established = heartbeat.role != .starting
         let iAmStarting = state.map { !$0.isActive(me) } ?? true
-        guard let namesake, now - namesake.first >= .seconds(1), iAmStarting, established || other < me else {
+        guard let namesake, now - namesake.first >= Timers.duplicateNamePatience, iAmStarting,
+            established || other < me
+        else {
             return
         }
         stop(.fatal("another node named \(name) is alive (\(other)); give this one another name"))
@@ -122,7 +124,7 @@ extension Node {
             guard let address = state.address(grant.address) else { continue }
             // Who says that it leaves with empty hands is believed at once: it may take nothing any more.
             if leaving != nil, holdings[grant.address] == nil { continue }
-            if holdings.want(address, epoch: grant.epoch, until: end, step: timing.interval / 2) {
+            if holdings.want(address, epoch: grant.epoch, until: end, step: timing.renewalStep) {
                 effects.append(.hold(address, until: end, epoch: grant.epoch))
             }
         }
@@ -203,17 +205,17 @@ extension Node {
         let iAmOut = doubt != nil || fences.fences(me) || isOut(me)
         var list: [Acknowledgement] = []
         for neighbour in neighbours.all {
-            if let rival = neighbour.rival, now - rival.last < .seconds(2) {
+            if let rival = neighbour.rival, now - rival.last < Timers.heardLately {
                 let age = max(.zero, now - neighbours.lastHeard(rival.holder))
                 list.append(Acknowledgement(holder: rival.holder, sequence: 0, age: age))
             }
             if let unproven = neighbour.unproven {
-                guard now - unproven.arrived < .seconds(2) else { continue }
+                guard now - unproven.arrived < Timers.heardLately else { continue }
                 let age = max(.zero, now - neighbours.lastHeard(unproven.holder))
                 list.append(Acknowledgement(holder: unproven.holder, sequence: 0, age: age))
                 continue
             }
-            guard now - neighbour.received < .seconds(2) else { continue }
+            guard now - neighbour.received < Timers.heardLately else { continue }
             let isRefused = iAmOut || fences.fences(neighbour.holder) || isOut(neighbour.holder)
             list.append(
                 Acknowledgement(

@@ -8,7 +8,9 @@ extension LeaderPass {
         let holder = asked.wish.holder
         if holder == view.me || view.neighbours.isHeard(holder, within: view.timing.deadAfter, at: now) {
             view.leadership?.isHeardAgain(holder)
-        } else if asked.last - asked.first > .seconds(2), view.leadership?.isNewlyUnheard(holder) ?? false {
+        } else if asked.last - asked.first > Timers.applicantPatience,
+            view.leadership?.isNewlyUnheard(holder) ?? false
+        {
             report(.trouble, holder.name, Self.unheardText(holder.name))
         }
     }
@@ -32,7 +34,7 @@ extension LeaderPass {
             if known.isActive {
                 // The old self is fenced first, by silence or because it was reborn; a namesake that goes on
                 // living keeps the name.
-                if known.holder.member != holder.member, asked.last - asked.first > .seconds(2),
+                if known.holder.member != holder.member, asked.last - asked.first > Timers.applicantPatience,
                     view.neighbours.isHeard(known.holder.member, within: view.timing.deadAfter, at: now)
                 {
                     send(

@@ -131,7 +131,7 @@ extension Node {
     mutating func plead(at now: Instant, even insist: Bool) {
         guard insist || now >= nextPlea else { return }
         let due = now >= nextPlea
-        if due { nextPlea = now + max(.milliseconds(100), timing.interval * 4) }
+        if due { nextPlea = now + timing.reminder }
         sendReleaseNotices(again: due, at: now)
         guard due || effectsTouchLeader else { return }
         if needsAdmission {
@@ -180,11 +180,13 @@ extension Node {
             return load.illness.map { "\(name): \($0)" } ?? "FreeSWITCH on \(name) does not answer"
         }
         if let bad = holdings.all.first(where: { holding in
-            holding.troubleSince.map { now - $0 > .seconds(1) } ?? false
+            holding.troubleSince.map { now - $0 > Timers.keeperPatience } ?? false
         }) {
             return "the keeper on \(name) cannot hold \(bad.address.name): \(bad.trouble ?? "")"
         }
-        if let lost = holdings.lostAt, now - lost > .seconds(1) { return "no keeper runs on \(name)" }
+        if let lost = holdings.lostAt, now - lost > Timers.keeperPatience {
+            return "no keeper runs on \(name)"
+        }
         return nil
     }
 
@@ -240,7 +242,7 @@ extension Node {
 
     mutating func beginLeaving(at now: Instant) {
         guard leaving == nil else { return }
-        leaving = Leaving(deadline: now + .seconds(5))
+        leaving = Leaving(deadline: now + Timers.leavingDeadline)
         plead(at: now, even: true)
     }
 
@@ -252,7 +254,7 @@ extension Node {
         let known = state?.member(name).map { $0.holder == me && $0.isActive } ?? false
         if isLeader, holdsNothing, !owed {
             let heir = agreedHeirs(at: now).first ?? heirs(at: now).first
-            handLeadershipOver(to: heir, pause: .milliseconds(300), at: now)
+            handLeadershipOver(to: heir, pause: Timers.handoverPauseOnLeaving, at: now)
         }
         if (holdsNothing && !owed && !known) || now >= leaving.deadline { stop(.shutdown) }
     }

@@ -33,7 +33,7 @@ extension Node {
             line(of: member.name, neighbours[member.holder.member], member: member, at: now)
         }
         let strangers = neighbours.all.filter { neighbour in
-            state.member(neighbour.holder.name) == nil && now - neighbour.received < .seconds(2)
+            state.member(neighbour.holder.name) == nil && now - neighbour.received < Timers.heardLately
         }
         lines += strangers.map { line(of: $0.holder.name, $0, member: nil, at: now) }
         return lines.sorted { $0.name < $1.name }

@@ -164,12 +164,11 @@ package struct Node: Sendable, Equatable {
         }
     }
 
-    /// Elections fit inside `dead-after`, so that a dead leader that is also a master costs no extra time.
     static func consensusSettings(_ timing: Timing) -> ControlRaft.Settings {
-        let lower = timing.deadAfter * 6 / 10
-        let upper = timing.deadAfter * 9 / 10
+        let timeout = timing.electionTimeout
         return ControlRaft.Settings(
-            electionTimeout: lower...upper, heartbeatInterval: lower / 2, idleInterval: upper * 2)
+            electionTimeout: timeout, heartbeatInterval: timeout.lowerBound / 2,
+            idleInterval: timeout.upperBound * 2)
     }
 
     /// The agreed durations, or those of the file before there is an agreement.
@@ -237,23 +236,13 @@ package struct Node: Sendable, Equatable {
         return effects
     }
 
-    private var deadline: Instant? {
-        if case .stopped = membershipPhase { return nil }
-        var deadline = nextBeat
-        if state != nil, doubt == nil, let raftDeadline = raft.nextDeadline {
-            deadline = min(deadline, raftDeadline)
-        }
-        if let leadership, let due = leadership.nextSilence { deadline = min(deadline, due) }
-        return deadline
-    }
-
     /// What must be looked at after every event; the whole cluster only when something may have changed.
     private mutating func pursue(_ event: Event, at now: Instant) {
         let isBeat = now >= nextBeat
         if case .heard = event, !isBeat {
             if leaseValidSince == nil || now >= leaseKnownUntil ?? now { watchLease(at: now) }
             // What was just acknowledged may be what a hold needs that ends before the next beat is done.
-            if let end = holdings.firstEnd, end < nextBeat + timing.interval / 2 { hold(at: now) }
+            if let end = holdings.firstEnd, end < nextBeat + timing.renewalStep { hold(at: now) }
             return
         }
         watchLease(at: now)
@@ -288,10 +277,10 @@ package struct Node: Sendable, Equatable {
     private mutating func wakeUp(at now: Instant) {
         let asleep = now - lastHandled
         lastHandled = now
-        guard asleep > timing.interval * 2 + .milliseconds(5) else { return }
+        guard asleep > timing.absence else { return }
         neighbours.excuse(asleep, at: now)
         holdings.excuse(asleep)
-        if asleep > timing.deadAfter / 2 {
+        if asleep > timing.absenceTold {
             report(.asleep, name, "was not run for \(asleep.nanoseconds / 1_000_000) ms")
         }
     }

@@ -91,8 +91,10 @@ extension Node {
 
     /// Nobody is left without an answer: one on its way to us may have been lost with its link.
     mutating func endWaiting(at now: Instant) {
-        for pending in requests.unanswered(before: now - .seconds(1)) { answerItself(pending, at: now) }
-        for pending in requests.outdated(before: now - .seconds(8)) {
+        for pending in requests.unanswered(before: now - Timers.lookPatience) {
+            answerItself(pending, at: now)
+        }
+        for pending in requests.outdated(before: now - Timers.answerPatience) {
             answer(pending, .unavailable("no answer within 8 s; it may have been done: look, then repeat"))
         }
     }
@@ -200,7 +202,9 @@ extension Node {
             return
         }
         // Longer than anybody could be unheard by mere chance.
-        let isHeard = neighbours.all.contains { $0.holder.name == node && now - $0.received < .seconds(2) }
+        let isHeard = neighbours.all.contains {
+            $0.holder.name == node && now - $0.received < Timers.heardLately
+        }
         if node == name || isHeard {
             answer(
                 asker,

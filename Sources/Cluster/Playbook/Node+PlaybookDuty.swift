@@ -26,7 +26,7 @@ extension Node {
             }
         }
         if !duty.ended.isEmpty, now >= duty.nextTelling ?? now {
-            duty.nextTelling = now + max(.milliseconds(100), timing.interval * 4)
+            duty.nextTelling = now + timing.reminder
             for notice in duty.ended { tellLeader(.stepNoticed(notice), at: now) }
         }
     }
@@ -99,7 +99,7 @@ extension Node {
         guard let mine = duty.looking.firstIndex(where: { $0.id == id }), now >= duty.looking[mine].next
         else { return }
         // An answer that never comes is not waited for for ever.
-        if let asked = duty.looking[mine].asked, now - asked < .seconds(120) { return }
+        if let asked = duty.looking[mine].asked, now - asked < Timers.checkPatience { return }
         duty.looking[mine].asked = now
         effects.append(.check(id, check, context(id.step, of: run)))
     }
@@ -110,7 +110,7 @@ extension Node {
             case .check(_, let interval) = run.steps[at].action
         else { return }
         duty.looking[mine].asked = nil
-        duty.looking[mine].next = now + max(.milliseconds(100), interval)
+        duty.looking[mine].next = now + max(Timers.checkPause, interval)
         var result = result
         result.text = result.text.cut(to: PlaybookLimits.reason)
         tellLeader(.stepNoticed(StepNotice(id: id, from: me, body: .checked(result))), at: now)

@@ -75,7 +75,7 @@ extension Node {
     }
 
     mutating func endAsking(at now: Instant) {
-        for asked in duty.asked where now - asked.since >= .seconds(6) {
+        for asked in duty.asked where now - asked.since >= Timers.calendarPatience {
             duty.asked.removeAll { $0.number == asked.number }
             answer(
                 asked.asker, .unavailable("the calendar could not be asked whether the window is open"))
@@ -156,7 +156,7 @@ extension Node {
         let schedules = state.playbooks.schedules.map { schedule in
             let answer = duty.reading?.answer(.schedule(schedule.id))
             var note: String?
-            if let wall = wallTime(at: now), wall + .seconds(60) < schedule.considered {
+            if let wall = wallTime(at: now), wall + Timers.clockTolerance < schedule.considered {
                 note = "the clock was set back: nothing is due until \(schedule.considered.text)"
             }
             return PlaybookReport.Schedule(

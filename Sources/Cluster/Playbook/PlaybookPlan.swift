@@ -44,9 +44,9 @@ extension LeaderPass {
 
     private mutating func considerSchedules() {
         // A leader that has just begun has not heard everybody yet.
-        guard let leadership = view.leadership, now - leadership.since >= .seconds(2),
+        guard let leadership = view.leadership, now - leadership.since >= Timers.settling,
             let reading = duty.reading,
-            let readAt = duty.readAt, now - readAt < .seconds(10)
+            let readAt = duty.readAt, now - readAt < Timers.calendarMemory
         else { return }
         let lateness = scratch.settings.policy.playbookLateness ?? PlaybookLimits.lateness
         for schedule in scratch.playbooks.schedules {
@@ -89,7 +89,7 @@ extension LeaderPass {
         // A node that has just come back, or a leader that has just begun, needs a moment.
         let since = max(duty.uneasiness?.since ?? now, view.leadership?.since ?? now)
         duty.uneasiness = PlaybookDuty.Uneasiness(reason: reason, since: since)
-        return now - since >= .seconds(2) ? reason : nil
+        return now - since >= Timers.settling ? reason : nil
     }
 
     /// Nothing begins any more: what executes is waited for, then what was done is undone, newest first.

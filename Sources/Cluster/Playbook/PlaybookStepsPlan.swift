@@ -180,7 +180,7 @@ extension LeaderPass {
         }
         let wanted = view.checkers(of: check, in: state)
         if wanted.isEmpty { return .waiting("somebody to look") }
-        let oldest = now - max(.seconds(5), interval * 3)
+        let oldest = now - Timers.checkMemory(every: interval)
         var text: String?
         for holder in wanted {
             let seen = duty.seen.first { $0.id == id && $0.by == holder.member }

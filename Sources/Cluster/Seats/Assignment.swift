@@ -143,7 +143,7 @@ extension ClusterView {
 
     /// Whether a holder that stops should wait a moment: somebody who was just started may soon be able to take over.
     func isSuccessorComing(after asked: Leadership.Asked<Relinquishment>, in scratch: ControlState) -> Bool {
-        guard now - asked.first < .seconds(2) else { return false }
+        guard now - asked.first < Timers.successorPatience else { return false }
         func isFree(_ node: String) -> Bool {
             node != asked.wish.holder.name && scratch.member(node)?.maintenance == nil
                 && !scratch.grants.contains { $0.holder.name == node && !$0.revoked }

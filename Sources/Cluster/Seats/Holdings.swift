@@ -55,7 +55,9 @@ struct Holdings: Hashable, Sendable {
     }
 
     /// Whether the last keeper was lost and none has been ready since, for longer than another one takes to start.
-    func isKeeperMissing(at now: Instant) -> Bool { lostAt.map { now - $0 >= .seconds(1) } ?? false }
+    func isKeeperMissing(at now: Instant) -> Bool {
+        lostAt.map { now - $0 >= Timers.keeperPatience } ?? false
+    }
 
     /// This process was not run for so long, and perhaps the whole machine was not: kernel lifetimes count while it runs.
     mutating func excuse(_ asleep: Duration) { lostAt = lostAt.map { $0 + asleep } }

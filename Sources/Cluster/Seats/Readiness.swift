@@ -46,7 +46,7 @@ extension ClusterView {
         }
         guard let neighbour = neighbours[holder] else { return "\(holder.name) was not heard yet" }
         let heartbeat = neighbour.heartbeat
-        if now - neighbour.received >= max(timing.interval * 4, timing.deadAfter / 2) {
+        if now - neighbour.received >= timing.spareSilence {
             return "\(holder.name) is silent"
         }
         if heartbeat.leaving { return "\(holder.name) is stopping" }

@@ -150,7 +150,7 @@ extension ClusterView {
         }
         // The one that must be older than an hour.
         let oldest = state.takeovers[state.takeovers.count - limit]
-        let rest = max(.zero, oldest + .seconds(3600) - time)
+        let rest = max(.zero, oldest + Timers.takeoverWindow - time)
         return "automatic takeover is withheld for another \(max(1, (rest.wholeSeconds + 59) / 60)) min"
     }
 }

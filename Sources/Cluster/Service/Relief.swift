@@ -32,7 +32,9 @@ extension LeaderPass {
 
     /// An operator is told that nothing moves by itself any more.
     mutating func withhold() {
-        guard view.leadership?.withheldTold.map({ now - $0 >= .seconds(60) }) ?? true else { return }
+        guard view.leadership?.withheldTold.map({ now - $0 >= Timers.withheldReminder }) ?? true else {
+            return
+        }
         view.leadership?.withheldTold = now
         reportWithheld(view.name)
     }

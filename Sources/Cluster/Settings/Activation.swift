@@ -61,7 +61,7 @@ extension ClusterView {
     /// held, which is so after all nodes were stopped and until the first seat is given away.
     func awaitsOtherTiming(_ scratch: ControlState) -> Bool {
         guard settings.timing != scratch.settings.timing, settings.version != scratch.settings.version,
-            now - startedAt < scratch.settings.timing.discovery * 2, holdings.held.isEmpty
+            now - startedAt < scratch.settings.timing.startWindow, holdings.held.isEmpty
         else { return false }
         let isElsewhere = scratch.grants.contains { grant in
             grant.holder == me

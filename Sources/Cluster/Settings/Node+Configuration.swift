@@ -29,7 +29,7 @@ extension Node {
             !view.hindrances(in: view.state).isEmpty
         else { return }
         handLeadershipOver(
-            to: agreedHeirs(at: now).first, pause: .seconds(5), at: now)
+            to: agreedHeirs(at: now).first, pause: Timers.handoverPauseForFile, at: now)
     }
 
     /// Those with the agreed cluster file.

@@ -7,7 +7,7 @@ extension Node {
     func serverProblem(_ reading: ServerReading, _ desired: DesiredZone, at now: Instant) -> String? {
         guard let problem = desired.problem(of: reading) else { return nil }
         guard let behind = zone.behind.first(where: { $0.server == reading.endpoint }),
-            now - behind.since >= .seconds(1)
+            now - behind.since >= Timers.troubleTold
         else { return problem }
         let time = "\((now - behind.since).wholeSeconds) s"
         return "\(problem), for \(time)" + (behind.isFound ? " at least, since \(name) leads" : "")

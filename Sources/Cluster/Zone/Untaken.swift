@@ -14,6 +14,8 @@ struct Untaken: Hashable, Sendable {
     /// Of the zone when it was found out.
     var serial: UInt32?
 
+    /// Between two tries; it doubles each time.
+    static let shortestPause = Duration.seconds(1)
     static let longestPause = Duration.seconds(300)
     /// When somebody else changed the zone it may be worth trying earlier, but no more often than this.
     static let shortestRetry = Duration.seconds(15)

@@ -9,6 +9,8 @@ package struct ZoneProof: Hashable, Sendable {
     static let interval = Duration.seconds(60)
     /// After something was refused: what is told of it must end soon after it is mended.
     static let intervalInTrouble = Duration.seconds(10)
+    /// An answer that should not be is looked at again after so long.
+    static let surprisePause = Duration.seconds(5)
     /// What is refused for so long is no server that was restarted.
     static let patience = Duration.seconds(30)
     /// So many refused sets are looked for, each of which is left out of updates.
@@ -171,7 +173,7 @@ extension ZoneProof {
                 finish([ZoneRefusal.otherView(server, code)], at: now)
             } else {
                 waiting = []
-                due = now + .seconds(5)
+                due = now + Self.surprisePause
             }
             return true
         case .refused(let why), .unknown(let why):

@@ -48,9 +48,9 @@ extension ZoneReconciler {
         } else if case .failed = readings.first?.outcome {
             backOff(at: now)
         } else if untaken != nil || !behind.isEmpty && rereads > 5 {
-            nextRead = now + min(Self.poll, .milliseconds(640))
+            nextRead = now + min(Self.poll, Self.pollInTrouble)
         } else {
-            nextRead = now + pause(floor: .milliseconds(20))
+            nextRead = now + pause(floor: Self.shortestPause)
             limitFailures()
         }
         return steps
@@ -65,6 +65,12 @@ extension ZoneReconciler {
 
     /// Between two looks at a zone that is as it should be.
     private static let poll = Duration.seconds(5)
+    /// While a server lacks what was decided and more looks do not help.
+    private static let pollInTrouble = Duration.milliseconds(640)
+    /// Until the next look at servers that may only be slow; it doubles each time.
+    private static let shortestPause = Duration.milliseconds(20)
+    /// Until the next try after a failure; it doubles each time.
+    private static let shortestRetry = Duration.milliseconds(50)
 
     /// Whether every server serves what was decided, and the primary has no mark of somebody else.
     private func isTrue(_ context: Context) -> Bool {
@@ -91,7 +97,7 @@ extension ZoneReconciler {
 
     private mutating func backOff(at now: Instant) {
         failed(at: now)
-        nextRead = now + pause(floor: .milliseconds(50))
+        nextRead = now + pause(floor: Self.shortestRetry)
     }
 
     // MARK: - Whether it was done
@@ -120,12 +126,12 @@ extension ZoneReconciler {
         // A server may be slow to answer what it has; only what stays away is not done.
         if !isKnown, accepted.readings < 4 {
             self.accepted?.readings += 1
-            nextRead = now + .milliseconds(50) * (1 << accepted.readings)
+            nextRead = now + Self.shortestRetry * (1 << accepted.readings)
             return []
         }
         self.accepted = nil
         left.attempts = (isKnown ? former?.attempts ?? 0 : 0) + 1
-        left.nextTry = now + min(Untaken.longestPause, .seconds(1) * (1 << min(left.attempts, 9)))
+        left.nextTry = now + min(Untaken.longestPause, Untaken.shortestPause * (1 << min(left.attempts, 9)))
         untaken = left
         if left.hasEpoch || isKnown { return [] }
         return [.report(.zoneUpdated, "the zone says a part of what was decided", accepted.epoch)]
