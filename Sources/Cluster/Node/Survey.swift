@@ -63,6 +63,9 @@ extension Node {
         guard let view = view(at: now) else { return }
         let state = view.state
         let spares = view.spares(in: state)
+        // What a node reads from its disk at its start may be old: before it is admitted in this life, nobody is known to have
+        // an address, and no call here ends because of it.
+        let isCurrent = state.members.contains { $0.holder == me }
         var survey = Survey(
             placements: state.settings.addresses.map { address in
                 if let parting = partings.first(where: { $0.address == address.name }) {
@@ -70,7 +73,7 @@ extension Node {
                     return Placement(address: address, holder: me, epoch: parting.epoch, isHere: true)
                 }
                 let grant = state.grant(of: address.name)
-                let holder = grant.flatMap { $0.revoked ? nil : $0.holder }
+                let holder = grant.flatMap { $0.revoked || !isCurrent ? nil : $0.holder }
                 var placement = Placement(
                     address: address, holder: holder, epoch: grant?.epoch ?? .zero,
                     isHere: holder == me && holdings[address.name]?.condition == .held)

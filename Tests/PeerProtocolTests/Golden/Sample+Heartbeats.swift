@@ -27,15 +27,15 @@ extension Sample {
     private static var kinds: [(name: String, value: Heartbeat)] {
         let blockers = Blocker.Kind.allCases.map { Blocker($0, nil, "why") }
         let troubles = PathTrouble.Kind.allCases.map { PathTrouble($0, peers: ["fs2"]) }
-        return [0, 1].map { half in
+        return (0..<3).map { part in
             var heartbeat = plainHeartbeat
             heartbeat.service = ServiceView(
-                blockers: Array(half == 0 ? blockers.prefix(10) : blockers.dropFirst(10)),
+                blockers: Array(blockers.dropFirst(part * 10).prefix(10)),
                 sights: Sight.Verdict.allCases.map {
                     Sight(address: "alpha", epoch: epoch(12), verdict: $0)
                 })
-            heartbeat.paths = Array(half == 0 ? troubles.prefix(6) : troubles.dropFirst(6))
-            return ("kinds-\(half + 1)", heartbeat)
+            heartbeat.paths = Array(troubles.dropFirst(part * 6).prefix(6))
+            return ("kinds-\(part + 1)", heartbeat)
         }
     }
 
