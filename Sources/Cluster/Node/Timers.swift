@@ -72,6 +72,8 @@ enum Timers {
     static let applicantPatience: Duration = .seconds(2)
     /// How long a holder that stops waits for a successor that was just started.
     static let successorPatience: Duration = .seconds(2)
+    /// After `discovery` a switch that was well all the time is so long in coming: it is reached, and answers three times.
+    static let switchPatience: Duration = .seconds(2)
     /// How long a leader lacks links that another has before that one leads.
     static let unlinkedPatience: Duration = .seconds(1)
     /// Between two tries of a leader that is unfit to let another lead.

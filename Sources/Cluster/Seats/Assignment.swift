@@ -38,9 +38,13 @@ extension LeaderPass {
         view.leadership?.callsLostSince = since
         guard now - since < Leadership.callPatience, !view.awaitsOtherTiming(scratch),
             // While the seat waits for an operator, nothing moves by itself.
-            let seat = scratch.seat(drain.seat), scratch.grant(of: seat.address)?.revoked == false,
-            let to = view.takersOfLeftCalls(of: drain.oldAddress, besides: nil, in: scratch).first
+            let seat = scratch.seat(drain.seat), scratch.grant(of: seat.address)?.revoked == false
         else { return }
+        // As for a seat: where they still are, they need nobody who brings them back.
+        let takers = view.takersOfLeftCalls(of: drain.oldAddress, besides: nil, in: scratch)
+        let home = takers.first { view.hasCalls($0, of: drain.oldAddress) }
+        if home == nil, view.mustWaitForCalls(of: drain.oldAddress, takers, in: scratch) { return }
+        guard let to = home ?? takers.first else { return }
         propose(
             .grant(
                 address: drain.oldAddress, to: to, reason: "calls of \(drain.seat) were left there",
@@ -123,15 +127,12 @@ extension ClusterView {
     /// A switch that still has calls of the address gets a moment to be ready for it, and after a start of this node each switch
     /// gets one to say whether it has: nobody has a copy of calls then, so they live there or nowhere.
     func mustWaitForCalls(of address: String, _ ready: [Holder], in scratch: ControlState) -> Bool {
-        guard now - startedAt < timing.discovery + Self.patienceWithSwitches else { return false }
+        guard now - startedAt < timing.discovery + Timers.switchPatience else { return false }
         let coming = scratch.slaves.compactMap { scratch.member($0)?.holder }.filter { holder in
             isHeard(holder) && !ready.contains(holder) && !lacksProfile(holder, for: address)
         }
         return coming.contains { hasCalls($0, of: address) || load(of: $0)?.health == .unknown }
     }
-
-    /// It is well once it was reached and answered three times.
-    static let patienceWithSwitches = Duration.seconds(2)
 
     /// A preferred node that is admitted and heard gets `discovery` to become ready.
     func mayStillCome(_ node: String, in scratch: ControlState) -> Bool {

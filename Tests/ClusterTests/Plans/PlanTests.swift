@@ -170,6 +170,20 @@ import Testing
         #expect(scene.commands { $0.coverLeftCalls() }.isEmpty)
     }
 
+    @Test("left calls go to whose switch has them still, before any spare") func leftCallsThatWentOn() {
+        var scene = leftCalls()
+        scene.five.apply(.maintenance(node: "fs2", nil))
+        func taker() -> String? {
+            guard case .grant("beta", let to, _, _)? = scene.commands({ $0.coverLeftCalls() }).first else {
+                return nil
+            }
+            return to.name
+        }
+        #expect(taker() == "fs2")
+        scene.load.addresses = [SwitchReport.AddressLoad(address: "beta", calls: 2)]
+        #expect(taker() == "fs5")
+    }
+
     @Test("a seat whose holder serves nobody moves to who would, and stays where nobody would")
     func unserved() {
         var scene = Scene()
