@@ -38,8 +38,10 @@ extension ClusterView {
         if let drain = state.drain {
             preflight.refusals.append(
                 "\(drain.owner) is draining \(drain.seat) (\(drain.phase.rawValue), drain \(drain.id)); "
-                    + (drain.phase.canBeUndone
-                        ? "`fsdns abort` undoes it" : "it ends with the calls that are left"))
+                    + (drain.phase.isUndoing
+                        ? "it is being undone"
+                        : drain.phase.canBeUndone
+                            ? "`fsdns abort` undoes it" : "it ends with the calls that are left"))
         }
         if grant.revoked || !grant.conditions.allSatisfy(agreement.isMet) {
             preflight.refusals.append("\(seat.name) is moving; try again in a moment")

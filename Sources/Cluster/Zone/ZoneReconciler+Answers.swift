@@ -37,7 +37,7 @@ extension ZoneReconciler {
         }
         if isConverged {
             // A refused update of nothing but our mark is refused still.
-            if failures == 0 || !isUpdateWanted(context) {
+            if failures == 0 || plan(context).update == nil {
                 succeeded()
                 problem = nil
             }
@@ -54,13 +54,6 @@ extension ZoneReconciler {
             limitFailures()
         }
         return steps
-    }
-
-    private func isUpdateWanted(_ context: Context) -> Bool {
-        context.desired.plan(
-            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested,
-            leavingOut: proof.leftOut
-        ).update != nil
     }
 
     /// Between two looks at a zone that is as it should be.
@@ -173,7 +166,7 @@ extension ZoneReconciler {
         if proof.isUnderway {
             let wasGuarded = proof.isGuarded
             let isOver = proof.ended(outcome, server, at: now)
-            if isOver, problem?.key == ZoneRefusal.partKey {
+            if isOver, isSearching {
                 // What it found is told instead; the rest is written at once.
                 problem = nil
                 if !proof.leftOut.isEmpty {

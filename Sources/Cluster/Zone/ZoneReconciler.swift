@@ -178,9 +178,7 @@ struct ZoneReconciler: Hashable, Sendable {
         guard case .idle = phase else { return [] }
         if readings.isEmpty || now >= nextRead ?? now { return [read(desired, at: now)] }
         sendAt = nil
-        let plan = desired.plan(
-            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested,
-            leavingOut: proof.leftOut)
+        let plan = plan(context)
         var steps = tell(troubles(plan, desired))
         // Which record it is: without it the others are taken.
         if isSearching, let step = prove(desired, at: now) { return steps + [step] }
@@ -196,8 +194,14 @@ struct ZoneReconciler: Hashable, Sendable {
         return steps
     }
 
+    func plan(_ context: Context) -> ZonePlan {
+        context.desired.plan(
+            from: readings.first, epoch: context.epoch, adopt: adopt, isContested: isContested,
+            leavingOut: proof.leftOut)
+    }
+
     /// Whether an update was refused that may be taken in part.
-    private var isSearching: Bool { problem?.key == ZoneRefusal.partKey }
+    var isSearching: Bool { problem?.key == ZoneRefusal.partKey }
 
     private mutating func giveUpLateAnswer(at now: Instant) {
         switch phase {

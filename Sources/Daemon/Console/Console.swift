@@ -140,7 +140,7 @@ final class Console {
             trouble = "the command ended with code \(code)"
         case .signalled(let signal): trouble = "the command was ended by signal \(signal)"
         case .timedOut: trouble = "the command did not end within \(deadline.wholeSeconds) s"
-        case .cancelled: trouble = "it was taken back"
+        case .cancelled: trouble = "the service is stopping"
         case .notStarted(let why): trouble = why
         }
         return Array("-ERR \(trouble)\n".utf8) + output

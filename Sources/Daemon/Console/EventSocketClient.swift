@@ -180,22 +180,15 @@ final class EventSocketClient: ChannelInboundHandler {
     }
 
     private func run(_ request: ServerSession.Request) {
-        if let refusal {
-            // Its answer waits for its turn, as that of any other.
-            server.loop.execute { [self = NIOLoopBound(self, eventLoop: server.loop)] in
-                self.value.take(.answer(request.id, refusal))
-                self.value.readMore()
-            }
-            return
-        }
         let id = nextPending()
         // Kept until the answer: others hear of the end of an operator's job whose client is gone.
-        let command = server.run(request, by: address, mayChange: session.mayChange) { [self] answer in
+        let answered: ([UInt8]) -> Void = { [self] answer in
             pending[id] = nil
             take(.answer(request.id, answer))
             readMore()
         }
-        keep(command, as: id)
+        if let refusal { return answered(refusal) }
+        keep(server.run(request, by: address, mayChange: session.mayChange, answered), as: id)
     }
 
     /// Why no more is begun for this client now; nil when it is.

@@ -25,19 +25,19 @@ struct HeartbeatKeys {
     /// The newest of each name that found no room.
     var waiting: [String: HeartbeatVouch] = [:]
     var watch = UnprovenWatch()
-    /// The newest start of each node that was proven, and of this one.
+    /// The newest start of each node that was proven.
     private var newest: [String: Holder] = [:]
     /// A recording is older; clocks of machines without NTP differ by less as a rule.
     private static let past: Int64 = 60_000
 
-    /// This node's own start, as it says itself.
-    mutating func speak(as holder: Holder) { newest[holder.name] = holder }
-
     /// Whether a heartbeat that nothing vouches for is of an earlier start than the one that is known.
     ///
-    /// - Parameter wallClock: of here, in milliseconds since 1970.
-    func isFormer(_ heartbeat: Heartbeat, wallClock: Int64) -> Bool {
-        if let known = newest[heartbeat.sender.name], known.member == heartbeat.sender.member {
+    /// - Parameters:
+    ///   - own: the start of this node itself.
+    ///   - wallClock: of here, in milliseconds since 1970.
+    func isFormer(_ heartbeat: Heartbeat, own: Holder?, wallClock: Int64) -> Bool {
+        let name = heartbeat.sender.name
+        if let known = name == own?.name ? own : newest[name], known.member == heartbeat.sender.member {
             return heartbeat.sender.incarnation < known.incarnation
         }
         // Before that node was heard, or of a member that it is no more: only by what its clock said.
@@ -118,7 +118,8 @@ extension Heartbeats {
         let name = opened.heartbeat.sender.name
         let sort: UnprovenWatch.Sort =
             opened.proof == .wrong
-            ? .forged : keys.isFormer(opened.heartbeat, wallClock: wallClock()) ? .former : .unproven
+            ? .forged
+            : keys.isFormer(opened.heartbeat, own: speaker, wallClock: wallClock()) ? .former : .unproven
         guard keys.watch.note(name, from: source, sort, at: now) else { return }
         log.stranger("heartbeat-unproven", source, sort: "\(sort)") {
             let text =

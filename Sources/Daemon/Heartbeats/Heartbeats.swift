@@ -157,7 +157,6 @@ final class Heartbeats {
         heartbeat.endpoints = ports.compactMap(\.local)
         heartbeat.wallClock = wallClock()
         speaker = heartbeat.sender
-        keys.speak(as: heartbeat.sender)
         let datagram = sealer.seal(heartbeat)
         for port in ports {
             port.send(datagram, at: now)

@@ -15,7 +15,7 @@ final class ReplicaService {
     private let log: EventLog
     private let loop: any EventLoop
     private var placed: [String: Placement] = [:]
-    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private let timer: DeadlineTimer
     private var flushIsDue = false
     /// What another node's writes changed here, or what expired.
     var changed: ((StreamID, Changes) -> Void)?
@@ -26,6 +26,7 @@ final class ReplicaService {
         self.links = links
         self.log = log
         loop = links.loop
+        timer = DeadlineTimer(on: links.loop, shortest: .zero)
         me = links.me.name
         replica = Replica(me: me, seed: .random(in: .min ... .max), at: Instant.now())
         links.owner = ReplicaLinks.Owner(
@@ -103,7 +104,7 @@ final class ReplicaService {
     }
 
     func stop() {
-        timer?.task.cancel()
+        timer.cancel()
         links.stop()
     }
 
@@ -138,7 +139,7 @@ final class ReplicaService {
 
     private func handle(_ event: Replica.Event) {
         perform(replica.handle(event, at: Instant.now()))
-        wake()
+        timer.wake(at: replica.nextDeadline) { [self] in handle(.tick) }
     }
 
     private func perform(_ effects: [Replica.Effect]) {
@@ -171,17 +172,5 @@ final class ReplicaService {
             flushIsDue = false
             links.flush()
         }
-    }
-
-    private func wake() {
-        guard let due = replica.nextDeadline else { return }
-        if let timer, timer.due <= due { return }
-        timer?.task.cancel()
-        let wait = max(.zero, due - Instant.now())
-        let task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) { [self] in
-            timer = nil
-            handle(.tick)
-        }
-        timer = (due, task)
     }
 }

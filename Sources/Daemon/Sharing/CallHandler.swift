@@ -29,7 +29,7 @@ final class CallHandler {
     private let view: View
     private(set) var calls: CallReplication
     private(set) var table: RecoveryTable?
-    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private let timer: DeadlineTimer
     private var isStopped = false
     /// What a finished recovery says to operators.
     var told: ((ClusterEvent) -> Void)?
@@ -49,6 +49,7 @@ final class CallHandler {
     ) {
         calls = CallReplication(settings: settings)
         self.link = link
+        timer = DeadlineTimer(on: link.loop)
         self.replica = replica
         self.history = history
         self.log = log
@@ -91,7 +92,7 @@ final class CallHandler {
 
     func stop() {
         isStopped = true
-        timer?.task.cancel()
+        timer.cancel()
     }
 
     // MARK: - Reading
@@ -113,7 +114,7 @@ final class CallHandler {
     private func handle(_ input: CallReplication.Input) {
         guard !isStopped else { return }
         let effects = calls.handle(input, seeing: view, at: Instant.now())
-        wake()
+        timer.wake(at: calls.nextDeadline) { [weak self] in self?.handle(.tick) }
         for effect in effects { perform(effect) }
     }
 
@@ -164,19 +165,6 @@ final class CallHandler {
             case .failure(let failure): self?.handle(.rows(number, [], failure: "\(failure)"))
             }
         }
-    }
-
-    private func wake() {
-        guard let due = calls.nextDeadline else { return }
-        if let timer, timer.due <= due { return }
-        timer?.task.cancel()
-        let wait = max(.milliseconds(1), due - Instant.now())
-        let task = link.loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
-            [weak self] in
-            self?.timer = nil
-            self?.handle(.tick)
-        }
-        timer = (due, task)
     }
 }
 

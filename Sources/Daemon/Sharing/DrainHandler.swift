@@ -27,7 +27,7 @@ final class DrainHandler {
     private let log: EventLog
     private let view: View
     private var control: DrainControl
-    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private let timer: DeadlineTimer
     private var isStopped = false
     /// What is reported changed.
     var changed: (() -> Void)?
@@ -35,6 +35,7 @@ final class DrainHandler {
     init(settings: DrainControl.Settings, link: SwitchLink, log: EventLog, view: View) {
         control = DrainControl(settings: settings)
         self.link = link
+        timer = DeadlineTimer(on: link.loop)
         self.log = log
         self.view = view
     }
@@ -49,7 +50,7 @@ final class DrainHandler {
     private func handle(_ input: DrainControl.Input) {
         guard !isStopped else { return }
         let effects = control.handle(input, seeing: view, at: Instant.now())
-        wake()
+        timer.wake(at: control.nextDeadline) { [weak self] in self?.handle(.tick) }
         for effect in effects { perform(effect) }
     }
 
@@ -65,23 +66,9 @@ final class DrainHandler {
         }
     }
 
-    private func wake() {
-        guard timer?.due != control.nextDeadline else { return }
-        timer?.task.cancel()
-        timer = nil
-        guard let due = control.nextDeadline else { return }
-        let wait = max(.milliseconds(1), due - Instant.now())
-        let task = link.loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
-            [weak self] in
-            self?.timer = nil
-            self?.handle(.tick)
-        }
-        timer = (due, task)
-    }
-
     func stop() {
         isStopped = true
-        timer?.task.cancel()
+        timer.cancel()
     }
 }
 

@@ -50,7 +50,7 @@ final class RegistrationHandler {
     private let log: EventLog
     private let view: View
     private(set) var sync: RegistrationSync
-    private var timer: (due: Instant, task: Scheduled<Void>)?
+    private let timer: DeadlineTimer
     private var isStopped = false
     /// A phone registered here; its domain.
     var registered: ((String) -> Void)?
@@ -68,6 +68,7 @@ final class RegistrationHandler {
         self.me = me
         self.mode = mode
         self.link = link
+        timer = DeadlineTimer(on: link.loop)
         self.replica = replica
         self.log = log
         view = View(replica: replica, me: me)
@@ -107,7 +108,7 @@ final class RegistrationHandler {
 
     func stop() {
         isStopped = true
-        timer?.task.cancel()
+        timer.cancel()
     }
 
     // MARK: - What it asks for
@@ -115,7 +116,7 @@ final class RegistrationHandler {
     private func handle(_ input: RegistrationSync.Input) {
         guard !isStopped else { return }
         let effects = sync.handle(input, seeing: view, at: Instant.now())
-        wake()
+        timer.wake(at: sync.nextDeadline) { [weak self] in self?.handle(.tick) }
         for effect in effects { perform(effect) }
     }
 
@@ -175,18 +176,5 @@ final class RegistrationHandler {
             }
             then(try? result.get())
         }
-    }
-
-    private func wake() {
-        guard let due = sync.nextDeadline else { return }
-        if let timer, timer.due <= due { return }
-        timer?.task.cancel()
-        let wait = max(.milliseconds(1), due - Instant.now())
-        let task = link.loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait.nanoseconds)) {
-            [weak self] in
-            self?.timer = nil
-            self?.handle(.tick)
-        }
-        timer = (due, task)
     }
 }
